@@ -1,0 +1,1 @@
+//! The node service: image mirror and API load balancer on loopback.

@@ -1,0 +1,6 @@
+//! `armilla`: match and call.
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The embedded database: sites, plans, runs, events.

@@ -1,0 +1,1 @@
+//! Builds a bundle from a catalogue: sources, images, closure, seal.

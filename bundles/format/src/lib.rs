@@ -1,0 +1,1 @@
+//! What a bundle is: its index, its digests, its seal.

@@ -1,0 +1,1 @@
+//! Reads a bundle: opens, verifies, hands out blobs.

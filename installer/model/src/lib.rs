@@ -1,0 +1,1 @@
+//! The nouns of an installation: site, survey, finding, plan, event, view.

@@ -1,0 +1,1 @@
+//! From a wish to a plan: preflight, planner, diff, lint, next.

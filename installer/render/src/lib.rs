@@ -1,0 +1,1 @@
+//! Site, release and facts become files and manifests.

@@ -1,0 +1,1 @@
+//! Runs a plan: next, probe, act, probe, event.

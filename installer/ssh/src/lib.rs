@@ -1,0 +1,1 @@
+//! Connects to hosts over SSH and puts a hand on them.

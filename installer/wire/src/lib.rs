@@ -1,0 +1,1 @@
+//! What a hand and its engine say to each other.

@@ -1,0 +1,3 @@
+//! `lab`: match and call.
+
+fn main() {}
