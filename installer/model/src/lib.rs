@@ -1,1 +1,5 @@
 //! The nouns of an installation: site, survey, finding, plan, event, view.
+
+pub mod event;
+pub mod plan;
+pub mod view;
