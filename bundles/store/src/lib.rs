@@ -1,1 +1,15 @@
-//! Reads a bundle: opens, verifies, hands out blobs.
+//! One bundle file: written whole, opened, verified, read at random.
+
+mod blob;
+mod bundle;
+mod key;
+mod scan;
+mod verify;
+mod write;
+
+pub use blob::BlobReader;
+pub use bundle::{Bundle, OpenError, Sealed, Unverified};
+pub use key::{KeyError, KeyPair, PublicKey, Trust, keygen, pin};
+pub use scan::ScanError;
+pub use verify::{BadBlob, VerifyError};
+pub use write::{Written, write};
