@@ -3,4 +3,5 @@
 pub mod event;
 pub mod node;
 pub mod plan;
+pub mod secret;
 pub mod view;
