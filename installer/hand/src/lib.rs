@@ -1,1 +1,21 @@
-//! What runs on a host: facts, files, commands, units.
+//! What runs on a host: facts, files, blobs, commands, units.
+//!
+//! The same static binary as everything else, started over SSH for the length of one connection. Threads and blocking
+//! calls, no async: a hand waits most of its life. PROTOCOL.md of `installer-wire` says what it understands.
+
+pub mod blobs;
+pub mod command;
+pub mod failure;
+pub mod fence;
+pub mod files;
+pub mod jobs;
+pub mod receive;
+pub mod serve;
+pub mod unit_exec;
+pub mod units;
+
+pub use jobs::main;
+pub use serve::serve;
+
+/// Where a hand keeps its things unless told otherwise.
+pub const DEFAULT_ROOT: &str = "/var/lib/armilla";

@@ -1,0 +1,107 @@
+//! `armilla hand …`: for engines, not for people.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use bundles_format::Digest;
+
+use crate::DEFAULT_ROOT;
+use crate::receive::receive_blob;
+use crate::serve::serve;
+use crate::unit_exec::unit_exec;
+
+/// What a hand was started for.
+#[derive(Debug, PartialEq, Eq)]
+enum Job {
+    Serve { root: PathBuf },
+    ReceiveBlob { root: PathBuf, digest: Digest, size: u64 },
+    UnitExec { folder: PathBuf },
+    Version,
+}
+
+/// Runs `armilla hand` with the arguments after that word; gives the exit code.
+pub fn main(args: &[String]) -> i32 {
+    let job = match parse(args) {
+        Ok(job) => job,
+        Err(wrong) => {
+            complain(&wrong);
+            return 2;
+        }
+    };
+    match job {
+        Job::Serve { root } => serve(io::stdin().lock(), io::stdout(), &root),
+        Job::ReceiveBlob { root, digest, size } => {
+            match receive_blob(io::stdin().lock(), io::stdout(), &root, &digest, size) {
+                Ok(()) => 0,
+                Err(_) => 1,
+            }
+        }
+        Job::UnitExec { folder } => unit_exec(&folder).unwrap_or_else(|failure| {
+            complain(&failure.to_string());
+            1
+        }),
+        Job::Version => {
+            let version = format!("{} protocol {}\n", env!("CARGO_PKG_VERSION"), installer_wire::PROTOCOL);
+            i32::from(io::stdout().write_all(version.as_bytes()).is_err())
+        }
+    }
+}
+
+fn complain(what: &str) {
+    let _ = writeln!(io::stderr(), "armilla hand: {what}");
+}
+
+fn parse(args: &[String]) -> Result<Job, String> {
+    let mut args = args.iter().map(String::as_str).peekable();
+    let mut root = PathBuf::from(DEFAULT_ROOT);
+    if args.next_if_eq(&"--root").is_some() {
+        root = args.next().ok_or("--root needs a folder")?.into();
+    }
+    if !root.is_absolute() {
+        return Err(format!("{} is not an absolute path", root.display()));
+    }
+    let job = match args.next() {
+        None | Some("serve") => Job::Serve { root },
+        Some("receive-blob") => {
+            let (Some(digest), Some(size)) = (args.next(), args.next()) else {
+                return Err("receive-blob needs a digest and a size".to_owned());
+            };
+            let digest = digest.parse().map_err(|error| format!("{error}"))?;
+            let size = size.parse().map_err(|_| format!("{size:?} is not a size"))?;
+            Job::ReceiveBlob { root, digest, size }
+        }
+        Some("unit-exec") => {
+            let folder = args.next().ok_or("unit-exec needs a folder")?;
+            Job::UnitExec { folder: Path::new(folder).to_owned() }
+        }
+        Some("version") => Job::Version,
+        Some(other) => return Err(format!("unknown job {other:?}")),
+    };
+    match args.next() {
+        Some(more) => Err(format!("unexpected {more:?}")),
+        None => Ok(job),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Job, String> {
+        parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn the_job_is_to_serve_unless_told_otherwise() {
+        assert_eq!(parsed(""), Ok(Job::Serve { root: DEFAULT_ROOT.into() }));
+        assert_eq!(parsed("--root /srv/a serve"), Ok(Job::Serve { root: "/srv/a".into() }));
+        assert_eq!(parsed("unit-exec /x"), Ok(Job::UnitExec { folder: "/x".into() }));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for line in ["--root", "--root here", "receive-blob sha256:00 1", "dance", "version twice"] {
+            assert!(parsed(line).is_err(), "{line}");
+        }
+    }
+}
