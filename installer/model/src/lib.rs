@@ -1,7 +1,13 @@
 //! The nouns of an installation: site, survey, finding, plan, event, view.
 
 pub mod event;
+pub mod finding;
+pub mod names;
 pub mod node;
 pub mod plan;
 pub mod secret;
+pub mod settings;
+pub mod site;
+pub mod site_file;
+pub mod survey;
 pub mod view;

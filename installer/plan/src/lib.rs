@@ -1,1 +1,3 @@
 //! From a wish to a plan: preflight, planner, diff, lint, next.
+
+pub mod decide;
