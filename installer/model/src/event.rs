@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bundles_format::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{PlanId, StepId};
@@ -9,7 +10,7 @@ use crate::plan::{PlanId, StepId};
 /// Version of the stored shape of [`Record`].
 pub const EVENT_FORMAT: u32 = 1;
 
-/// One execution of one plan, such as `r-7`: counted per site.
+/// One execution of one plan, such as `r-7`: counted by the ledger, so that no two runs of any site share one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(pub String);
@@ -54,11 +55,16 @@ pub enum Event {
     StepDone {
         step: StepId,
         attempt: u32,
+        /// What the act said, if it said anything.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<OutputSeal>,
     },
     StepFailed {
         step: StepId,
         attempt: u32,
         failure: Failure,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<OutputSeal>,
     },
     /// After a failed step its host does nothing more in this run.
     HostDropped {
@@ -73,6 +79,18 @@ pub enum Event {
     /// Written by a newer version: kept, not understood.
     #[serde(other)]
     Unknown,
+}
+
+/// The output of one attempt of a step, closed: what is read later must have this digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputSeal {
+    /// Bytes kept.
+    pub length: u64,
+    /// Bytes that came after the limit and were not kept.
+    #[serde(default)]
+    pub dropped: u64,
+    /// sha256 of the bytes kept.
+    pub digest: Digest,
 }
 
 /// Why a step failed, for people.

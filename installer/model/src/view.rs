@@ -18,6 +18,10 @@ pub struct View {
     pub outcome: Option<Outcome>,
     /// Only steps that something happened to; the others wait.
     pub steps: BTreeMap<StepId, StepView>,
+    /// The last attempt of each step that ever started: an attempt's number is never used twice in a run, because it
+    /// names the unit on the host and the output kept here.
+    #[serde(default)]
+    pub attempts: BTreeMap<StepId, u32>,
     /// Hosts that dropped out, with the step that failed.
     pub dropped: BTreeMap<String, StepId>,
     pub cancelled: bool,
@@ -58,6 +62,7 @@ impl View {
             ended_at: None,
             outcome: None,
             steps: BTreeMap::new(),
+            attempts: BTreeMap::new(),
             dropped: BTreeMap::new(),
             cancelled: false,
         }
@@ -98,10 +103,11 @@ impl View {
                     ended_at: None,
                 };
                 self.steps.insert(step.clone(), view);
+                self.attempts.insert(step.clone(), *attempt);
             }
             Event::StepMet { step, attempt } => self.end(step, *attempt, record.at, StepState::Met),
-            Event::StepDone { step, attempt } => self.end(step, *attempt, record.at, StepState::Done),
-            Event::StepFailed { step, attempt, failure } => {
+            Event::StepDone { step, attempt, .. } => self.end(step, *attempt, record.at, StepState::Done),
+            Event::StepFailed { step, attempt, failure, .. } => {
                 self.end(step, *attempt, record.at, StepState::Failed(failure.clone()));
             }
             Event::HostDropped { host, step } => {
@@ -128,6 +134,6 @@ impl View {
 
     /// The attempt that the next start of this step is.
     pub fn next_attempt(&self, step: &StepId) -> u32 {
-        self.steps.get(step).map_or(1, |step| step.attempt + 1)
+        self.attempts.get(step).map_or(1, |attempt| attempt + 1)
     }
 }
