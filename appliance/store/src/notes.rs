@@ -1,0 +1,65 @@
+//! What else an instance keeps: sites, pinned keys, the last check of each site.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::store::{Store, StoreError};
+use crate::tables::{BUNDLE_KEYS, CHECKS, HOST_KEYS, SITES};
+
+/// A public key that was trusted, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinnedKey {
+    /// What people compare, such as `SHA256:…`.
+    pub fingerprint: String,
+    /// The public key itself, in the text form of its kind; empty where the fingerprint is enough.
+    #[serde(default)]
+    pub key: String,
+    /// Unix time in milliseconds.
+    pub pinned_at: u64,
+}
+
+impl Store {
+    /// Keeps a validated site under its name.
+    pub fn put_site<T: Serialize>(&self, name: &str, site: &T) -> Result<(), StoreError> {
+        self.put(SITES, name, site)
+    }
+
+    pub fn site<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        self.get(SITES, name)
+    }
+
+    pub fn site_names(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.list::<serde_json::Value>(SITES)?.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// Trusts the key of the host that is reached at `address`, such as `10.0.0.1` or `10.0.0.1:2222`.
+    pub fn pin_host_key(&self, address: &str, key: &PinnedKey) -> Result<(), StoreError> {
+        self.put(HOST_KEYS, address, key)
+    }
+
+    pub fn host_key(&self, address: &str) -> Result<Option<PinnedKey>, StoreError> {
+        self.get(HOST_KEYS, address)
+    }
+
+    pub fn host_keys(&self) -> Result<Vec<(String, PinnedKey)>, StoreError> {
+        self.list(HOST_KEYS)
+    }
+
+    /// Trusts a key that seals bundles, under its fingerprint.
+    pub fn pin_bundle_key(&self, key: &PinnedKey) -> Result<(), StoreError> {
+        self.put(BUNDLE_KEYS, &key.fingerprint, key)
+    }
+
+    pub fn bundle_keys(&self) -> Result<Vec<PinnedKey>, StoreError> {
+        Ok(self.list(BUNDLE_KEYS)?.into_iter().map(|(_, key)| key).collect())
+    }
+
+    /// Keeps the findings and survey of a site's last check.
+    pub fn put_check<T: Serialize>(&self, site: &str, check: &T) -> Result<(), StoreError> {
+        self.put(CHECKS, site, check)
+    }
+
+    pub fn check<T: DeserializeOwned>(&self, site: &str) -> Result<Option<T>, StoreError> {
+        self.get(CHECKS, site)
+    }
+}

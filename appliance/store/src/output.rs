@@ -1,0 +1,143 @@
+//! What the acts of steps said: bytes by (run, step, attempt) and offset, closed with a digest.
+
+use bundles_format::Digest;
+use installer_model::event::{OutputSeal, RunId};
+use installer_model::plan::StepId;
+use redb::{Durability, ReadableTable, WriteTransaction};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::runs::number;
+use crate::store::{Store, StoreError, json, parse};
+use crate::tables::{OUTPUT, SEALS};
+
+/// Bytes kept of one attempt. What comes after is counted, not kept: a command that talks without end must not fill
+/// the disk of the machine that installs.
+pub const OUTPUT_LIMIT: u64 = 4 << 20;
+
+/// A piece of an attempt's output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputChunk {
+    /// Where it begins, in bytes from the start of the output.
+    pub offset: u64,
+    pub bytes: Vec<u8>,
+}
+
+impl Store {
+    /// Appends to the output of an attempt. It is there for readers at once and on disk with the next event: output
+    /// explains, and nothing is decided by it.
+    pub fn append_output(
+        &self,
+        run: &RunId,
+        step: &StepId,
+        attempt: u32,
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
+        let number = number(run)?;
+        let mut transaction = self.writing()?;
+        transaction.set_durability(Durability::None)?;
+        let mut seal = seal_of(&transaction, number, step, attempt)?;
+        let room = usize::try_from(OUTPUT_LIMIT.saturating_sub(seal.length)).unwrap_or(usize::MAX);
+        let kept = &bytes[..bytes.len().min(room)];
+        if !kept.is_empty() {
+            let key = (number, step.0.as_str(), attempt, seal.length);
+            transaction.open_table(OUTPUT)?.insert(key, kept)?;
+        }
+        seal.length += kept.len() as u64;
+        seal.dropped += (bytes.len() - kept.len()) as u64;
+        put_seal(&transaction, number, step, attempt, &seal)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Closes the output of an attempt: its length and digest, for the event that ends the attempt. `None` when
+    /// nothing was said.
+    pub fn seal_output(
+        &self,
+        run: &RunId,
+        step: &StepId,
+        attempt: u32,
+    ) -> Result<Option<OutputSeal>, StoreError> {
+        let number = number(run)?;
+        let mut transaction = self.writing()?;
+        transaction.set_durability(Durability::None)?;
+        let mut seal = seal_of(&transaction, number, step, attempt)?;
+        if seal.length + seal.dropped == 0 {
+            return Ok(None);
+        }
+        let mut hash = Sha256::new();
+        {
+            let output = transaction.open_table(OUTPUT)?;
+            for row in output.range(span(number, step, attempt))? {
+                hash.update(row?.1.value());
+            }
+        }
+        seal.digest = Digest::from_sha256(hash.finalize().into());
+        put_seal(&transaction, number, step, attempt, &seal)?;
+        transaction.commit()?;
+        Ok(Some(seal))
+    }
+
+    /// Up to about `limit` bytes of an attempt's output from `offset` on. Nothing is lost or given twice by asking
+    /// again from where the last chunk ended.
+    pub fn output(
+        &self,
+        run: &RunId,
+        step: &StepId,
+        attempt: u32,
+        offset: u64,
+        limit: usize,
+    ) -> Result<Vec<OutputChunk>, StoreError> {
+        let number = number(run)?;
+        let output = self.reading()?.open_table(OUTPUT)?;
+        let (mut chunks, mut taken) = (Vec::new(), 0);
+        for row in output.range(span(number, step, attempt))? {
+            let (key, value) = row?;
+            let (start, bytes) = (key.value().3, value.value());
+            let end = start + bytes.len() as u64;
+            if end <= offset {
+                continue;
+            }
+            if taken >= limit {
+                break;
+            }
+            let skip = usize::try_from(offset.saturating_sub(start)).expect("invariant: less than a chunk");
+            taken += bytes.len() - skip;
+            chunks.push(OutputChunk { offset: start + skip as u64, bytes: bytes[skip..].to_vec() });
+        }
+        Ok(chunks)
+    }
+}
+
+type OutputKey<'a> = (u64, &'a str, u32, u64);
+
+fn span<'a>(number: u64, step: &'a StepId, attempt: u32) -> std::ops::RangeInclusive<OutputKey<'a>> {
+    (number, step.0.as_str(), attempt, 0)..=(number, step.0.as_str(), attempt, u64::MAX)
+}
+
+fn seal_of(
+    transaction: &WriteTransaction,
+    number: u64,
+    step: &StepId,
+    attempt: u32,
+) -> Result<OutputSeal, StoreError> {
+    let seals = transaction.open_table(SEALS)?;
+    let seal = seals.get((number, step.0.as_str(), attempt))?;
+    match seal {
+        Some(seal) => parse(&step.0, seal.value()),
+        // The digest of nothing, until the output is closed.
+        None => {
+            Ok(OutputSeal { length: 0, dropped: 0, digest: Digest::from_sha256(Sha256::digest([]).into()) })
+        }
+    }
+}
+
+fn put_seal(
+    transaction: &WriteTransaction,
+    number: u64,
+    step: &StepId,
+    attempt: u32,
+    seal: &OutputSeal,
+) -> Result<(), StoreError> {
+    transaction.open_table(SEALS)?.insert((number, step.0.as_str(), attempt), json(seal).as_slice())?;
+    Ok(())
+}

@@ -1,0 +1,252 @@
+//! Opening the database, and the few ways in which the other modules read and write it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use installer_model::event::RunId;
+use redb::{
+    Database, DatabaseError, Key, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
+    WriteTransaction,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::holder::Holder;
+use crate::rules::{AdoptRefused, BeginRefused};
+use crate::tables::{self, META, SCHEMA};
+
+/// Memory for cached pages. The whole database of a site of 150 hosts is some tens of MiB.
+const CACHE_BYTES: usize = 16 << 20;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("open the state directory {}", .path.display())]
+    Folder {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("open the store in {}: {} has it open", .path.display(), holder_or_another(.holder))]
+    InUse { path: PathBuf, holder: Option<Holder> },
+    #[error("open the store: its schema is {found}, this version knows {SCHEMA} and older")]
+    Newer { found: u64 },
+    #[error("use the store")]
+    Database(#[source] Box<redb::Error>),
+    #[error("read {what} from the store")]
+    Damaged {
+        what: String,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("find {0} in the store")]
+    Missing(String),
+    #[error("write to {0}: it has ended")]
+    Ended(RunId),
+    #[error(transparent)]
+    Adopt(#[from] AdoptRefused),
+    #[error(transparent)]
+    Begin(#[from] BeginRefused),
+}
+
+fn holder_or_another(holder: &Option<Holder>) -> String {
+    holder.as_ref().map_or("another process".to_owned(), Holder::to_string)
+}
+
+macro_rules! from_redb {
+    ($($error:ident),*) => {$(
+        impl From<redb::$error> for StoreError {
+            fn from(error: redb::$error) -> StoreError {
+                StoreError::Database(Box::new(error.into()))
+            }
+        }
+    )*};
+}
+from_redb!(DatabaseError, TransactionError, TableError, StorageError, CommitError, SetDurabilityError);
+
+/// The database of one instance. Every call is synchronous; a call that writes returns when the disk has it, unless
+/// it says otherwise.
+pub struct Store {
+    db: Database,
+    dir: PathBuf,
+    ledger: String,
+    /// Runs that an engine of this process performs.
+    pub(crate) live: Arc<Mutex<BTreeSet<RunId>>>,
+}
+
+impl Store {
+    /// The database in this folder.
+    pub fn database_path(dir: &Path) -> PathBuf {
+        dir.join("armilla.redb")
+    }
+
+    fn holder_path(dir: &Path) -> PathBuf {
+        dir.join("armilla.holder")
+    }
+
+    /// Opens or makes the store in `dir`; the folder is made with mode 0700, the files with 0600.
+    pub fn open(dir: &Path, holder: &Holder) -> Result<Store, StoreError> {
+        let folder = |source| StoreError::Folder { path: dir.to_owned(), source };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(folder)?;
+        let path = Store::database_path(dir);
+        let file = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(folder)?;
+        let db = match Database::builder().set_cache_size(CACHE_BYTES).create_file(file) {
+            Ok(db) => db,
+            Err(DatabaseError::DatabaseAlreadyOpen) => {
+                let holder = Holder::read(&Store::holder_path(dir));
+                return Err(StoreError::InUse { path: dir.to_owned(), holder });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let ledger = prepare(&db)?;
+        holder.write(&Store::holder_path(dir)).map_err(folder)?;
+        Ok(Store { db, dir: dir.to_owned(), ledger, live: Arc::default() })
+    }
+
+    /// Who has the store in `dir` open, as far as it is written down. Only a failed [`Store::open`] makes it true.
+    pub fn holder(dir: &Path) -> Option<Holder> {
+        Holder::read(&Store::holder_path(dir))
+    }
+
+    /// The id of this ledger, drawn when the database was made: hosts keep it as their owner.
+    pub fn ledger(&self) -> &str {
+        &self.ledger
+    }
+
+    pub(crate) fn reading(&self) -> Result<ReadTransaction, StoreError> {
+        Ok(self.db.begin_read()?)
+    }
+
+    pub(crate) fn writing(&self) -> Result<WriteTransaction, StoreError> {
+        Ok(self.db.begin_write()?)
+    }
+
+    /// One JSON value by key.
+    pub(crate) fn get<T: DeserializeOwned>(
+        &self,
+        table: TableDefinition<&str, &[u8]>,
+        key: &str,
+    ) -> Result<Option<T>, StoreError> {
+        let table = self.reading()?.open_table(table)?;
+        let value = table.get(key)?;
+        value.map(|value| parse(key, value.value())).transpose()
+    }
+
+    /// Writes one JSON value.
+    pub(crate) fn put<T: Serialize>(
+        &self,
+        table: TableDefinition<&str, &[u8]>,
+        key: &str,
+        value: &T,
+    ) -> Result<(), StoreError> {
+        let transaction = self.writing()?;
+        transaction.open_table(table)?.insert(key, json(value).as_slice())?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Every key of a table with its JSON value.
+    pub(crate) fn list<T: DeserializeOwned>(
+        &self,
+        table: TableDefinition<&str, &[u8]>,
+    ) -> Result<Vec<(String, T)>, StoreError> {
+        let table = self.reading()?.open_table(table)?;
+        let mut all = Vec::new();
+        for row in table.iter()? {
+            let (key, value) = row?;
+            all.push((key.value().to_owned(), parse(key.value(), value.value())?));
+        }
+        Ok(all)
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // The database still locks others out here, so the file that goes is our own. If it stays, nothing is lost.
+        let _ = fs::remove_file(Store::holder_path(&self.dir));
+    }
+}
+
+/// Makes the tables of a new database, refuses a newer one; the ledger's id.
+fn prepare(db: &Database) -> Result<String, StoreError> {
+    if let Some(found) = schema(db)?
+        && found > SCHEMA
+    {
+        return Err(StoreError::Newer { found });
+    }
+    let transaction = db.begin_write()?;
+    create(&transaction, tables::SITES)?;
+    create(&transaction, tables::HOST_KEYS)?;
+    create(&transaction, tables::BUNDLE_KEYS)?;
+    create(&transaction, tables::PLANS)?;
+    create(&transaction, tables::CHECKS)?;
+    create(&transaction, tables::RUNS)?;
+    create(&transaction, tables::EVENTS)?;
+    create(&transaction, tables::SEALS)?;
+    transaction.open_table(tables::TARGETS)?;
+    transaction.open_table(tables::RUN_EVENTS)?;
+    create(&transaction, tables::OUTPUT)?;
+    let ledger = {
+        let mut meta = transaction.open_table(META)?;
+        meta.insert("schema", SCHEMA.to_string().as_str())?;
+        let known = meta.get("ledger")?.map(|id| id.value().to_owned());
+        match known {
+            Some(id) => id,
+            None => {
+                let id = random_id()
+                    .map_err(|source| StoreError::Folder { path: "/dev/urandom".into(), source })?;
+                meta.insert("ledger", id.as_str())?;
+                id
+            }
+        }
+    };
+    transaction.commit()?;
+    Ok(ledger)
+}
+
+fn create<K: Key + 'static>(
+    transaction: &WriteTransaction,
+    table: TableDefinition<K, &[u8]>,
+) -> Result<(), StoreError> {
+    transaction.open_table(table)?;
+    Ok(())
+}
+
+/// The schema of a database that has one.
+fn schema(db: &Database) -> Result<Option<u64>, StoreError> {
+    let meta = match db.begin_read()?.open_table(META) {
+        Ok(meta) => meta,
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let text = meta.get("schema")?.map(|text| text.value().to_owned());
+    // Text that is no number was not written by any version up to this one.
+    Ok(text.map(|text| text.parse().unwrap_or(u64::MAX)))
+}
+
+fn random_id() -> io::Result<String> {
+    let mut bytes = [0; 16];
+    fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+pub(crate) fn json<T: Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec(value).expect("invariant: what is stored has text keys and no fallible serializer")
+}
+
+pub(crate) fn parse<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(bytes).map_err(|source| StoreError::Damaged { what: what.to_owned(), source })
+}
+
+#[cfg(test)]
+#[path = "store_test.rs"]
+mod tests;
