@@ -1,1 +1,11 @@
 //! Runs a plan: next, probe, act, probe, event.
+
+pub mod cancel;
+pub mod engine;
+pub mod observe;
+pub mod world;
+
+pub use cancel::{Cancel, Canceller};
+pub use engine::{Ended, Engine, RunError};
+pub use observe::{Clock, Observer, Progress, SystemClock};
+pub use world::{BoxFuture, Probe, StepContext, World};
