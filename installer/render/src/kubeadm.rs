@@ -1,0 +1,159 @@
+//! kubeadm's configuration, API `kubeadm.k8s.io/v1beta4`.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::paths::{ARMILLA_ETC, BALANCER, CONTAINERD_SOCKET, DataFolders};
+use crate::yaml;
+
+/// `/etc/armilla/kubeadm/…`: configuration that kubeadm reads.
+pub fn path(file: &str) -> String {
+    format!("{ARMILLA_ETC}/kubeadm/{file}")
+}
+
+/// What all hosts of a cluster share.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    pub name: String,
+    /// With a leading `v`.
+    pub kubernetes: String,
+    pub etcd_tag: String,
+    pub pod_cidr: String,
+    pub service_cidr: String,
+    pub dns_domain: String,
+    /// The tenth address of the Service network.
+    pub dns_address: String,
+    /// Further names and addresses in the API server's certificate.
+    pub api_names: Vec<String>,
+    pub api_args: BTreeMap<String, String>,
+    pub node_port_range: Option<String>,
+    pub proxy_mode: String,
+    /// kube-proxy cannot set conntrack limits on some host.
+    pub conntrack_unsettable: bool,
+    /// `oom_score_adj` cannot be lowered on some host.
+    pub oom_score_fixed: bool,
+    /// Some host has cgroup v1; the kubelet since 1.35 refuses it otherwise.
+    pub accept_cgroup_v1: bool,
+    pub data: DataFolders,
+}
+
+/// What one host adds.
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub node: String,
+    pub address: String,
+    pub control_plane: bool,
+    pub kubelet_args: BTreeMap<String, String>,
+}
+
+/// The file for `kubeadm init phase … --config`.
+pub fn init(cluster: &Cluster, member: &Member) -> String {
+    let init = json!({
+        "apiVersion": "kubeadm.k8s.io/v1beta4",
+        "kind": "InitConfiguration",
+        "localAPIEndpoint": { "advertiseAddress": member.address, "bindPort": 6443 },
+        "nodeRegistration": registration(cluster, member),
+    });
+    yaml::documents(&[init, cluster_configuration(cluster), kubelet(cluster), proxy(cluster)])
+}
+
+/// The file for `kubeadm join phase … --config`. The discovery file that it names holds the token; it is written for
+/// the join and removed after it.
+pub fn join(cluster: &Cluster, member: &Member) -> String {
+    yaml::document(&json!({
+        "apiVersion": "kubeadm.k8s.io/v1beta4",
+        "kind": "JoinConfiguration",
+        "discovery": { "file": { "kubeConfigPath": path("discovery.conf") } },
+        "nodeRegistration": registration(cluster, member),
+    }))
+}
+
+/// The kubeconfig that a joining host discovers the cluster by.
+pub fn discovery(ca_pem_base64: &str, token: &str) -> String {
+    yaml::document(&json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{ "name": "site", "cluster": {
+            "server": format!("https://{BALANCER}"), "certificate-authority-data": ca_pem_base64,
+        }}],
+        "contexts": [{ "name": "join", "context": { "cluster": "site", "user": "join" } }],
+        "current-context": "join",
+        "users": [{ "name": "join", "user": { "token": token } }],
+    }))
+}
+
+fn registration(cluster: &Cluster, member: &Member) -> Value {
+    let mut args = vec![json!({ "name": "node-ip", "value": member.address })];
+    if cluster.data.kubelet != crate::paths::KUBELET_ETC {
+        args.push(json!({ "name": "root-dir", "value": cluster.data.kubelet }));
+    }
+    args.extend(member.kubelet_args.iter().map(|(name, value)| json!({ "name": name, "value": value })));
+    json!({
+        "name": member.node,
+        "criSocket": format!("unix://{CONTAINERD_SOCKET}"),
+        "imagePullPolicy": "IfNotPresent",
+        "taints": [],
+        "kubeletExtraArgs": args,
+    })
+}
+
+fn cluster_configuration(cluster: &Cluster) -> Value {
+    let mut api_args: Vec<Value> =
+        cluster.api_args.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+    if let Some(range) = &cluster.node_port_range {
+        api_args.push(json!({ "name": "service-node-port-range", "value": range }));
+    }
+    json!({
+        "apiVersion": "kubeadm.k8s.io/v1beta4",
+        "kind": "ClusterConfiguration",
+        "clusterName": cluster.name,
+        "kubernetesVersion": cluster.kubernetes,
+        "controlPlaneEndpoint": BALANCER,
+        "imageRepository": "registry.k8s.io",
+        "apiServer": { "certSANs": cluster.api_names, "extraArgs": api_args },
+        "etcd": { "local": { "dataDir": cluster.data.etcd, "imageTag": cluster.etcd_tag } },
+        "dns": { "disabled": true },
+        "networking": {
+            "podSubnet": cluster.pod_cidr,
+            "serviceSubnet": cluster.service_cidr,
+            "dnsDomain": cluster.dns_domain,
+        },
+    })
+}
+
+fn kubelet(cluster: &Cluster) -> Value {
+    let mut value = json!({
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "cgroupDriver": "systemd",
+        "clusterDNS": [cluster.dns_address],
+        "clusterDomain": cluster.dns_domain,
+        "failSwapOn": true,
+        "rotateCertificates": true,
+        "serializeImagePulls": false,
+    });
+    if cluster.accept_cgroup_v1 {
+        value["failCgroupV1"] = json!(false);
+    }
+    if cluster.oom_score_fixed {
+        value["oomScoreAdj"] = json!(0);
+    }
+    value
+}
+
+fn proxy(cluster: &Cluster) -> Value {
+    let mut value = json!({
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "mode": cluster.proxy_mode,
+        "clusterCIDR": cluster.pod_cidr,
+    });
+    if cluster.oom_score_fixed {
+        value["oomScoreAdj"] = json!(0);
+    }
+    if cluster.conntrack_unsettable {
+        value["conntrack"] = json!({ "maxPerCore": 0, "min": 0 });
+    }
+    value
+}

@@ -1,0 +1,50 @@
+//! The node service's units.
+
+use crate::paths::{ARMILLA_ETC, BIN};
+
+/// `armilla-node.service`: API balancer and image mirror on loopback.
+pub fn unit() -> String {
+    format!(
+        "[Unit]
+Description=Armilla node service: API server balancer and image mirror on loopback
+After=network.target
+Before=kubelet.service
+
+[Service]
+Type=notify
+ExecStart={BIN}/armilla node --config {ARMILLA_ETC}/node.json
+Restart=always
+RestartSec=1
+WatchdogSec=30
+LimitCORE=0
+NoNewPrivileges=yes
+ProtectHome=yes
+PrivateTmp=yes
+
+[Install]
+WantedBy=multi-user.target
+"
+    )
+}
+
+/// `armilla-route.service`: a host without a default route has no route for Service addresses, and the kernel looks
+/// for one before kube-proxy's rules apply.
+pub fn route_unit(service_cidr: &str, interface: &str) -> String {
+    format!(
+        "[Unit]
+Description=Route for Service addresses on a host without a default route (Armilla)
+After=network-online.target
+Wants=network-online.target
+Before=kubelet.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'exec ip route replace {service_cidr} dev {interface}'
+ExecStop=-/bin/sh -c 'exec ip route del {service_cidr} dev {interface}'
+
+[Install]
+WantedBy=multi-user.target
+"
+    )
+}
