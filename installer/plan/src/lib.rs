@@ -1,4 +1,10 @@
-//! From a wish to a plan: preflight, planner, diff, lint, next.
+//! From a wish to a plan: preflight, planner, diff, lint, next. Pure: no clock, no files, no sockets.
 
 pub mod decide;
+mod digest;
+mod draft;
 pub mod next;
+mod phases;
+pub mod planner;
+
+pub use draft::HostInput;

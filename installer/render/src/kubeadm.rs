@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use crate::paths::{ARMILLA_ETC, BALANCER, CONTAINERD_SOCKET, DataFolders};
 use crate::yaml;
 
+/// The API server's own default, which needs no argument.
+const DEFAULT_NODE_PORTS: &str = "30000-32767";
+
 /// `/etc/armilla/kubeadm/…`: configuration that kubeadm reads.
 pub fn path(file: &str) -> String {
     format!("{ARMILLA_ETC}/kubeadm/{file}")
@@ -24,10 +27,13 @@ pub struct Cluster {
     pub dns_domain: String,
     /// The tenth address of the Service network.
     pub dns_address: String,
+    /// That every API server listens on.
+    pub api_port: u16,
     /// Further names and addresses in the API server's certificate.
     pub api_names: Vec<String>,
     pub api_args: BTreeMap<String, String>,
-    pub node_port_range: Option<String>,
+    /// `first-last`.
+    pub node_port_range: String,
     pub proxy_mode: String,
     /// kube-proxy cannot set conntrack limits on some host.
     pub conntrack_unsettable: bool,
@@ -43,7 +49,6 @@ pub struct Cluster {
 pub struct Member {
     pub node: String,
     pub address: String,
-    pub control_plane: bool,
     pub kubelet_args: BTreeMap<String, String>,
 }
 
@@ -52,7 +57,7 @@ pub fn init(cluster: &Cluster, member: &Member) -> String {
     let init = json!({
         "apiVersion": "kubeadm.k8s.io/v1beta4",
         "kind": "InitConfiguration",
-        "localAPIEndpoint": { "advertiseAddress": member.address, "bindPort": 6443 },
+        "localAPIEndpoint": { "advertiseAddress": member.address, "bindPort": cluster.api_port },
         "nodeRegistration": registration(cluster, member),
     });
     yaml::documents(&[init, cluster_configuration(cluster), kubelet(cluster), proxy(cluster)])
@@ -101,8 +106,8 @@ fn registration(cluster: &Cluster, member: &Member) -> Value {
 fn cluster_configuration(cluster: &Cluster) -> Value {
     let mut api_args: Vec<Value> =
         cluster.api_args.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
-    if let Some(range) = &cluster.node_port_range {
-        api_args.push(json!({ "name": "service-node-port-range", "value": range }));
+    if cluster.node_port_range != DEFAULT_NODE_PORTS {
+        api_args.push(json!({ "name": "service-node-port-range", "value": cluster.node_port_range }));
     }
     json!({
         "apiVersion": "kubeadm.k8s.io/v1beta4",

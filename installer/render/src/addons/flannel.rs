@@ -11,8 +11,9 @@ pub struct Flannel<'a> {
     pub helper_image: &'a str,
     /// Kernels before 5.13 get iptables rules.
     pub nftables: bool,
-    /// Named where some host has no default route, which flannel would otherwise look for.
-    pub interface: Option<&'a str>,
+    /// Tried in this order. Named where some host has no default route, which flannel would otherwise look for, or
+    /// where the cluster has a network of its own.
+    pub interfaces: &'a [String],
 }
 
 pub fn manifest(f: &Flannel<'_>) -> String {
@@ -28,7 +29,7 @@ pub fn manifest(f: &Flannel<'_>) -> String {
         "Network": f.pod_cidr, "EnableNFTables": f.nftables, "Backend": { "Type": "vxlan" },
     });
     let (cni, net) = (indent(&pretty(&cni)), indent(&pretty(&net)));
-    let interface = f.interface.map(|name| format!("\n        - --iface={name}")).unwrap_or_default();
+    let interfaces: String = f.interfaces.iter().map(|name| format!("\n        - --iface={name}")).collect();
     let Flannel { image, helper_image, .. } = f;
     format!(
         r#"apiVersion: v1
@@ -128,7 +129,7 @@ spec:
         args:
         - --ip-masq
         - --kube-subnet-mgr
-        - --healthz-port=8081{interface}
+        - --healthz-port=8081{interfaces}
         ports:
         - name: healthz
           containerPort: 8081

@@ -1,0 +1,46 @@
+//! Prepare: kernel modules and settings, and the route that a closed room lacks.
+
+use std::collections::BTreeMap;
+
+use installer_model::plan::{Action, Phase, ServiceSpec};
+use installer_model::site::Host;
+use installer_render::{node, paths};
+
+use crate::draft::{Draft, text};
+
+/// What containerd's overlay snapshots, flannel's vxlan and kube-proxy need, where it is not built in.
+const MODULES: [&str; 5] = ["overlay", "br_netfilter", "nf_conntrack", "nf_tables", "vxlan"];
+
+/// Source: Kubernetes' "Container Runtimes" page (forwarding), flannel (bridged packets pass the rules); the inotify
+/// limits are those at which a node full of pods stops failing with "too many open files".
+const SYSCTLS: [(&str, &str); 5] = [
+    ("fs.inotify.max_user_instances", "8192"),
+    ("fs.inotify.max_user_watches", "524288"),
+    ("net.bridge.bridge-nf-call-ip6tables", "1"),
+    ("net.bridge.bridge-nf-call-iptables", "1"),
+    ("net.ipv4.ip_forward", "1"),
+];
+
+pub(crate) fn plan(draft: &mut Draft<'_>, host: &Host) {
+    let names = MODULES.map(str::to_owned).to_vec();
+    let modules = Action::Modules { path: paths::MODULES.to_owned(), names };
+    let modules = draft.add(host, Phase::Prepare, "modules", modules, &[]);
+
+    let values: BTreeMap<String, String> =
+        SYSCTLS.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let sysctls = Action::Sysctls { path: paths::SYSCTLS.to_owned(), values };
+    draft.add(host, Phase::Prepare, "sysctls", sysctls, &[&modules]);
+
+    let settings = &draft.host(host).settings;
+    if settings.service_cidr_route_needed {
+        let interface = settings.cluster_interface.clone().unwrap_or_else(|| "eth0".to_owned());
+        let unit = node::route_unit(&draft.site.network.service_cidr.to_string(), &interface);
+        let service = Action::Service(ServiceSpec {
+            unit: "armilla-route.service".to_owned(),
+            files: vec![text(format!("{}/armilla-route.service", paths::UNITS), unit)],
+            started_from: Vec::new(),
+            running: true,
+        });
+        draft.add(host, Phase::Prepare, "route", service, &[&modules]);
+    }
+}
