@@ -1,13 +1,14 @@
 //! A plan in the making: what every phase adds its steps to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bundles_format::{Arch, Blob, Component, Digest, FileArtifact, ImageArtifact, Release};
 use installer_model::plan::{Action, BlobSpec, FileSource, FileSpec, FolderSpec, ImageSpec, Phase, Step, StepId};
+use installer_model::settings::{HostSettings, SiteSettings};
 use installer_model::site::{Host, Site};
 use installer_render::paths::DataFolders;
 
-use crate::decide::{HostSettings, SiteSettings};
+
 
 /// What the planner knows of one host beside the site file.
 #[derive(Debug, Clone)]
@@ -75,6 +76,22 @@ impl<'a> Draft<'a> {
 
     pub(crate) fn host(&self, host: &Host) -> &'a HostInput {
         self.hosts.get(host.name.as_str()).expect("plan() refuses hosts without a survey")
+    }
+
+    /// The kubelet's configuration is one for the cluster: the oldest host decides.
+    pub(crate) fn accept_cgroup_v1(&self) -> bool {
+        self.hosts.values().any(|host| !host.settings.fail_cgroup_v1)
+    }
+
+    /// The interfaces that flannel must be told: it takes that of the default route by itself, which is not there in
+    /// a closed room, and is the wrong one where the cluster has a network of its own.
+    pub(crate) fn flannel_interfaces(&self) -> Vec<String> {
+        let own_network = self.site.hosts.iter().any(|h| h.address.ip() != Some(h.cluster_address));
+        if !own_network && !self.shared.cluster_interface_needed {
+            return Vec::new();
+        }
+        let names = self.hosts.values().filter_map(|host| host.settings.cluster_interface.clone());
+        names.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// The step of this name, if an earlier phase added it.

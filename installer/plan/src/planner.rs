@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use bundles_format::Release;
 use installer_model::plan::{Intent, PLAN_FORMAT, Plan, PlanId, Step};
+use installer_model::settings::SiteSettings;
 use installer_model::site::{Host, Site};
 
-use crate::decide::SiteSettings;
 use crate::digest::digest_of;
 use crate::draft::{Draft, HostInput};
 use crate::phases::{clean, equip, found, import, join, leave, place, prepare, prove, start};
@@ -108,8 +108,8 @@ fn identify(plan: &Plan) -> PlanId {
 fn report(input: &PlanInput<'_>, steps: &[Step]) -> Vec<String> {
     let shared = input.shared;
     let mut report =
-        vec![format!("{} steps on {} hosts, kube-proxy with {}", steps.len(), input.hosts.len(), shared.kube_proxy_mode)];
-    if shared.accept_cgroup_v1 {
+        vec![format!("{} steps on {} hosts, kube-proxy with {}", steps.len(), input.hosts.len(), shared.kube_proxy_mode.as_str())];
+    if input.hosts.values().any(|host| !host.settings.fail_cgroup_v1) {
         report.push("some host has cgroup v1: the kubelet is told to accept it".to_owned());
     }
     if shared.restrict_oom_score_adj {

@@ -7,7 +7,8 @@ use installer_render::addons::flannel::{self, Flannel};
 use installer_render::addons::{local_path, metrics_server};
 
 use super::import;
-use crate::decide::KubeProxyMode;
+use installer_model::settings::KubeProxyMode;
+
 use crate::draft::Draft;
 
 pub(crate) fn plan(draft: &mut Draft<'_>, founder: &Host) {
@@ -42,8 +43,7 @@ fn flannel(draft: &mut Draft<'_>) -> String {
         image: &image,
         helper_image: &helper_image,
         nftables: draft.shared.kube_proxy_mode == KubeProxyMode::Nftables,
-        // flannel looks for the interface of the default route unless a cluster address says better.
-        interfaces: &draft.shared.cluster_interfaces,
+        interfaces: &draft.flannel_interfaces(),
     })
 }
 

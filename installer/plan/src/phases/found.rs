@@ -51,10 +51,10 @@ pub(crate) fn cluster(draft: &mut Draft<'_>) -> Cluster {
         api_names: site.api_certificate_names().iter().map(ToString::to_string).collect(),
         api_args: site.api_server_extra_args.iter().map(|(k, v)| (k.to_string(), v.clone())).collect(),
         node_port_range: range.to_string(),
-        proxy_mode: draft.shared.kube_proxy_mode.to_string(),
+        proxy_mode: draft.shared.kube_proxy_mode.as_str().to_owned(),
         conntrack_unsettable: draft.shared.conntrack_unsettable,
         oom_score_fixed: draft.shared.restrict_oom_score_adj,
-        accept_cgroup_v1: draft.shared.accept_cgroup_v1,
+        accept_cgroup_v1: draft.accept_cgroup_v1(),
         data: draft.data.clone(),
     }
 }
