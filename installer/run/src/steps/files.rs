@@ -1,0 +1,90 @@
+//! Files and folders with a given content.
+
+use bundles_format::Digest;
+use futures_util::future::try_join_all;
+use installer_model::event::Failure;
+use installer_model::plan::{FileSource, FileSpec, FolderSpec};
+use installer_wire::{FileKind, FileStat};
+use sha2::{Digest as _, Sha256};
+
+use crate::host_port::HostPort;
+use crate::world::{Probe, StepContext};
+
+pub(super) async fn probe(
+    port: &HostPort<'_>,
+    folders: &[FolderSpec],
+    files: &[FileSpec],
+) -> Result<Probe, Failure> {
+    for folder in folders {
+        let found = port.stat(&folder.path, false).await?;
+        if !found.is_some_and(|stat| stat.kind == FileKind::Folder && stat.mode == folder.mode) {
+            return Ok(Probe::NotMet(format!("folder {} is not as planned", folder.path)));
+        }
+    }
+    Ok(match differing(port, files).await?.first() {
+        None => Probe::Met,
+        Some(file) => Probe::NotMet(format!("{} is not as planned", file.path)),
+    })
+}
+
+/// The files that are not there as planned.
+pub(super) async fn differing<'f>(
+    port: &HostPort<'_>,
+    files: &'f [FileSpec],
+) -> Result<Vec<&'f FileSpec>, Failure> {
+    let stats = try_join_all(files.iter().map(|file| port.stat(&file.path, true))).await?;
+    Ok(files.iter().zip(stats).filter(|(file, stat)| !is_as_planned(file, stat.as_ref())).map(|(f, _)| f).collect())
+}
+
+/// Content, kind and permission bits; of a link, where it points.
+fn is_as_planned(file: &FileSpec, found: Option<&FileStat>) -> bool {
+    let Some(found) = found else { return false };
+    match &file.source {
+        FileSource::Text(text) => same_file(found, file.mode, &digest_of(text.as_bytes())),
+        FileSource::Blob { content, .. } => same_file(found, file.mode, content),
+        FileSource::Link(target) => {
+            found.kind == FileKind::Link && found.target.as_deref() == Some(target.as_str())
+        }
+    }
+}
+
+fn same_file(found: &FileStat, mode: u32, digest: &Digest) -> bool {
+    found.kind == FileKind::File && found.mode == mode && found.digest.as_ref() == Some(digest)
+}
+
+pub(super) fn digest_of(bytes: &[u8]) -> Digest {
+    Digest::from_sha256(Sha256::digest(bytes).into())
+}
+
+pub(super) async fn act(
+    port: &HostPort<'_>,
+    ctx: &StepContext,
+    folders: &[FolderSpec],
+    files: &[FileSpec],
+) -> Result<(), Failure> {
+    for folder in folders {
+        port.folder(&folder.path, folder.mode).await?;
+    }
+    let differing = differing(port, files).await?;
+    let blobs: Vec<(Digest, u64)> = differing
+        .iter()
+        .filter_map(|file| match &file.source {
+            FileSource::Blob { blob, blob_size, .. } => Some((blob.clone(), *blob_size)),
+            FileSource::Text(_) | FileSource::Link(_) => None,
+        })
+        .collect();
+    port.put_blobs(ctx, &blobs).await?;
+    for file in &differing {
+        write(port, file).await?;
+    }
+    // A host keeps what it was given once, in its place.
+    port.remove_blobs(blobs.into_iter().map(|(digest, _)| digest).collect()).await
+}
+
+async fn write(port: &HostPort<'_>, file: &FileSpec) -> Result<(), Failure> {
+    match &file.source {
+        FileSource::Text(text) => port.write(&file.path, file.mode, text.as_bytes()).await,
+        FileSource::Blob { blob, content, .. } => port.place(blob, &file.path, file.mode, content).await,
+        FileSource::Link(target) => port.link(&file.path, target).await,
+    }
+}

@@ -1,0 +1,81 @@
+//! A host joins the cluster. The token is made for the join, travels inside the hands' connections and lies on the
+//! host in a file of root's own for as long as the join takes.
+
+use bundles_format::Digest;
+use installer_model::event::Failure;
+
+use super::init::{self, KUBEADM, KUBELET_OUTPUTS};
+use crate::host_port::{HostPort, failure};
+use crate::world::{Probe, StepContext};
+
+const STAMP: &str = "join";
+const DISCOVERY: &str = "/etc/armilla/kubeadm/discovery.conf";
+const KUBELET_CONF: &str = "/etc/kubernetes/kubelet.conf";
+
+pub(super) async fn probe(port: &HostPort<'_>, node: &str, config: &Digest) -> Result<Probe, Failure> {
+    if port.stat(KUBELET_CONF, false).await?.is_none() {
+        return Ok(Probe::NotMet("the host has not joined".to_owned()));
+    }
+    if let Some(why) = init::stale(port, STAMP, config).await? {
+        return Ok(Probe::NotMet(why));
+    }
+    Ok(match is_node(port, node).await? {
+        Some(true) => Probe::Met,
+        Some(false) => Probe::NotMet(format!("{node} is not in the cluster")),
+        None => Probe::CannotTell("the API server does not answer".to_owned()),
+    })
+}
+
+pub(super) async fn act(
+    port: &HostPort<'_>,
+    ctx: &StepContext,
+    node: &str,
+    config: &str,
+    digest: &Digest,
+) -> Result<(), Failure> {
+    let joined = port.stat(KUBELET_CONF, false).await?.is_some() && is_node(port, node).await? == Some(true);
+    if joined {
+        renew_kubelet(port, ctx).await?;
+    } else {
+        let result = join(port, ctx, config).await;
+        port.remove(&[DISCOVERY.to_owned()]).await?;
+        result?;
+    }
+    init::stamp(port, STAMP, digest, &KUBELET_OUTPUTS).await
+}
+
+/// A host that has joined gets the kubelet's configuration from the cluster; `join` would refuse.
+async fn renew_kubelet(port: &HostPort<'_>, ctx: &StepContext) -> Result<(), Failure> {
+    let argv = [KUBEADM, "upgrade", "node", "phase", "kubelet-config"];
+    port.unit(ctx, &argv, &[]).await?.success("renew the kubelet's configuration")?;
+    let output = port.command_within(60, ["systemctl", "restart", "kubelet.service"], b"").await?;
+    if output.ok() { Ok(()) } else { Err(failure("restart the kubelet", &output.stderr_text())) }
+}
+
+async fn join(port: &HostPort<'_>, ctx: &StepContext, config: &str) -> Result<(), Failure> {
+    let founder = port.control_plane();
+    let token = founder.command_within(60, [KUBEADM, "token", "create", "--ttl", "30m"], b"").await?;
+    if !token.ok() {
+        return Err(failure("make a join token", &token.stderr_text()));
+    }
+    let ca = founder.read("/etc/kubernetes/pki/ca.crt", 65_536).await?;
+    let ca = ca.ok_or_else(|| failure("read the cluster's CA", "/etc/kubernetes/pki/ca.crt is not there"))?;
+    let text = installer_render::kubeadm::discovery(&base64(&ca), token.stdout_text().trim());
+    port.write(DISCOVERY, 0o600, text.as_bytes()).await?;
+    let argv = [KUBEADM, "join", "phase", "kubelet-start", "--config", config];
+    port.unit(ctx, &argv, &[]).await?.success("run kubeadm join phase kubelet-start")
+}
+
+/// Whether the cluster has the node; `None` when nobody answers.
+pub(super) async fn is_node(port: &HostPort<'_>, node: &str) -> Result<Option<bool>, Failure> {
+    let output = port.control_plane().kubectl(["get", "node", node, "-o", "name"], b"").await?;
+    if output.ok() {
+        return Ok(Some(true));
+    }
+    Ok(output.stderr_text().contains("NotFound").then_some(false))
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}

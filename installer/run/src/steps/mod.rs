@@ -1,0 +1,75 @@
+//! What each action looks like on a real host: one file per action, a read-only `probe` and a repeatable `act`.
+
+mod apply;
+mod await_condition;
+mod cleanup;
+mod files;
+mod images;
+mod init;
+mod join;
+mod modules;
+mod node;
+mod service;
+mod sysctls;
+
+use installer_model::event::Failure;
+use installer_model::plan::{Action, Step};
+
+use crate::host_port::HostPort;
+use crate::world::{Probe, StepContext};
+
+/// What is true of the step's host, or of the cluster, right now.
+pub(crate) async fn probe(step: &Step, port: &HostPort<'_>) -> Result<Probe, Failure> {
+    match &step.action {
+        Action::Modules { path, names } => modules::probe(port, path, names).await,
+        Action::Sysctls { path, values } => sysctls::probe(port, path, values).await,
+        Action::Files { folders, files, .. } => files::probe(port, folders, files).await,
+        Action::Service(service) => service::probe(port, service).await,
+        Action::Images { images, .. } => images::probe(port, images).await,
+        Action::Init { phase, config_digest, .. } => init::probe(port, *phase, config_digest).await,
+        Action::JoinWorker { node, config_digest, .. } => join::probe(port, node, config_digest).await,
+        Action::Node { node, labels, taints, .. } => node::probe(port, node, labels, taints).await,
+        Action::Apply { manifest, .. } => apply::probe(port, manifest).await,
+        Action::Await { condition, .. } => await_condition::probe(port, condition).await,
+        Action::Drain { node, .. } => node::probe_drained(port, node).await,
+        Action::DeleteNode { node } => node::probe_deleted(port, node).await,
+        Action::StopPods => cleanup::probe_pods(port).await,
+        Action::RemoveUnits { units } => cleanup::probe_units(port, units).await,
+        Action::Unmount { below } => cleanup::probe_mounts(port, below).await,
+        Action::RemoveLinks { links } => cleanup::probe_links(port, links).await,
+        Action::RemoveRules => cleanup::probe_rules(port).await,
+        Action::RemovePaths { paths, keep } => cleanup::probe_paths(port, paths, keep).await,
+        Action::RestoreSysctls => sysctls::probe_restored(port).await,
+    }
+}
+
+/// Brings it about. May be repeated; the probe that follows decides whether it worked.
+pub(crate) async fn act(step: &Step, port: &HostPort<'_>, ctx: &StepContext) -> Result<(), Failure> {
+    match &step.action {
+        Action::Modules { path, names } => modules::act(port, path, names).await,
+        Action::Sysctls { path, values } => sysctls::act(port, path, values).await,
+        Action::Files { folders, files, .. } => files::act(port, ctx, folders, files).await,
+        Action::Service(service) => service::act(port, ctx, service).await,
+        Action::Images { containerd_root, images } => images::act(port, ctx, containerd_root, images).await,
+        Action::Init { phase, config, config_digest } => {
+            init::act(port, ctx, *phase, config, config_digest).await
+        }
+        Action::JoinWorker { node, config, config_digest, .. } => {
+            join::act(port, ctx, node, config, config_digest).await
+        }
+        Action::Node { node, labels, taints, .. } => node::act(port, node, labels, taints).await,
+        Action::Apply { name, manifest } => apply::act(port, ctx, name, manifest).await,
+        Action::Await { condition, timeout_seconds } => {
+            await_condition::act(port, ctx, condition, *timeout_seconds).await
+        }
+        Action::Drain { node, timeout_seconds } => node::drain(port, ctx, node, *timeout_seconds).await,
+        Action::DeleteNode { node } => node::delete(port, node).await,
+        Action::StopPods => cleanup::stop_pods(port, ctx).await,
+        Action::RemoveUnits { units } => cleanup::remove_units(port, units).await,
+        Action::Unmount { below } => cleanup::unmount(port, below).await,
+        Action::RemoveLinks { links } => cleanup::remove_links(port, links).await,
+        Action::RemoveRules => cleanup::remove_rules(port).await,
+        Action::RemovePaths { paths, keep } => cleanup::remove_paths(port, paths, keep).await,
+        Action::RestoreSysctls => sysctls::restore(port).await,
+    }
+}
