@@ -3,12 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bundles_format::{Arch, Blob, Component, Digest, FileArtifact, ImageArtifact, Release};
-use installer_model::plan::{Action, BlobSpec, FileSource, FileSpec, FolderSpec, ImageSpec, Phase, Step, StepId};
+use installer_model::plan::{Action, BlobSpec, FileSource, FileSpec, ImageSpec, Phase, Step, StepId};
 use installer_model::settings::{HostSettings, SiteSettings};
 use installer_model::site::{Host, Site};
 use installer_render::paths::DataFolders;
-
-
 
 /// What the planner knows of one host beside the site file.
 #[derive(Debug, Clone)]
@@ -209,8 +207,4 @@ fn blob_spec(blob: &Blob) -> BlobSpec {
 
 pub(crate) fn text(path: impl Into<String>, content: impl Into<String>) -> FileSpec {
     FileSpec { path: path.into(), mode: 0o644, source: FileSource::Text(content.into()) }
-}
-
-pub(crate) fn folder(path: impl Into<String>, mode: u32) -> FolderSpec {
-    FolderSpec { path: path.into(), mode }
 }

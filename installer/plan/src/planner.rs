@@ -107,8 +107,12 @@ fn identify(plan: &Plan) -> PlanId {
 
 fn report(input: &PlanInput<'_>, steps: &[Step]) -> Vec<String> {
     let shared = input.shared;
-    let mut report =
-        vec![format!("{} steps on {} hosts, kube-proxy with {}", steps.len(), input.hosts.len(), shared.kube_proxy_mode.as_str())];
+    let mut report = vec![format!(
+        "{} steps on {} hosts, kube-proxy with {}",
+        steps.len(),
+        input.hosts.len(),
+        shared.kube_proxy_mode.as_str()
+    )];
     if input.hosts.values().any(|host| !host.settings.fail_cgroup_v1) {
         report.push("some host has cgroup v1: the kubelet is told to accept it".to_owned());
     }

@@ -13,10 +13,7 @@ pub(crate) fn plan(draft: &mut Draft<'_>, host: &Host, after: Option<&StepId>, k
     let data = draft.data.clone();
     let chain = [
         ("pods", Action::StopPods),
-        (
-            "services",
-            units(&["containerd.service", "armilla-node.service", "armilla-route.service"]),
-        ),
+        ("services", units(&["containerd.service", "armilla-node.service", "armilla-route.service"])),
         (
             "mounts",
             Action::Unmount {

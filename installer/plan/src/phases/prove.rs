@@ -39,12 +39,6 @@ pub(crate) fn cluster(draft: &mut Draft<'_>, founder: &Host) {
     }
 }
 
-fn wait(
-    draft: &mut Draft<'_>,
-    host: &Host,
-    word: &str,
-    condition: Condition,
-    after: &[&StepId],
-) -> StepId {
+fn wait(draft: &mut Draft<'_>, host: &Host, word: &str, condition: Condition, after: &[&StepId]) -> StepId {
     draft.add(host, Phase::Prove, word, Action::Await { condition, timeout_seconds: SECONDS }, after)
 }
