@@ -5,6 +5,7 @@
 
 pub mod blobs;
 pub mod command;
+pub mod facts;
 pub mod failure;
 pub mod fence;
 pub mod files;

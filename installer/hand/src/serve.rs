@@ -14,6 +14,7 @@ use installer_wire::{Answer, Decoder, Failure, FailureKind, FenceRecord, GREETIN
 
 use crate::blobs::Blobs;
 use crate::command::Commands;
+use crate::facts;
 use crate::fence::Fence;
 use crate::files;
 use crate::unit_exec::boot_id;
@@ -132,8 +133,12 @@ impl<W: Write + Send + 'static> Desk<W> {
         let done = |_: ()| Answer::Done;
         let answer = match request {
             Request::Ping => Answer::Done,
-            Request::Facts { options: _ } => {
-                return Err(Failure::new(FailureKind::Unsupported, "this hand gathers no facts"));
+            Request::Facts { options } => {
+                let options: facts::Options = serde_json::from_value(options).map_err(|error| {
+                    Failure::new(FailureKind::Invalid, format!("read the options of the survey: {error}"))
+                })?;
+                let facts = serde_json::to_value(facts::gather(&options)).expect("facts are JSON");
+                Answer::Facts { facts }
             }
             Request::FileStat { path, digest } => Answer::FileStat { file: files::stat(&path, digest)? },
             Request::FileRead { path, max } => {

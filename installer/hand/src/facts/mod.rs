@@ -1,0 +1,134 @@
+//! What the host is: files of `/proc`, `/sys` and `/etc`, and a few system calls, as [`HostFacts`].
+//!
+//! ```text
+//!  files under a root ──parsers (pure)──┐
+//!                                       ├──▶ HostFacts
+//!  system calls ──SystemCalls───────────┘
+//! ```
+//!
+//! Nothing here fails: a fact that cannot be read is unknown, and the preflight says what follows from that. Nothing
+//! here changes the host, but for the probe file of the fsync test, which has no name while it exists.
+
+mod calls;
+mod cgroup;
+mod cpu;
+mod disk;
+mod features;
+mod fsync;
+mod leftovers;
+mod net;
+mod os;
+mod pci;
+mod process;
+mod resolver;
+mod root;
+mod sockets;
+mod software;
+
+use std::path::PathBuf;
+
+use installer_model::survey::{COMMANDS, FACTS_FORMAT, HostFacts, SYSCTLS, Sysctl};
+use serde::{Deserialize, Serialize};
+
+pub use calls::SystemCalls;
+pub use root::Root;
+
+/// What the engine wants to know; travels in the request for facts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Options {
+    /// Other than `/` only in tests; not for the engine to choose.
+    #[serde(skip, default = "slash")]
+    pub root: PathBuf,
+    /// Absolute paths whose filesystems are to be measured; they need not exist yet.
+    pub data_dirs: Vec<String>,
+    /// Where to measure the latency of fsync; `None`: do not.
+    pub fsync_dir: Option<String>,
+}
+
+fn slash() -> PathBuf {
+    PathBuf::from("/")
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { root: slash(), data_dirs: Vec::new(), fsync_dir: None }
+    }
+}
+
+/// Reads everything. Takes as long as the fsync test, at most two seconds, and well under one without it.
+pub fn gather(options: &Options) -> HostFacts {
+    let mut facts = assemble(&Root::new(&options.root), &options.data_dirs, SystemCalls::make(options));
+    facts.fsync = options.fsync_dir.as_deref().and_then(fsync::measure);
+    facts
+}
+
+/// The facts of a tree of files and the answers of the system calls that belong to it.
+pub fn assemble(root: &Root, data_dirs: &[String], calls: SystemCalls) -> HostFacts {
+    let processes = process::list(root);
+    let (resolv_conf, name_servers) = resolver::effective(root).unzip();
+    let release = calls.kernel_release.clone();
+    let mounts = disk::mounts(&root.text("/proc/self/mountinfo").unwrap_or_default());
+    let mut dirs = calls.data_dirs;
+    for dir in &mut dirs {
+        disk::name_the_mount(dir, &mounts);
+    }
+    HostFacts {
+        format: FACTS_FORMAT,
+        hostname: calls.hostname,
+        machine_id: root.line("/etc/machine-id"),
+        boot_id: root.line("/proc/sys/kernel/random/boot_id"),
+        clock_unix_ns: calls.clock_unix_ns,
+        os: os::read(root),
+        machine: calls.machine,
+        page_size: calls.page_size,
+        cpu: cpu::cpu(&root.text("/proc/cpuinfo").unwrap_or_default(), calls.online_cpus),
+        memory: root.text("/proc/meminfo").and_then(|text| cpu::memory(&text)),
+        disks: disk::disks(root),
+        data_dirs: dirs,
+        fsync: None,
+        nics: net::nics(root, &calls.addresses),
+        routes: net::routes(root),
+        resolv_conf,
+        name_servers,
+        cgroup: cgroup::read(root),
+        capabilities: root.text("/proc/self/status").and_then(|text| cgroup::capabilities(&text)),
+        oom_score_adj_lowers: calls.oom_score_adj_lowers,
+        features: features::read(root, release.as_deref()),
+        modules: features::loaded(root),
+        sysctls: sysctls(root, &calls.unsettable_sysctls),
+        selinux: software::selinux(root),
+        firewalls: software::firewalls(root, &processes),
+        listeners: sockets::listeners(root, &processes),
+        leftovers: leftovers::read(root, &processes, data_dirs),
+        init: software::init(root),
+        accelerators: pci::accelerators(root),
+        time_services: software::time_services(&processes),
+        virtualization: software::virtualization(root),
+        commands: COMMANDS
+            .iter()
+            .map(|name| ((*name).to_owned(), software::find_command(root, name)))
+            .collect(),
+        user_id: calls.user_id,
+        kernel_release: release,
+        mounts,
+    }
+}
+
+fn sysctls(root: &Root, unsettable: &[String]) -> std::collections::BTreeMap<String, Sysctl> {
+    let mut found = std::collections::BTreeMap::new();
+    for (name, _) in SYSCTLS {
+        if let Some(value) = root.line(&sysctl_path(name)) {
+            let settable = !unsettable.iter().any(|other| other == name);
+            found.insert((*name).to_owned(), Sysctl { value, settable });
+        }
+    }
+    found
+}
+
+fn sysctl_path(name: &str) -> String {
+    format!("/proc/sys/{}", name.replace('.', "/"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! What runs the host: init, firewalls, time, SELinux, and the shell's commands.
+
+use installer_model::survey::{Holder, Init, Selinux};
+
+use super::Root;
+
+pub(super) fn init(root: &Root) -> Init {
+    Init {
+        process: root.line("/proc/1/comm"),
+        // sd_booted(3) asks the same.
+        systemd: root.is_dir("/run/systemd/system"),
+        systemd_version: systemd_version(root),
+    }
+}
+
+/// systemd's own library carries its version in its name, wherever the distribution keeps it.
+fn systemd_version(root: &Root) -> Option<u32> {
+    let mut folders =
+        vec!["/usr/lib/systemd".to_owned(), "/lib/systemd".to_owned(), "/usr/lib64/systemd".to_owned()];
+    folders
+        .extend(["x86_64-linux-gnu", "aarch64-linux-gnu"].map(|triple| format!("/usr/lib/{triple}/systemd")));
+    let names = folders.iter().flat_map(|folder| root.names(folder));
+    let version = |name: String| {
+        let rest = name.strip_prefix("libsystemd-shared-")?.to_owned();
+        rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    };
+    names.filter_map(version).next()
+}
+
+/// Active ones. firewalld is a process; ufw is rules and a word in its configuration.
+pub(super) fn firewalls(root: &Root, processes: &[Holder]) -> Vec<String> {
+    let firewalld = processes.iter().any(|process| process.command == "firewalld");
+    let ufw = root
+        .text("/etc/ufw/ufw.conf")
+        .is_some_and(|text| text.lines().any(|line| line.trim().eq_ignore_ascii_case("ENABLED=yes")));
+    let mut active = Vec::new();
+    if firewalld {
+        active.push("firewalld".to_owned());
+    }
+    if ufw {
+        active.push("ufw".to_owned());
+    }
+    active
+}
+
+pub(super) fn selinux(root: &Root) -> Option<Selinux> {
+    match root.line("/sys/fs/selinux/enforce").as_deref() {
+        Some("1") => Some(Selinux::Enforcing),
+        Some("0") => Some(Selinux::Permissive),
+        Some(_) => None,
+        None => Some(Selinux::Disabled),
+    }
+}
+
+/// Programs that keep the clock right, as `comm` shows them.
+const TIME_SERVICES: &[&str] =
+    &["chronyd", "ntpd", "ntpd-rs", "ntp-daemon", "openntpd", "phc2sys", "systemd-timesyn"];
+
+pub(super) fn time_services(processes: &[Holder]) -> Vec<String> {
+    let mut active: Vec<String> = processes
+        .iter()
+        .filter(|process| TIME_SERVICES.contains(&process.command.as_str()))
+        .map(|process| process.command.clone())
+        .collect();
+    active.sort();
+    active.dedup();
+    active
+}
+
+/// Containers first, since they see the machine below them.
+pub(super) fn virtualization(root: &Root) -> Option<String> {
+    if let Some(container) = root.line("/run/systemd/container") {
+        return Some(container);
+    }
+    for (path, kind) in [("/.dockerenv", "docker"), ("/run/.containerenv", "podman")] {
+        if root.exists(path) {
+            return Some(kind.to_owned());
+        }
+    }
+    let dmi = |file: &str| root.line(&format!("/sys/class/dmi/id/{file}")).unwrap_or_default();
+    let words =
+        format!("{} {} {}", dmi("sys_vendor"), dmi("product_name"), dmi("bios_vendor")).to_lowercase();
+    const SIGNS: &[(&str, &str)] = &[
+        ("vmware", "vmware"),
+        ("virtualbox", "oracle"),
+        ("innotek", "oracle"),
+        ("xen", "xen"),
+        ("microsoft corporation virtual machine", "microsoft"),
+        ("qemu", "kvm"),
+        ("kvm", "kvm"),
+        ("amazon ec2", "amazon"),
+        ("google compute", "google"),
+        ("openstack", "kvm"),
+        ("alibaba cloud", "kvm"),
+        ("firecracker", "kvm"),
+    ];
+    let named = SIGNS.iter().find(|(sign, _)| words.contains(sign)).map(|(_, kind)| (*kind).to_owned());
+    // The processor itself says that a hypervisor is below, though not which.
+    let cpuinfo = || root.text("/proc/cpuinfo").unwrap_or_default();
+    let flagged =
+        || cpuinfo().lines().any(|l| l.starts_with("flags") && l.split(' ').any(|f| f == "hypervisor"));
+    named.or_else(|| flagged().then(|| "vm-other".to_owned()))
+}
+
+/// The first place where a login of root would find a command.
+pub(super) fn find_command(root: &Root, name: &str) -> Option<String> {
+    const FOLDERS: [&str; 6] =
+        ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+    FOLDERS.iter().map(|folder| format!("{folder}/{name}")).find(|path| root.exists(path))
+}
