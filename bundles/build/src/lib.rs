@@ -1,1 +1,21 @@
 //! Builds a bundle from a catalogue: sources, images, closure, seal.
+
+mod build;
+mod cache;
+mod catalog;
+mod command;
+mod deb;
+mod durations;
+mod elf;
+mod go;
+mod lock;
+mod need;
+mod pack;
+mod progress;
+mod unit;
+
+pub use build::{BuildError, BuildOptions, Built, build, default_cache, update_lock};
+pub use catalog::{Catalog, CatalogError, ComponentSpec};
+pub use lock::{Lock, LockError};
+pub use need::{Given, Missing};
+pub use progress::Progress;

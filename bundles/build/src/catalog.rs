@@ -1,0 +1,332 @@
+//! The catalogue: what a release is made of, as data.
+//!
+//! One YAML file per component. In a file, `$version` stands for the component's version, so that a new version is
+//! one line.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use bundles_format::Arch;
+use serde::{Deserialize, Serialize};
+
+/// The catalogue that this build of armilla knows.
+const BUILT_IN: &[(&str, &str)] = &[
+    ("armilla.yaml", include_str!("../../catalog/armilla.yaml")),
+    ("busybox.yaml", include_str!("../../catalog/busybox.yaml")),
+    ("cni-flannel.yaml", include_str!("../../catalog/cni-flannel.yaml")),
+    ("cni-plugins.yaml", include_str!("../../catalog/cni-plugins.yaml")),
+    ("containerd.yaml", include_str!("../../catalog/containerd.yaml")),
+    ("coredns.yaml", include_str!("../../catalog/coredns.yaml")),
+    ("crictl.yaml", include_str!("../../catalog/crictl.yaml")),
+    ("etcd.yaml", include_str!("../../catalog/etcd.yaml")),
+    ("flannel.yaml", include_str!("../../catalog/flannel.yaml")),
+    ("kubernetes.yaml", include_str!("../../catalog/kubernetes.yaml")),
+    ("local-path-provisioner.yaml", include_str!("../../catalog/local-path-provisioner.yaml")),
+    ("metrics-server.yaml", include_str!("../../catalog/metrics-server.yaml")),
+    ("nftables.yaml", include_str!("../../catalog/nftables.yaml")),
+    ("pause.yaml", include_str!("../../catalog/pause.yaml")),
+    ("runc.yaml", include_str!("../../catalog/runc.yaml")),
+];
+
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    #[error("read the catalogue {path}")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("find a component in the catalogue {path}: no file ends in .yaml")]
+    Empty { path: PathBuf },
+    #[error("understand {file}")]
+    Parse { file: String, source: Box<serde_saphyr::Error> },
+    #[error("accept {file}: {why}")]
+    Refused { file: String, why: String },
+}
+
+/// All components, by name.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    pub components: Vec<ComponentSpec>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ComponentSpec {
+    pub name: String,
+    pub version: String,
+    /// SPDX expression.
+    pub license: String,
+    /// Seconds of one processor that the first build takes, roughly: the time left until one was measured.
+    pub cost: u32,
+    pub sources: BTreeMap<String, SourceSpec>,
+    #[serde(default)]
+    pub files: Vec<FileSpec>,
+    #[serde(default)]
+    pub images: Vec<ImageSpec>,
+}
+
+/// Where content comes from. Each gives a tree of files that the rest of the component takes from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceSpec {
+    Go(GoSpec),
+    Deb(DebSpec),
+    /// A file given by the caller under this name, per architecture.
+    File(String),
+    /// Reserved: a file from an address, by digest.
+    Url(serde_json::Value),
+    /// Reserved: an image from a registry, by digest.
+    Oci(serde_json::Value),
+}
+
+/// Programs built from Go modules. The tree holds each under the last element of its package.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GoSpec {
+    pub module: String,
+    pub version: String,
+    /// Main packages.
+    pub packages: Vec<String>,
+    /// More modules whose packages are built: module to version.
+    #[serde(default)]
+    pub require: BTreeMap<String, String>,
+    /// Module to `module version`: what Go reads from the main module alone, and ours is the main one.
+    #[serde(default)]
+    pub replace: BTreeMap<String, String>,
+    /// The version under which the directories are published that the module's own go.mod replaces modules by.
+    #[serde(default)]
+    pub staging: Option<String>,
+    #[serde(default)]
+    pub tags: Vec<String>,
+    #[serde(default)]
+    pub ldflags: Vec<String>,
+    #[serde(default)]
+    pub cgo: Option<CgoSpec>,
+}
+
+/// C in a Go program; it is linked statically.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CgoSpec {
+    pub architectures: Vec<Arch>,
+    /// The source with the headers and libraries that the C compiler itself lacks.
+    #[serde(default)]
+    pub headers: Option<String>,
+}
+
+/// Packages of the suite that the machine's own apt sources name, unpacked.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DebSpec {
+    pub packages: Vec<String>,
+    /// Whether what the packages depend on comes along.
+    #[serde(default = "yes")]
+    pub dependencies: bool,
+    /// Headers and static libraries stay: for a compiler, not for an image.
+    #[serde(default)]
+    pub keep_headers: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A file for hosts.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileSpec {
+    pub name: String,
+    /// `source/path in its tree`.
+    pub from: String,
+    /// A directory for the loader and the libraries that the program needs, found in the same tree.
+    #[serde(default)]
+    pub libraries: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageSpec {
+    pub reference: String,
+    pub layers: Vec<LayerSpec>,
+    #[serde(default)]
+    pub entrypoint: Vec<String>,
+    #[serde(default)]
+    pub command: Vec<String>,
+    #[serde(default)]
+    pub environment: Vec<String>,
+    #[serde(default)]
+    pub user: String,
+    #[serde(default)]
+    pub directory: String,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerSpec {
+    /// A source whose whole tree is the layer's base.
+    #[serde(default)]
+    pub tree: Option<String>,
+    /// Path in the image to `source/path`; programs, mode 0755.
+    #[serde(default)]
+    pub put: BTreeMap<String, String>,
+    /// Path in the image to what the symbolic link says.
+    #[serde(default)]
+    pub links: BTreeMap<String, String>,
+    #[serde(default)]
+    pub applets: Option<AppletSpec>,
+    /// Path in the image to content, mode 0644.
+    #[serde(default)]
+    pub texts: BTreeMap<String, String>,
+}
+
+/// Names beside a program that is told by its name what to be.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppletSpec {
+    /// Path of the program in the image.
+    pub of: String,
+    pub names: Vec<String>,
+}
+
+impl Catalog {
+    pub fn built_in() -> Catalog {
+        let files = BUILT_IN.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        Catalog::parse(files).expect("the catalogue in this binary is read by its tests")
+    }
+
+    /// Every `*.yaml` of a directory.
+    pub fn read(directory: &Path) -> Result<Catalog, CatalogError> {
+        let at = |path: &Path| {
+            let path = path.to_owned();
+            move |source| CatalogError::Read { path, source }
+        };
+        let mut files = BTreeMap::new();
+        for entry in std::fs::read_dir(directory).map_err(at(directory))? {
+            let path = entry.map_err(at(directory))?.path();
+            if path.extension().is_some_and(|extension| extension == "yaml") {
+                let text = std::fs::read_to_string(&path).map_err(at(&path))?;
+                files.insert(path.display().to_string(), text);
+            }
+        }
+        if files.is_empty() {
+            return Err(CatalogError::Empty { path: directory.into() });
+        }
+        Catalog::parse(files)
+    }
+
+    /// From (name, text) of each file.
+    pub fn parse(files: impl IntoIterator<Item = (String, String)>) -> Result<Catalog, CatalogError> {
+        let mut components: Vec<ComponentSpec> = Vec::new();
+        for (file, text) in files {
+            let refused = |why: String| CatalogError::Refused { file: file.clone(), why };
+            let component = parse_component(&file, &text)?;
+            check(&component).map_err(refused)?;
+            if components.iter().any(|other| other.name == component.name) {
+                return Err(refused(format!("a component named {} is there already", component.name)));
+            }
+            components.push(component);
+        }
+        components.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Catalog { components })
+    }
+}
+
+fn parse_component(file: &str, text: &str) -> Result<ComponentSpec, CatalogError> {
+    let parse = |source| CatalogError::Parse { file: file.into(), source: Box::new(source) };
+    #[derive(Deserialize)]
+    struct Version {
+        version: String,
+    }
+    let Version { version } = serde_saphyr::from_str(text).map_err(parse)?;
+    serde_saphyr::from_str(&text.replace("$version", &version)).map_err(parse)
+}
+
+/// What serde cannot say: that every source named is there, and that paths stay in their tree.
+fn check(component: &ComponentSpec) -> Result<(), String> {
+    let names: BTreeSet<&str> = component.sources.keys().map(String::as_str).collect();
+    let known = |source: &str| match names.contains(source) {
+        true => Ok(()),
+        false => Err(format!("there is no source {source:?} (there are: {names:?})")),
+    };
+    for (name, source) in &component.sources {
+        match source {
+            SourceSpec::Url(_) => return Err(format!("source {name}: url sources come with a later version")),
+            SourceSpec::Oci(_) => return Err(format!("source {name}: oci sources come with a later version")),
+            SourceSpec::Go(go) => {
+                let headers = go.cgo.as_ref().and_then(|cgo| cgo.headers.as_deref());
+                headers.map_or(Ok(()), known)?;
+            }
+            SourceSpec::Deb(_) | SourceSpec::File(_) => {}
+        }
+    }
+    let place = |from: &str| {
+        let (source, path) = from.split_once('/').ok_or_else(|| format!("{from:?} is not source/path"))?;
+        known(source)?;
+        match path.split('/').any(|part| part.is_empty() || part == "." || part == "..") {
+            true => Err(format!("{from:?} is not a plain path in its source")),
+            false => Ok(()),
+        }
+    };
+    for file in &component.files {
+        place(&file.from)?;
+    }
+    for layer in component.images.iter().flat_map(|image| &image.layers) {
+        layer.tree.as_deref().map_or(Ok(()), known)?;
+        for from in layer.put.values() {
+            place(from)?;
+        }
+        let paths = layer.put.keys().chain(layer.links.keys()).chain(layer.texts.keys());
+        for path in paths {
+            let inside = path.strip_prefix('/').unwrap_or_default();
+            if inside.split('/').any(|part| part.is_empty() || part == "." || part == "..") {
+                return Err(format!("{path:?} is not a plain absolute path"));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(text: &str) -> Result<Catalog, CatalogError> {
+        Catalog::parse([("x.yaml".to_owned(), text.to_owned())])
+    }
+
+    #[test]
+    fn the_catalogue_in_the_binary_is_the_one_in_the_tree() {
+        let built_in = Catalog::built_in();
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../catalog");
+        let read = Catalog::read(&directory).unwrap();
+        let names = |catalog: &Catalog| catalog.components.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&built_in), names(&read), "a file of catalog/ is missing from BUILT_IN");
+    }
+
+    #[test]
+    fn armilla_carries_itself_in_its_own_version() {
+        let catalog = Catalog::built_in();
+        let armilla = catalog.components.iter().find(|component| component.name == "armilla").unwrap();
+        assert_eq!(armilla.version, env!("CARGO_PKG_VERSION"));
+    }
+
+    #[test]
+    fn a_version_is_written_once() {
+        let text = "name: x\nversion: 1.2.3\nlicense: MIT\ncost: 1\nsources: {f: {file: x}}\n\
+                    images: [{reference: 'example.org/x:v$version', layers: [{put: {/x: f/x}}]}]\n";
+        assert_eq!(one(text).unwrap().components[0].images[0].reference, "example.org/x:v1.2.3");
+    }
+
+    #[test]
+    fn what_is_not_there_yet_or_nowhere_is_refused_by_name() {
+        let with = |rest: &str| one(&format!("name: x\nversion: '1'\nlicense: MIT\ncost: 1\n{rest}"));
+        for (rest, wanted) in [
+            ("sources: {a: {url: {}}}", "url sources come with a later version"),
+            ("sources: {a: {oci: {}}}", "oci sources come with a later version"),
+            ("sources: {a: {file: x}}\nfiles: [{name: x, from: b/x}]", "no source \"b\""),
+            ("sources: {a: {file: x}}\nfiles: [{name: x, from: a/../x}]", "not a plain path"),
+            ("sources: {a: {file: x}}\nimages: [{reference: x, layers: [{put: {x: a/x}}]}]", "not a plain absolute"),
+        ] {
+            let text = with(rest).unwrap_err().to_string();
+            assert!(text.contains(wanted), "{rest}: {text}");
+        }
+        assert!(matches!(with("sources: {}\ncolour: red"), Err(CatalogError::Parse { .. })));
+    }
+}

@@ -1,0 +1,50 @@
+//! How long each component took last time on this machine: the time left.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use bundles_format::Arch;
+
+use crate::catalog::ComponentSpec;
+
+/// Seconds by `component/architecture`; the catalogue's cost where none was measured.
+#[derive(Debug, Default)]
+pub(crate) struct Durations {
+    seconds: BTreeMap<String, f64>,
+    jobs: usize,
+    processors: usize,
+}
+
+impl Durations {
+    /// Nothing measured yet is no error, nor is a file that cannot be read: it holds estimates.
+    pub(crate) fn read(path: &Path, jobs: usize) -> Durations {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let seconds = serde_json::from_str(&text).unwrap_or_default();
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Durations { seconds, jobs, processors }
+    }
+
+    pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
+        std::fs::write(path, serde_json::to_vec_pretty(&self.seconds)?)
+    }
+
+    pub(crate) fn of(&self, component: &ComponentSpec, arch: Arch) -> Duration {
+        let measured = self.seconds.get(&format!("{}/{arch}", component.name)).copied();
+        // Builds at the same time share the processors.
+        let share = self.processors.div_ceil(self.jobs.max(1)) as f64;
+        Duration::from_secs_f64(measured.unwrap_or(f64::from(component.cost) / share).max(0.0))
+    }
+
+    pub(crate) fn note(&mut self, component: &ComponentSpec, arch: Arch, took: Duration) {
+        self.seconds.insert(format!("{}/{arch}", component.name), took.as_secs_f64());
+    }
+
+    /// Until all of these are done: no sooner than the longest, no sooner than the sum shared between the jobs.
+    pub(crate) fn left(&self, open: &[(&ComponentSpec, Arch)]) -> Duration {
+        let each = open.iter().map(|(component, arch)| self.of(component, *arch));
+        let longest = each.clone().max().unwrap_or_default();
+        longest.max(each.sum::<Duration>() / u32::try_from(self.jobs.max(1)).unwrap_or(1))
+    }
+}
