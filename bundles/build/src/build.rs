@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use bundles_format::{Arch, Component, Digest, FORMAT, Gap, Release, ReleaseError, gaps};
 use bundles_store::{KeyPair, Written};
 
+use crate::Progress;
 use crate::cache::{Cache, CacheError};
 use crate::catalog::{Catalog, ComponentSpec, SourceSpec};
 use crate::command::{self, CommandError};
@@ -21,7 +22,6 @@ use crate::go::{self, GoError};
 use crate::lock::{Lock, LockedPackages};
 use crate::need::{self, Given, Missing};
 use crate::unit::{Made, Shop, Unit, UnitError};
-use crate::Progress;
 
 /// What to build, from what, and where to.
 #[derive(Debug)]
@@ -66,9 +66,9 @@ pub enum BuildError {
     #[error("build {component} for {arch}")]
     Unit { component: String, arch: Arch, source: Box<UnitError> },
     #[error("resolve {0}")]
-    ResolveGo(String, #[source] GoError),
+    ResolveGo(String, #[source] Box<GoError>),
     #[error("resolve {0}")]
-    ResolveDeb(String, #[source] DebError),
+    ResolveDeb(String, #[source] Box<DebError>),
     #[error("accept the release")]
     Release(#[from] ReleaseError),
     #[error("close the bundle; images that a cluster will ask for and that are not in it:\n{}", lines(.0))]
@@ -143,13 +143,19 @@ pub fn update_lock(
                         .and_then(|()| std::fs::create_dir_all(&work))
                         .map_err(|source| BuildError::File { path: work.clone(), source })?;
                     let locked = go::resolve(spec, &work, &go_on, say);
-                    lock.modules.insert(key.clone(), locked.map_err(|error| BuildError::ResolveGo(key, error))?);
+                    lock.modules.insert(
+                        key.clone(),
+                        locked.map_err(|error| BuildError::ResolveGo(key, Box::new(error)))?,
+                    );
                 }
                 SourceSpec::Deb(spec) => {
                     let mut packages = BTreeMap::new();
                     for arch in Arch::ALL {
                         let found = deb::resolve(spec, arch, &cache, &go_on, say);
-                        packages.insert(arch, found.map_err(|error| BuildError::ResolveDeb(key.clone(), error))?);
+                        packages.insert(
+                            arch,
+                            found.map_err(|error| BuildError::ResolveDeb(key.clone(), Box::new(error)))?,
+                        );
                     }
                     lock.packages.insert(key, LockedPackages { asked: deb::asked(spec), packages });
                 }
@@ -182,10 +188,12 @@ fn make_all(
         failed: None,
         durations,
     });
+    // A function, because a guard in the head of a loop is held through its body.
+    let next = || state.lock().expect(UNPOISONED).next();
     std::thread::scope(|scope| {
         for _ in 0..jobs {
             scope.spawn(|| {
-                while let Some((spec, arch)) = state.lock().expect(UNPOISONED).next() {
+                while let Some((spec, arch)) = next() {
                     let component = spec.name.clone();
                     progress(Progress::Started { component: component.clone(), arch });
                     let say = |what: &str| {
@@ -199,7 +207,11 @@ fn make_all(
                         Err(source) => {
                             shop.cancel.store(true, Ordering::Relaxed);
                             // The first is the cause; those that were stopped for its sake come after it.
-                            state.failed.get_or_insert(BuildError::Unit { component, arch, source: Box::new(source) });
+                            state.failed.get_or_insert(BuildError::Unit {
+                                component,
+                                arch,
+                                source: Box::new(source),
+                            });
                         }
                     }
                 }
@@ -228,7 +240,14 @@ impl<'a> State<'a> {
         if self.failed.is_some() { None } else { self.waiting.pop_front() }
     }
 
-    fn finish(&mut self, spec: &ComponentSpec, arch: Arch, made: Made, took: Duration, units: usize) -> Progress {
+    fn finish(
+        &mut self,
+        spec: &ComponentSpec,
+        arch: Arch,
+        made: Made,
+        took: Duration,
+        units: usize,
+    ) -> Progress {
         self.open.retain(|(open, of)| (&open.name, *of) != (&spec.name, arch));
         let cached = made.cached;
         if !cached {
@@ -236,7 +255,15 @@ impl<'a> State<'a> {
         }
         self.made.push(made);
         let left = self.durations.left(&self.open);
-        Progress::Finished { component: spec.name.clone(), arch, cached, took, done: self.made.len(), units, left }
+        Progress::Finished {
+            component: spec.name.clone(),
+            arch,
+            cached,
+            took,
+            done: self.made.len(),
+            units,
+            left,
+        }
     }
 }
 
@@ -297,7 +324,8 @@ fn kubeadm_images(
     std::fs::create_dir_all(&directory).map_err(at)?;
     if !program.exists() {
         let part = directory.join("kubeadm.part");
-        let mut content = zstd::Decoder::new(File::open(&blobs[&file.blob.digest]).map_err(at)?).map_err(at)?;
+        let mut content =
+            zstd::Decoder::new(File::open(&blobs[&file.blob.digest]).map_err(at)?).map_err(at)?;
         io::copy(&mut content, &mut File::create(&part).map_err(at)?).map_err(at)?;
         std::fs::set_permissions(&part, std::fs::Permissions::from_mode(0o755)).map_err(at)?;
         std::fs::rename(&part, &program).map_err(at)?;

@@ -247,8 +247,12 @@ fn check(component: &ComponentSpec) -> Result<(), String> {
     };
     for (name, source) in &component.sources {
         match source {
-            SourceSpec::Url(_) => return Err(format!("source {name}: url sources come with a later version")),
-            SourceSpec::Oci(_) => return Err(format!("source {name}: oci sources come with a later version")),
+            SourceSpec::Url(_) => {
+                return Err(format!("source {name}: url sources come with a later version"));
+            }
+            SourceSpec::Oci(_) => {
+                return Err(format!("source {name}: oci sources come with a later version"));
+            }
             SourceSpec::Go(go) => {
                 let headers = go.cgo.as_ref().and_then(|cgo| cgo.headers.as_deref());
                 headers.map_or(Ok(()), known)?;
@@ -322,7 +326,10 @@ mod tests {
             ("sources: {a: {oci: {}}}", "oci sources come with a later version"),
             ("sources: {a: {file: x}}\nfiles: [{name: x, from: b/x}]", "no source \"b\""),
             ("sources: {a: {file: x}}\nfiles: [{name: x, from: a/../x}]", "not a plain path"),
-            ("sources: {a: {file: x}}\nimages: [{reference: x, layers: [{put: {x: a/x}}]}]", "not a plain absolute"),
+            (
+                "sources: {a: {file: x}}\nimages: [{reference: x, layers: [{put: {x: a/x}}]}]",
+                "not a plain absolute",
+            ),
         ] {
             let text = with(rest).unwrap_err().to_string();
             assert!(text.contains(wanted), "{rest}: {text}");

@@ -65,7 +65,8 @@ pub(crate) fn run(
             }
             std::thread::sleep(POLL);
         };
-        let join = |thread: std::thread::ScopedJoinHandle<'_, _>| thread.join().expect("a reader does not panic");
+        let join =
+            |thread: std::thread::ScopedJoinHandle<'_, _>| thread.join().expect("a reader does not panic");
         let tail = tail.join().expect("a reader does not panic");
         (status, join(output), tail)
     });
@@ -104,7 +105,8 @@ mod tests {
     fn output_and_the_last_words_of_a_failure_are_kept_apart() {
         let go_on = AtomicBool::new(false);
         let mut lines = vec![];
-        let output = run(&mut sh("echo out; echo err >&2"), &go_on, |line| lines.push(line.to_owned())).unwrap();
+        let output =
+            run(&mut sh("echo out; echo err >&2"), &go_on, |line| lines.push(line.to_owned())).unwrap();
         assert_eq!((output.as_str(), lines), ("out\n", vec!["err".to_owned()]));
         let error = run(&mut sh("echo why >&2; exit 3"), &go_on, |_| {}).unwrap_err();
         assert!(matches!(&error, CommandError::Failed { tail, .. } if tail == "why"), "{error}");

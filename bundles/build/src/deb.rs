@@ -93,17 +93,18 @@ pub(crate) fn unpack(
     cancel: &AtomicBool,
     mut line: impl FnMut(&str) + Send,
 ) -> Result<(PathBuf, Hit), DebError> {
-    cache.entry(&recipe_of(spec, packages), |work| {
-        let out = work.join("out");
-        fs::create_dir(&out).map_err(at(&out))?;
-        for package in packages {
-            line(&format!("{} {}", package.name, package.version));
-            let file = fetch(package, arch, cache, cancel, &mut line)?;
-            unpack_one(&file, &out, spec.keep_headers)?;
-        }
-        Ok(())
-    })
-    .map(|(path, hit)| (path.join("out"), hit))
+    cache
+        .entry(&recipe_of(spec, packages), |work| {
+            let out = work.join("out");
+            fs::create_dir(&out).map_err(at(&out))?;
+            for package in packages {
+                line(&format!("{} {}", package.name, package.version));
+                let file = fetch(package, arch, cache, cancel, &mut line)?;
+                unpack_one(&file, &out, spec.keep_headers)?;
+            }
+            Ok(())
+        })
+        .map(|(path, hit)| (path.join("out"), hit))
 }
 
 pub(crate) fn recipe_of(spec: &DebSpec, packages: &[Package]) -> Digest {
@@ -136,7 +137,9 @@ fn fetch(
         source,
     })?;
     let mut files = fs::read_dir(&landing).map_err(at(&landing))?;
-    let file = files.find_map(|entry| Some(entry.ok()?.path()).filter(|path| path.extension().is_some_and(|e| e == "deb")));
+    let file = files.find_map(|entry| {
+        Some(entry.ok()?.path()).filter(|path| path.extension().is_some_and(|e| e == "deb"))
+    });
     let file = file.ok_or_else(|| DebError::Answer { what: package.name.clone() })?;
     let found = digest_of(&file)?;
     if found != package.sha256 {
@@ -179,7 +182,8 @@ impl Apt {
         let apt = Apt { state, arch };
         // Several sources of one build ask one after the other: lists of this hour are fresh.
         let stamp = apt.state.join("updated");
-        let age = fs::metadata(&stamp).and_then(|meta| meta.modified()).ok().and_then(|time| time.elapsed().ok());
+        let age =
+            fs::metadata(&stamp).and_then(|meta| meta.modified()).ok().and_then(|time| time.elapsed().ok());
         let wanted = if fresh { age.is_none_or(|age| age.as_secs() > 3600) } else { age.is_none() };
         if wanted {
             run(apt.command("apt-get").args(["update", "-q"]), cancel, line)?;
@@ -258,7 +262,8 @@ fn place(path: &Path, keep_headers: bool) -> Option<String> {
     }
     let merged = ["bin", "sbin", "lib", "lib64"].contains(&name.split('/').next()?);
     let name = if merged { format!("usr/{name}") } else { name.to_owned() };
-    let under = |prefix: &str| name == prefix || name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'));
+    let under =
+        |prefix: &str| name == prefix || name.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'));
     let header = under("usr/include") || name.ends_with(".a") || name.ends_with(".pc");
     let dropped = STRIPPED.iter().any(|prefix| under(prefix))
         // Character sets that glibc can convert; no program here asks for any.
@@ -288,7 +293,9 @@ fn write_entry(entry: &mut tar::Entry<'_, impl Read>, target: &Path, out: &Path)
         replace(target)?;
         symlink(link_name.ok_or_else(|| io::Error::other("a link to nothing"))?, target)
     } else if kind.is_hard_link() {
-        let of = link_name.and_then(|name| place(&name, true)).ok_or_else(|| io::Error::other("a link to nothing"))?;
+        let of = link_name
+            .and_then(|name| place(&name, true))
+            .ok_or_else(|| io::Error::other("a link to nothing"))?;
         replace(target)?;
         fs::copy(out.join(of), target).map(|_| ())
     } else {
@@ -315,14 +322,16 @@ mod tests {
     fn a_simulated_installation_lists_names_and_versions() {
         let answer = "Reading package lists...\nInst gcc-12-base (12.2.0-14 Debian:12.7/stable [amd64])\n\
                       Inst libc6 (2.36-9 Debian:12.7/stable [amd64]) []\nConf libc6 (2.36-9 Debian:12.7/stable [amd64])\n";
-        let wanted = [("gcc-12-base", "12.2.0-14"), ("libc6", "2.36-9")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+        let wanted =
+            [("gcc-12-base", "12.2.0-14"), ("libc6", "2.36-9")].map(|(n, v)| (n.to_owned(), v.to_owned()));
         assert_eq!(installed(answer).unwrap(), wanted);
     }
 
     #[test]
     fn a_package_is_read_from_its_stanza() {
         let sum = "ab".repeat(32);
-        let stanza = format!("Package: nftables\nArchitecture: amd64\nVersion: 1.0.6-2\nSHA256: {sum}\nSize: 1\n");
+        let stanza =
+            format!("Package: nftables\nArchitecture: amd64\nVersion: 1.0.6-2\nSHA256: {sum}\nSize: 1\n");
         let package = package(&stanza).unwrap();
         assert_eq!((package.name.as_str(), package.version.as_str()), ("nftables", "1.0.6-2"));
         assert_eq!(package.sha256.hex(), sum);
@@ -331,10 +340,14 @@ mod tests {
     #[test]
     fn entries_land_under_usr_and_papers_nowhere() {
         let place = |path: &str| place(Path::new(path), false);
-        assert_eq!(place("./lib/x86_64-linux-gnu/libc.so.6").as_deref(), Some("usr/lib/x86_64-linux-gnu/libc.so.6"));
+        assert_eq!(
+            place("./lib/x86_64-linux-gnu/libc.so.6").as_deref(),
+            Some("usr/lib/x86_64-linux-gnu/libc.so.6")
+        );
         assert_eq!(place("./usr/sbin/nft").as_deref(), Some("usr/sbin/nft"));
         assert_eq!(place("./etc/gai.conf").as_deref(), Some("etc/gai.conf"));
-        for gone in ["./", "./usr/share/man/man8/nft.8.gz", "./usr/share/doc", "./usr/include/x.h", "./../x"] {
+        for gone in ["./", "./usr/share/man/man8/nft.8.gz", "./usr/share/doc", "./usr/include/x.h", "./../x"]
+        {
             assert_eq!(place(gone), None, "{gone}");
         }
     }

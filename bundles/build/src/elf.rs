@@ -27,14 +27,18 @@ pub(crate) struct Needs {
 /// The loader and every library, direct or not, of a program in an unpacked tree: name to file.
 ///
 /// Libraries lie where Debian's loader looks: `usr/lib/<triplet>` (the tree is merged) and `usr/lib`.
-pub(crate) fn closure(tree: &Path, program: &Path, machine: &str) -> Result<BTreeMap<String, PathBuf>, ElfError> {
+pub(crate) fn closure(
+    tree: &Path,
+    program: &Path,
+    machine: &str,
+) -> Result<BTreeMap<String, PathBuf>, ElfError> {
     let directories = [format!("usr/lib/{machine}-linux-gnu"), "usr/lib".to_owned(), "usr/lib64".to_owned()];
     let find = |library: &str, of: &Path| {
         let candidates = directories.iter().map(|directory| Path::new(directory).join(library));
-        candidates.into_iter().find_map(|path| resolve(tree, &path)).ok_or_else(|| ElfError::Missing {
-            library: library.to_owned(),
-            of: of.to_owned(),
-        })
+        candidates
+            .into_iter()
+            .find_map(|path| resolve(tree, &path))
+            .ok_or_else(|| ElfError::Missing { library: library.to_owned(), of: of.to_owned() })
     };
     let mut found = BTreeMap::new();
     let mut open = vec![program.to_owned()];
@@ -106,7 +110,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Needs> {
     let mut dynamic = None;
     let mut needs = Needs::default();
     for at in (0..count).map(|number| table + number * size) {
-        let (offset, address, length) = (usize(bytes, at + 8)?, usize(bytes, at + 16)?, usize(bytes, at + 32)?);
+        let (offset, address, length) =
+            (usize(bytes, at + 8)?, usize(bytes, at + 16)?, usize(bytes, at + 32)?);
         match u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?) {
             LOAD => loads.push((address, offset, length)),
             DYNAMIC => dynamic = Some(bytes.get(offset..offset.checked_add(length)?)?),
@@ -115,10 +120,13 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Needs> {
         }
     }
     let Some(dynamic) = dynamic else { return Some(needs) };
-    let entries: Vec<(u64, usize)> =
-        dynamic.chunks_exact(16).filter_map(|entry| Some((usize(entry, 0)? as u64, usize(entry, 8)?))).collect();
+    let entries: Vec<(u64, usize)> = dynamic
+        .chunks_exact(16)
+        .filter_map(|entry| Some((usize(entry, 0)? as u64, usize(entry, 8)?)))
+        .collect();
     let strings = entries.iter().find(|(tag, _)| *tag == STRING_TABLE)?.1;
-    let (address, offset, _) = loads.iter().find(|(address, _, length)| (*address..address + length).contains(&strings))?;
+    let (address, offset, _) =
+        loads.iter().find(|(address, _, length)| (*address..address + length).contains(&strings))?;
     for (_, name) in entries.iter().filter(|(tag, _)| *tag == NEEDED) {
         needs.libraries.push(text(bytes, strings - address + offset + name)?);
     }

@@ -129,29 +129,39 @@ impl GoBuild<'_> {
         cancel: &AtomicBool,
         line: impl FnMut(&str) + Send,
     ) -> Result<(PathBuf, Hit), GoError> {
-        cache.entry(&self.recipe(), |work| {
-            let put = |name: &str, lines: &[String]| {
-                let path = work.join(name);
-                fs::write(&path, lines.join("\n") + "\n").map_err(at(&path))
-            };
-            put("go.mod", &self.locked.go_mod)?;
-            put("go.sum", &self.locked.go_sum)?;
-            let mut build = go(work, "readonly");
-            target(&mut build, self.spec, self.arch);
-            if let Some((headers, _)) = self.headers {
-                let libraries = headers.join(format!("usr/lib/{}-linux-gnu", self.arch.machine()));
-                build.env("PKG_CONFIG_LIBDIR", libraries.join("pkgconfig"));
-                build.env("PKG_CONFIG_SYSROOT_DIR", headers);
-            }
-            // -v names each package as it is compiled: the only sign of life in ten minutes.
-            build.args(["build", "-v", "-trimpath", "-buildvcs=false", "-tags", &self.spec.tags.join(",")]);
-            build.args(["-ldflags", &self.ldflags(), "-o"]).arg(format!("{}/", work.join("out").display()));
-            build.args(&self.spec.packages);
-            fs::create_dir(work.join("out")).map_err(at(work))?;
-            run(&mut build, cancel, line)?;
-            Ok(())
-        })
-        .map(|(path, hit)| (path.join("out"), hit))
+        cache
+            .entry(&self.recipe(), |work| {
+                let put = |name: &str, lines: &[String]| {
+                    let path = work.join(name);
+                    fs::write(&path, lines.join("\n") + "\n").map_err(at(&path))
+                };
+                put("go.mod", &self.locked.go_mod)?;
+                put("go.sum", &self.locked.go_sum)?;
+                let mut build = go(work, "readonly");
+                target(&mut build, self.spec, self.arch);
+                if let Some((headers, _)) = self.headers {
+                    let libraries = headers.join(format!("usr/lib/{}-linux-gnu", self.arch.machine()));
+                    build.env("PKG_CONFIG_LIBDIR", libraries.join("pkgconfig"));
+                    build.env("PKG_CONFIG_SYSROOT_DIR", headers);
+                }
+                // -v names each package as it is compiled: the only sign of life in ten minutes.
+                build.args([
+                    "build",
+                    "-v",
+                    "-trimpath",
+                    "-buildvcs=false",
+                    "-tags",
+                    &self.spec.tags.join(","),
+                ]);
+                build
+                    .args(["-ldflags", &self.ldflags(), "-o"])
+                    .arg(format!("{}/", work.join("out").display()));
+                build.args(&self.spec.packages);
+                fs::create_dir(work.join("out")).map_err(at(work))?;
+                run(&mut build, cancel, line)?;
+                Ok(())
+            })
+            .map(|(path, hit)| (path.join("out"), hit))
     }
 
     fn ldflags(&self) -> String {
@@ -185,7 +195,8 @@ fn target(command: &mut Command, spec: &GoSpec, arch: Arch) {
 }
 
 fn wrapper(spec: &GoSpec, replace: &BTreeMap<String, String>) -> String {
-    let mut text = format!("module armilla.local/build\n\ngo {LANGUAGE}\n\nrequire {} {}\n", spec.module, spec.version);
+    let mut text =
+        format!("module armilla.local/build\n\ngo {LANGUAGE}\n\nrequire {} {}\n", spec.module, spec.version);
     for (module, version) in &spec.require {
         text += &format!("require {module} {version}\n");
     }

@@ -96,7 +96,9 @@ mod tests {
             for (name, source) in &component.sources {
                 let key = format!("{}/{name}", component.name);
                 let asked = match source {
-                    SourceSpec::Go(go) => lock.modules.get(&key).map(|entry| (&entry.asked, crate::go::asked(go))),
+                    SourceSpec::Go(go) => {
+                        lock.modules.get(&key).map(|entry| (&entry.asked, crate::go::asked(go)))
+                    }
                     SourceSpec::Deb(deb) => {
                         lock.packages.get(&key).map(|entry| (&entry.asked, crate::deb::asked(deb)))
                     }

@@ -52,7 +52,10 @@ pub(crate) fn check(
                     && found.is_none_or(|found| found < wanted)
                 {
                     let (major, minor, patch) = wanted;
-                    need(format!("go {major}.{minor}.{patch} (found {version})"), "https://go.dev/dl/".into());
+                    need(
+                        format!("go {major}.{minor}.{patch} (found {version})"),
+                        "https://go.dev/dl/".into(),
+                    );
                 }
                 toolchain.go = version;
             }
@@ -87,7 +90,9 @@ pub(crate) fn check(
     for name in sources.iter().filter_map(|source| as_file(source)) {
         for arch in architectures {
             match given.get(&(name.to_owned(), *arch)) {
-                None => need(format!("the file {name} for {arch}"), format!("give --file {name}:{arch}=PATH")),
+                None => {
+                    need(format!("the file {name} for {arch}"), format!("give --file {name}:{arch}=PATH"))
+                }
                 Some(path) if !path.is_file() => {
                     need(format!("the file {name} for {arch}"), format!("{} is not a file", path.display()));
                 }
@@ -123,7 +128,8 @@ mod tests {
 
     #[test]
     fn all_that_is_missing_is_listed_at_once() {
-        let text = "name: x\nversion: '1'\nlicense: MIT\ncost: 1\nsources: {a: {file: one}, b: {file: two}}\n";
+        let text =
+            "name: x\nversion: '1'\nlicense: MIT\ncost: 1\nsources: {a: {file: one}, b: {file: two}}\n";
         let catalog = Catalog::parse([("x.yaml".to_owned(), text.to_owned())]).unwrap();
         let given = Given::from([(("two".to_owned(), Arch::Arm64), PathBuf::from("/nowhere/two"))]);
         let missing = check(&catalog, &Lock::default(), &[Arch::Amd64, Arch::Arm64], &given).unwrap_err();

@@ -55,7 +55,8 @@ pub(crate) fn pack(
     let (encoder, content, content_size) = content.done();
     let (mut file, digest, size) = encoder.finish()?.done();
     file.flush()?;
-    let packed = Packed { blob: Blob { digest, size, media_type: media_type.to_owned() }, content, content_size };
+    let packed =
+        Packed { blob: Blob { digest, size, media_type: media_type.to_owned() }, content, content_size };
     fs::write(directory.join("packed.json"), serde_json::to_vec(&packed)?)?;
     Ok(packed)
 }
@@ -111,7 +112,10 @@ pub(crate) fn base() -> Layer {
     [
         ("etc/group", text("root:x:0:\nnogroup:x:65534:\n")),
         ("etc/nsswitch.conf", text("passwd: files\ngroup: files\nhosts: files dns\n")),
-        ("etc/passwd", text("root:x:0:0:root:/root:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n")),
+        (
+            "etc/passwd",
+            text("root:x:0:0:root:/root:/sbin/nologin\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n"),
+        ),
         ("root", Node::Directory { mode: 0o700 }),
         ("run", Node::Directory { mode: 0o755 }),
         ("tmp", Node::Directory { mode: 0o1777 }),

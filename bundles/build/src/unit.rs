@@ -156,10 +156,12 @@ impl Unit<'_> {
                 if locked.asked != crate::deb::asked(spec) {
                     return Err(UnitError::Stale(key));
                 }
-                let packages = locked.packages.get(&self.arch).ok_or_else(|| UnitError::Unlocked(key.clone()))?;
+                let packages =
+                    locked.packages.get(&self.arch).ok_or_else(|| UnitError::Unlocked(key.clone()))?;
                 let (root, hit) =
                     crate::deb::unpack(spec, packages, self.arch, cache, cancel, |line| (self.say)(line))?;
-                let list: Vec<String> = packages.iter().map(|p| format!("{} {}", p.name, p.version)).collect();
+                let list: Vec<String> =
+                    packages.iter().map(|p| format!("{} {}", p.name, p.version)).collect();
                 let about = format!("Debian packages {}", list.join(", "));
                 Ok((Tree { root, name: crate::deb::recipe_of(spec, packages), about }, hit))
             }
@@ -168,12 +170,13 @@ impl Unit<'_> {
                 let at = |source| UnitError::File { path: path.clone(), source };
                 let bytes = std::fs::read(path).map_err(at)?;
                 let name = recipe("file", &(variable, Digest::from_sha256(Sha256::digest(&bytes).into())));
-                let (root, hit) = cache.entry(&name, |work| {
-                    std::fs::write(work.join(variable), &bytes).map_err(at)
-                })?;
+                let (root, hit) =
+                    cache.entry(&name, |work| std::fs::write(work.join(variable), &bytes).map_err(at))?;
                 Ok((Tree { root, name, about: "of this release".to_owned() }, hit))
             }
-            SourceSpec::Url(_) | SourceSpec::Oci(_) => unreachable!("the catalogue refuses sources of later versions"),
+            SourceSpec::Url(_) | SourceSpec::Oci(_) => {
+                unreachable!("the catalogue refuses sources of later versions")
+            }
         }
     }
 
@@ -197,7 +200,9 @@ impl Unit<'_> {
 
     fn pack_file(&self, path: &Path, tree: &Tree) -> Result<(Packed, PathBuf, Hit), UnitError> {
         let inside = path.strip_prefix(&tree.root).unwrap_or(path);
-        self.pack(&recipe("packed file", &(&tree.name, inside)), oci::FILE_ZSTD, |out| pack::copy_file(path, out))
+        self.pack(&recipe("packed file", &(&tree.name, inside)), oci::FILE_ZSTD, |out| {
+            pack::copy_file(path, out)
+        })
     }
 
     fn image(
@@ -293,7 +298,8 @@ impl Unit<'_> {
         let digest = Digest::from_sha256(Sha256::digest(&text).into());
         let size = text.len() as u64;
         let (path, hit) = self.shop.cache.entry(&name, |work| {
-            std::fs::write(work.join("blob"), &text).map_err(|source| UnitError::File { path: work.into(), source })
+            std::fs::write(work.join("blob"), &text)
+                .map_err(|source| UnitError::File { path: work.into(), source })
         })?;
         let blob = bundles_format::Blob { digest: digest.clone(), size, media_type: media_type.to_owned() };
         Ok((Packed { blob, content: digest, content_size: size }, path.join("blob"), hit))

@@ -1,0 +1,404 @@
+//! `armilla bundle`: keys, building, looking into a bundle.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use bundles_build::{BuildOptions, Catalog, Given, Lock, Progress, default_cache, update_lock};
+use bundles_format::{Arch, Release};
+use bundles_store::{Bundle, KeyPair, Sealed, Trust};
+use clap::{Args, Subcommand, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BundleCommand {
+    /// Make a key pair: the private key that seals bundles, and FILE.pub that is trusted.
+    Keygen { file: PathBuf },
+    /// Build a bundle from the catalogue and seal it.
+    Build(Box<BuildArgs>),
+    /// What a bundle is: release, signer, components.
+    Show(OpenArgs),
+    /// Hold every byte of a bundle against its seal and digests.
+    Verify(OpenArgs),
+    /// Every file and image of a bundle.
+    Ls(OpenArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// Where the bundle goes.
+    file: PathBuf,
+    /// The private key, from `bundle keygen`.
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// Architectures; this machine's own unless given.
+    #[arg(long = "arch", value_name = "ARCH")]
+    architectures: Vec<Arch>,
+    /// A file that the catalogue takes from outside: `armilla:amd64=PATH`.
+    #[arg(long = "file", value_name = "NAME:ARCH=PATH", value_parser = parse_file)]
+    files: Vec<((String, Arch), PathBuf)>,
+    /// A directory with a catalogue of your own; its lock is DIR/lock.json.
+    #[arg(long, value_name = "DIR")]
+    catalog: Option<PathBuf>,
+    /// Resolve every module and package anew and write the lock; needs --catalog.
+    #[arg(long, requires = "catalog")]
+    update_lock: bool,
+    /// Where what was built is kept for the next time.
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+    /// An image that must be in the bundle; may be given several times.
+    #[arg(long = "want", value_name = "IMAGE")]
+    wanted: Vec<String>,
+    /// Components built at a time.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    jobs: usize,
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OpenArgs {
+    bundle: PathBuf,
+    /// The public key that must have sealed it.
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+fn parse_file(text: &str) -> Result<((String, Arch), PathBuf), String> {
+    let (what, path) = text.split_once('=').ok_or("want NAME:ARCH=PATH")?;
+    let (name, arch) = what.split_once(':').ok_or("want NAME:ARCH=PATH")?;
+    Ok(((name.to_owned(), arch.parse()?), PathBuf::from(path)))
+}
+
+/// Runs the verb; 1 when it failed, 5 when a bundle was refused.
+pub(crate) fn run(command: BundleCommand) -> ExitCode {
+    let done = match command {
+        BundleCommand::Keygen { file } => keygen(&file),
+        BundleCommand::Build(args) => build(*args),
+        BundleCommand::Show(args) => show(&args),
+        BundleCommand::Verify(args) => verify(&args),
+        BundleCommand::Ls(args) => list(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { code, error }) => {
+            tell(&format!("error: failed to {}", chain(error.as_ref())));
+            ExitCode::from(code)
+        }
+    }
+}
+
+const FAILED: u8 = 1;
+const REFUSED: u8 = 5;
+
+struct Failure {
+    code: u8,
+    error: Box<dyn Error>,
+}
+
+impl<E: Into<Box<dyn Error>>> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure { code: FAILED, error: error.into() }
+    }
+}
+
+fn refused(error: impl Into<Box<dyn Error>>) -> Failure {
+    Failure { code: REFUSED, error: error.into() }
+}
+
+fn keygen(file: &Path) -> Result<(), Failure> {
+    let (pair, public) = bundles_store::keygen(file)?;
+    say(&format!("private key {}\npublic key  {}", file.display(), public.display()));
+    say(&format!("fingerprint {}", pair.public().fingerprint()));
+    Ok(())
+}
+
+fn build(args: BuildArgs) -> Result<(), Failure> {
+    let cache = args.cache.unwrap_or_else(default_cache);
+    let draw = Draw::new();
+    let progress = |event| draw.event(event);
+    let (catalog, lock) = match &args.catalog {
+        None => (Catalog::built_in(), Lock::built_in()),
+        Some(directory) => {
+            let (catalog, path) = (Catalog::read(directory)?, directory.join("lock.json"));
+            if args.update_lock {
+                update_lock(&catalog, &cache, &progress)?.write(&path)?;
+            }
+            (catalog, Lock::read(&path)?)
+        }
+    };
+    let architectures = match args.architectures.is_empty() {
+        true => {
+            vec![Arch::from_machine(std::env::consts::ARCH).ok_or("choose an architecture: give --arch")?]
+        }
+        false => args.architectures,
+    };
+    let version_of =
+        |name: &str| catalog.components.iter().find(|c| c.name == name).map(|c| c.version.clone());
+    let kubernetes = version_of("kubernetes");
+    let suffix = kubernetes.as_ref().map(|version| format!("+k8s{version}")).unwrap_or_default();
+    let kubeadm_config =
+        kubernetes.zip(version_of("etcd")).map(|(kubernetes, etcd)| kubeadm(&kubernetes, &etcd));
+    let options = BuildOptions {
+        kubeadm_config,
+        catalog,
+        lock,
+        architectures,
+        files: args.files.into_iter().collect::<Given>(),
+        cache,
+        output: args.file,
+        key: KeyPair::read(&args.key)?,
+        name: "armilla".to_owned(),
+        version: format!("{}{suffix}", env!("CARGO_PKG_VERSION")),
+        wanted: args.wanted,
+        jobs: args.jobs,
+    };
+    let built = bundles_build::build(&options, &progress)?;
+    draw.done();
+    match args.output {
+        Format::Json => say(&json!({
+            "bundle": options.output, "id": built.written.id, "size": built.written.size,
+            "components": built.units, "cached": built.cached, "seconds": built.took.as_secs_f64(),
+        })
+        .to_string()),
+        Format::Text => say(&format!(
+            "{}: {}, {} components ({} from the cache), {}, sealed by {}",
+            options.output.display(),
+            bytes(built.written.size),
+            built.units,
+            built.cached,
+            clock(built.took),
+            options.key.public().fingerprint(),
+        )),
+    }
+    Ok(())
+}
+
+/// What kubeadm must know to say which images it wants.
+fn kubeadm(kubernetes: &str, etcd: &str) -> String {
+    format!(
+        "apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v{kubernetes}\n\
+         etcd:\n  local:\n    imageTag: {etcd}-0\n"
+    )
+}
+
+/// Opens a bundle for a person to look at: without --trust, its own key is taken and that is said.
+fn open(args: &OpenArgs) -> Result<Bundle<Sealed>, Failure> {
+    let bundle = Bundle::inspect(&args.bundle).map_err(refused)?;
+    let trust = match &args.trust {
+        Some(path) => Trust::read(path)?,
+        None => {
+            tell(&format!("not held against a trusted key; it says {}", bundle.signer().fingerprint()));
+            Trust::key(bundle.signer().clone())
+        }
+    };
+    bundle.seal(&trust).map_err(refused)
+}
+
+fn show(args: &OpenArgs) -> Result<(), Failure> {
+    let bundle = open(args)?;
+    let release = bundle.release();
+    if args.output == Format::Json {
+        say(&json!({
+            "id": bundle.id(), "signer": bundle.signer(), "size": bundle.size(), "release": release,
+        })
+        .to_string());
+        return Ok(());
+    }
+    let architectures: Vec<&str> = release.architectures.iter().map(|arch| arch.as_str()).collect();
+    say(&format!("{} {} for {}", release.name, release.version, architectures.join(", ")));
+    say(&format!("size    {}\nindex   {}\nsigner  {}\n", bytes(bundle.size()), bundle.id(), bundle.signer()));
+    let mut table = vec![["COMPONENT", "VERSION", "SIZE", "LICENCE"].map(str::to_owned).to_vec()];
+    for component in &release.components {
+        let files = component.files.iter().map(|file| &file.blob);
+        let blobs: BTreeMap<_, _> = files
+            .chain(component.images.iter().flat_map(|image| image.blobs()))
+            .map(|blob| (&blob.digest, blob.size))
+            .collect();
+        let size = bytes(blobs.values().sum());
+        table.push(vec![component.name.clone(), component.version.clone(), size, component.license.clone()]);
+    }
+    columns(&table);
+    Ok(())
+}
+
+fn verify(args: &OpenArgs) -> Result<(), Failure> {
+    let bundle = open(args)?;
+    let bar = bar("{bar:30} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left");
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let verified = bundle.verify(threads, |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    verified.map_err(refused)?;
+    let blobs = bundle.release().blobs().len();
+    match args.output {
+        Format::Json => {
+            say(&json!({ "id": bundle.id(), "signer": bundle.signer(), "blobs": blobs }).to_string())
+        }
+        Format::Text => {
+            say(&format!("good: {blobs} blobs, {}, sealed by {}", bytes(bundle.size()), bundle.signer()))
+        }
+    }
+    Ok(())
+}
+
+fn list(args: &OpenArgs) -> Result<(), Failure> {
+    let bundle = open(args)?;
+    if args.output == Format::Json {
+        say(&json!(rows(bundle.release())).to_string());
+        return Ok(());
+    }
+    let mut table = vec![["KIND", "NAME", "ARCH", "SIZE", "UNPACKED", "DIGEST"].map(str::to_owned).to_vec()];
+    for Row { kind, name, arch, size, unpacked, digest } in rows(bundle.release()) {
+        table.push(vec![kind.into(), name, arch.to_string(), bytes(size), bytes(unpacked), digest]);
+    }
+    columns(&table);
+    Ok(())
+}
+
+#[derive(serde::Serialize)]
+struct Row {
+    kind: &'static str,
+    name: String,
+    arch: Arch,
+    size: u64,
+    unpacked: u64,
+    digest: String,
+}
+
+fn rows(release: &Release) -> Vec<Row> {
+    let files = release.components.iter().flat_map(|component| &component.files).map(|file| Row {
+        kind: "file",
+        name: file.name.clone(),
+        arch: file.arch,
+        size: file.blob.size,
+        unpacked: file.content_size,
+        digest: file.content.short(),
+    });
+    let images = release.components.iter().flat_map(|component| &component.images).map(|image| Row {
+        kind: "image",
+        name: image.reference.clone(),
+        arch: image.arch,
+        size: image.blobs().map(|blob| blob.size).sum(),
+        unpacked: image.unpacked_size,
+        digest: image.manifest.digest.short(),
+    });
+    files.chain(images).collect()
+}
+
+/// Draws a build: a bar with what is at work on a terminal, a line per component elsewhere.
+struct Draw {
+    bar: ProgressBar,
+    at_work: Mutex<BTreeSet<String>>,
+}
+
+impl Draw {
+    fn new() -> Draw {
+        Draw { bar: bar("{bar:30} {pos}/{len} {elapsed} {wide_msg}"), at_work: Mutex::default() }
+    }
+
+    fn event(&self, event: Progress) {
+        let mut at_work = self.at_work.lock().expect("drawing does not panic");
+        match event {
+            Progress::Planned { units, left } => {
+                self.bar.set_length(units as u64);
+                self.line(&format!("{units} components, about {} if none was built before", clock(left)));
+            }
+            Progress::Started { component, arch } => {
+                at_work.insert(format!("{component} {arch}"));
+            }
+            Progress::At { component, arch, what } => {
+                let what: String = what.chars().take(60).collect();
+                self.bar.set_message(format!("{component} {arch}: {what}"));
+            }
+            Progress::Finished { component, arch, cached, took, done, units, left } => {
+                let name = format!("{component} {arch}");
+                at_work.remove(&name);
+                self.bar.set_position(done as u64);
+                let how = if cached { "from the cache".to_owned() } else { clock(took) };
+                let rest = at_work.iter().cloned().collect::<Vec<_>>().join(", ");
+                let rest = if rest.is_empty() { rest } else { format!("; at work: {rest}") };
+                let left =
+                    if done == units { String::new() } else { format!(", about {} left", clock(left)) };
+                self.line(&format!("{done}/{units} {name}: {how}{left}{rest}"));
+            }
+            Progress::Writing { done, total } => {
+                self.bar.set_message(format!("writing {} of {}", bytes(done), bytes(total)));
+            }
+        }
+    }
+
+    fn line(&self, text: &str) {
+        if self.bar.is_hidden() { tell(text) } else { self.bar.println(text) }
+    }
+
+    fn done(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn bar(template: &str) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template(template).expect("the templates in this file are well formed");
+    ProgressBar::new(0).with_style(style)
+}
+
+/// Columns as wide as their widest cell; the first row is the heading.
+fn columns(rows: &[Vec<String>]) {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
+    for row in rows {
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        say(cells.join("  ").trim_end());
+    }
+}
+
+fn bytes(count: u64) -> String {
+    indicatif::HumanBytes(count).to_string()
+}
+
+fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60.. => format!("{} min {:02} s", seconds / 60, seconds % 60),
+    }
+}
+
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut at = error.source();
+    while let Some(source) = at {
+        text += &format!(": {source}");
+        at = source.source();
+    }
+    text
+}
+
+/// To standard output; a reader who went away is no reason to complain to anybody.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
