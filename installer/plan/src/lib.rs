@@ -1,8 +1,11 @@
 //! From a wish to a plan: preflight, planner, diff, lint, next. Pure: no clock, no files, no sockets.
 
 pub mod decide;
+pub mod diff;
 mod digest;
 mod draft;
+mod lines;
+pub mod lint;
 pub mod next;
 mod phases;
 pub mod planner;
