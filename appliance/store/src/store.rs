@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use installer_model::event::RunId;
 use redb::{
@@ -21,6 +22,8 @@ use crate::tables::{self, META, SCHEMA};
 
 /// Memory for cached pages. The whole database of a site of 150 hosts is some tens of MiB.
 const CACHE_BYTES: usize = 16 << 20;
+/// Between two tries to open a store that another process has open.
+const OPEN_PAUSE: Duration = Duration::from_millis(50);
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -111,6 +114,21 @@ impl Store {
         let ledger = prepare(&db)?;
         holder.write(&Store::holder_path(dir)).map_err(folder)?;
         Ok(Store { db, dir: dir.to_owned(), ledger, live: Arc::default() })
+    }
+
+    /// As [`Store::open`], but waits as long as `patience` for another process to close it: a verb that only reads has
+    /// it open for a moment. Blocks.
+    pub fn open_within(dir: &Path, holder: &Holder, patience: Duration) -> Result<Store, StoreError> {
+        let mut waited = Duration::ZERO;
+        loop {
+            match Store::open(dir, holder) {
+                Err(StoreError::InUse { .. }) if waited < patience => {
+                    std::thread::sleep(OPEN_PAUSE);
+                    waited += OPEN_PAUSE;
+                }
+                opened => return opened,
+            }
+        }
     }
 
     /// Who has the store in `dir` open, as far as it is written down. Only a failed [`Store::open`] makes it true.

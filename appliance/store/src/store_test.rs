@@ -56,6 +56,18 @@ fn a_second_opener_is_told_who_has_the_store() {
 }
 
 #[test]
+fn a_patient_opener_gets_the_store_when_it_is_closed() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir);
+    let closing = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(120));
+        drop(store);
+    });
+    Store::open_within(dir.path(), &holder(), Duration::from_secs(10)).unwrap();
+    closing.join().unwrap();
+}
+
+#[test]
 fn a_holder_file_left_by_a_killed_process_locks_nobody_out() {
     let dir = TempDir::new().unwrap();
     fs::write(Store::holder_path(dir.path()), br#"{"pid":1,"command":"apply","started_at":0,"host":"x"}"#)

@@ -2,7 +2,11 @@
 
 pub mod cancel;
 pub mod engine;
+pub mod hub;
 pub mod observe;
+pub mod query;
+pub mod reader;
+pub mod socket;
 pub mod world;
 
 pub use cancel::{Cancel, Canceller};
