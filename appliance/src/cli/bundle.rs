@@ -318,7 +318,7 @@ impl Draw {
         match event {
             Progress::Planned { units, left } => {
                 self.bar.set_length(units as u64);
-                self.line(&format!("{units} components, about {} if none was built before", clock(left)));
+                self.line(&format!("{units} components, about {}", clock(left)));
             }
             Progress::Started { component, arch } => {
                 at_work.insert(format!("{component} {arch}"));

@@ -173,10 +173,15 @@ fn make_all(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Vec<Made>, BuildError> {
     let jobs = options.jobs.max(1);
-    let durations = Durations::read(&shop.cache.path("durations.json"), jobs);
+    let mut durations = Durations::read(&shop.cache.path("durations.json"), jobs);
     let mut units: Vec<(&ComponentSpec, Arch)> = Vec::new();
     for arch in &options.architectures {
         units.extend(options.catalog.components.iter().map(|component| (component, *arch)));
+    }
+    for (spec, arch) in &units {
+        if (Unit { shop, spec, arch: *arch, say: &|_| {} }).is_quick() {
+            durations.quick(spec, *arch);
+        }
     }
     units.sort_by_key(|(component, arch)| std::cmp::Reverse(durations.of(component, *arch)));
     let count = units.len();

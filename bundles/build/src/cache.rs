@@ -40,6 +40,10 @@ impl Cache {
         self.root.join(name)
     }
 
+    pub(crate) fn has(&self, recipe: &Digest) -> bool {
+        self.root.join(recipe.hex()).exists()
+    }
+
     /// The entry of this recipe, made by `make` in an empty directory unless it is there. Says whether it was.
     ///
     /// Two who want the same entry wait for one another, in one process or in several.

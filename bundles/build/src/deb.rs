@@ -45,7 +45,7 @@ pub enum DebError {
         "fetch {name} {version} ({architecture}): this machine's apt sources do not have it any more; \
          renew the lock with --update-lock"
     )]
-    Dropped { name: String, version: String, architecture: String, source: CommandError },
+    Dropped { name: String, version: String, architecture: String, source: Box<CommandError> },
     #[error("accept {name} {version}: the archive gives {found}, the lock says {locked}")]
     Changed { name: String, version: String, found: Digest, locked: Digest },
     #[error("unpack {package}: {why}")]
@@ -134,7 +134,7 @@ fn fetch(
         name: package.name.clone(),
         version: package.version.clone(),
         architecture: package.architecture.clone(),
-        source,
+        source: Box::new(source),
     })?;
     let mut files = fs::read_dir(&landing).map_err(at(&landing))?;
     let file = files.find_map(|entry| {

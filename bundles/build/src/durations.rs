@@ -1,6 +1,6 @@
 //! How long each component took last time on this machine: the time left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -13,6 +13,8 @@ use crate::catalog::ComponentSpec;
 #[derive(Debug, Default)]
 pub(crate) struct Durations {
     seconds: BTreeMap<String, f64>,
+    /// What is in the cache, and so takes no time worth speaking of.
+    quick: BTreeSet<String>,
     jobs: usize,
     processors: usize,
 }
@@ -23,7 +25,7 @@ impl Durations {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         let seconds = serde_json::from_str(&text).unwrap_or_default();
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Durations { seconds, jobs, processors }
+        Durations { seconds, quick: BTreeSet::new(), jobs, processors }
     }
 
     pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
@@ -31,10 +33,18 @@ impl Durations {
     }
 
     pub(crate) fn of(&self, component: &ComponentSpec, arch: Arch) -> Duration {
-        let measured = self.seconds.get(&format!("{}/{arch}", component.name)).copied();
+        let name = format!("{}/{arch}", component.name);
+        if self.quick.contains(&name) {
+            return Duration::ZERO;
+        }
+        let measured = self.seconds.get(&name).copied();
         // Builds at the same time share the processors.
         let share = self.processors.div_ceil(self.jobs.max(1)) as f64;
         Duration::from_secs_f64(measured.unwrap_or(f64::from(component.cost) / share).max(0.0))
+    }
+
+    pub(crate) fn quick(&mut self, component: &ComponentSpec, arch: Arch) {
+        self.quick.insert(format!("{}/{arch}", component.name));
     }
 
     pub(crate) fn note(&mut self, component: &ComponentSpec, arch: Arch, took: Duration) {
@@ -46,5 +56,28 @@ impl Durations {
         let each = open.iter().map(|(component, arch)| self.of(component, *arch));
         let longest = each.clone().max().unwrap_or_default();
         longest.max(each.sum::<Duration>() / u32::try_from(self.jobs.max(1)).unwrap_or(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+
+    #[test]
+    fn the_time_left_is_bound_by_the_longest_and_by_the_sum() {
+        let text = |name: &str, cost: u32| {
+            let text = format!("name: {name}\nversion: '1'\nlicense: MIT\ncost: {cost}\nsources: {{}}\n");
+            (format!("{name}.yaml"), text)
+        };
+        let catalog = Catalog::parse([text("long", 100), text("a", 10), text("b", 10)]).unwrap();
+        let all: Vec<_> = catalog.components.iter().map(|component| (component, Arch::Amd64)).collect();
+        let mut durations = Durations { processors: 2, jobs: 2, ..Durations::default() };
+        assert_eq!(durations.left(&all), Duration::from_secs(100));
+        let long = catalog.components.iter().find(|component| component.name == "long").unwrap();
+        durations.note(long, Arch::Amd64, Duration::from_secs(4));
+        assert_eq!(durations.left(&all), Duration::from_secs(12));
+        durations.quick(long, Arch::Amd64);
+        assert_eq!(durations.left(&all), Duration::from_secs(10));
     }
 }

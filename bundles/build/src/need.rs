@@ -76,7 +76,8 @@ pub(crate) fn check(
                 need(compiler, format!("apt-get install {package}"));
             }
         }
-        if !on_path("pkg-config") {
+        let headers = |spec: &&&GoSpec| spec.cgo.as_ref().is_some_and(|cgo| cgo.headers.is_some());
+        if modules.iter().any(|spec| headers(&spec)) && !on_path("pkg-config") {
             need("pkg-config".into(), "apt-get install pkg-config".into());
         }
     }

@@ -129,6 +129,38 @@ impl Unit<'_> {
         Ok(Made { component, blobs, cached })
     }
 
+    /// Whether everything that takes long is in the cache: for the estimate only.
+    pub(crate) fn is_quick(&self) -> bool {
+        let Shop { cache, lock, toolchain, .. } = self.shop;
+        self.spec.sources.iter().all(|(name, source)| {
+            let packages = |name: &str| {
+                lock.packages.get(&format!("{}/{name}", self.spec.name))?.packages.get(&self.arch)
+            };
+            match source {
+                SourceSpec::Go(spec) => {
+                    let headers = spec.cgo.as_ref().and_then(|cgo| cgo.headers.as_deref());
+                    let headers = headers.filter(|_| uses_cgo(spec, self.arch)).and_then(|name| {
+                        match self.spec.sources.get(name)? {
+                            SourceSpec::Deb(spec) => Some(crate::deb::recipe_of(spec, packages(name)?)),
+                            SourceSpec::Go(_)
+                            | SourceSpec::File(_)
+                            | SourceSpec::Url(_)
+                            | SourceSpec::Oci(_) => None,
+                        }
+                    });
+                    let headers = headers.as_ref().map(|name| (Path::new(""), name));
+                    lock.modules.get(&format!("{}/{name}", self.spec.name)).is_some_and(|locked| {
+                        cache.has(&GoBuild { spec, locked, arch: self.arch, toolchain, headers }.recipe())
+                    })
+                }
+                SourceSpec::Deb(spec) => {
+                    packages(name).is_some_and(|packages| cache.has(&crate::deb::recipe_of(spec, packages)))
+                }
+                SourceSpec::File(_) | SourceSpec::Url(_) | SourceSpec::Oci(_) => true,
+            }
+        })
+    }
+
     fn source(
         &self,
         name: &str,
