@@ -318,7 +318,14 @@ impl Draw {
         match event {
             Progress::Planned { units, left } => {
                 self.bar.set_length(units as u64);
-                self.line(&format!("{units} components, about {}", clock(left)));
+                self.line(&format!(
+                    "{units} components, {}",
+                    if left.is_zero() {
+                        "all in the cache".to_owned()
+                    } else {
+                        format!("about {}", clock(left))
+                    }
+                ));
             }
             Progress::Started { component, arch } => {
                 at_work.insert(format!("{component} {arch}"));
