@@ -18,6 +18,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("containerd.yaml", include_str!("../../catalog/containerd.yaml")),
     ("coredns.yaml", include_str!("../../catalog/coredns.yaml")),
     ("crictl.yaml", include_str!("../../catalog/crictl.yaml")),
+    ("demo.yaml", include_str!("../../catalog/demo.yaml")),
     ("etcd.yaml", include_str!("../../catalog/etcd.yaml")),
     ("flannel.yaml", include_str!("../../catalog/flannel.yaml")),
     ("kubernetes.yaml", include_str!("../../catalog/kubernetes.yaml")),
