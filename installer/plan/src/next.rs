@@ -67,6 +67,10 @@ pub enum Reason {
     HostBusy { steps: Vec<StepId> },
     /// As many hosts as the limit allows are at work.
     HostLimit { hosts: usize },
+    /// It failed.
+    Failed,
+    /// The run starts nothing more.
+    Halted { why: HaltReason },
     /// Its host dropped out when this step failed. It does not run in this run.
     HostDropped { failed: StepId },
     /// This step failed, and it comes after it, perhaps by way of others. It does not run in this run.
@@ -80,6 +84,8 @@ impl fmt::Display for Reason {
             Reason::After { steps } => write!(f, "waits for {}", listed(steps)),
             Reason::HostBusy { steps } => write!(f, "its host is busy with {}", listed(steps)),
             Reason::HostLimit { hosts } => write!(f, "{hosts} hosts are at work, the most allowed at a time"),
+            Reason::Failed => f.write_str("it failed"),
+            Reason::Halted { why } => write!(f, "the run was halted: {why}"),
             Reason::HostDropped { failed } => write!(f, "its host dropped out when {failed} failed"),
             Reason::Blocked { failed } => write!(f, "comes after {failed}, which failed"),
         }
@@ -104,6 +110,17 @@ pub enum HaltReason {
     Cancelled,
 }
 
+impl fmt::Display for HaltReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HaltReason::QuorumCritical { step } => {
+                write!(f, "{step} failed, which the cluster cannot do without")
+            }
+            HaltReason::Cancelled => f.write_str("an operator cancelled it"),
+        }
+    }
+}
+
 /// Decides what may start, over `after` edges, failures, cancellation and limits.
 ///
 /// `in_flight` are the steps that this engine is performing right now. The plan has passed [`crate::lint`]; in a plan
@@ -116,7 +133,7 @@ pub fn next(plan: &Plan, view: &View, in_flight: &BTreeSet<StepId>, limits: Limi
             false => Next::Halt { why, in_flight: in_flight.iter().cloned().collect() },
         };
     }
-    let (start, waiting) = standing.choose(plan, limits);
+    let (start, waiting) = standing.choose(plan, limits, None);
     if !start.is_empty() {
         Next::Perform(start)
     } else if in_flight.is_empty() {
@@ -129,7 +146,7 @@ pub fn next(plan: &Plan, view: &View, in_flight: &BTreeSet<StepId>, limits: Limi
 /// Every step that has not succeeded, and why: what a status display shows.
 pub fn waiting(plan: &Plan, view: &View, in_flight: &BTreeSet<StepId>, limits: Limits) -> Vec<Waiting> {
     let standing = Standing::of(plan, view, in_flight);
-    standing.choose(plan, limits).1
+    standing.choose(plan, limits, halt(plan, view)).1
 }
 
 fn halt(plan: &Plan, view: &View) -> Option<HaltReason> {
@@ -189,16 +206,19 @@ impl<'a> Standing<'a> {
     }
 
     /// The steps that start now, and the reason of every other step that has not succeeded.
-    fn choose(&self, plan: &Plan, limits: Limits) -> (Vec<StepId>, Vec<Waiting>) {
+    fn choose(&self, plan: &Plan, limits: Limits, halted: Option<HaltReason>) -> (Vec<StepId>, Vec<Waiting>) {
         let mut busy = self.busy.clone();
         let (mut start, mut waiting) = (Vec::new(), Vec::new());
         for (step, stand) in plan.steps.iter().zip(&self.steps) {
-            let reason = match stand {
-                Stand::Succeeded => continue,
-                Stand::InFlight => Reason::InFlight,
-                Stand::Out(reason) => reason.clone(),
-                Stand::After(open) => Reason::After { steps: open.iter().map(|id| (*id).clone()).collect() },
-                Stand::Ready => match room(step, &busy, limits) {
+            let reason = match (stand, &halted) {
+                (Stand::Succeeded, _) => continue,
+                (Stand::InFlight, _) => Reason::InFlight,
+                (Stand::Out(reason), _) => reason.clone(),
+                (Stand::After(_) | Stand::Ready, Some(why)) => Reason::Halted { why: why.clone() },
+                (Stand::After(open), None) => {
+                    Reason::After { steps: open.iter().map(|id| (*id).clone()).collect() }
+                }
+                (Stand::Ready, None) => match room(step, &busy, limits) {
                     Some(reason) => reason,
                     None => {
                         // Chosen steps take room from those after them.
@@ -276,7 +296,11 @@ fn out_of_reach(
             continue;
         }
         if let Some(failed) = dropped.get(step.host.as_str()) {
-            out[at] = Some(Reason::HostDropped { failed: (*failed).clone() });
+            let reason = match self::failed(view, &step.id) {
+                true => Reason::Failed,
+                false => Reason::HostDropped { failed: (*failed).clone() },
+            };
+            out[at] = Some(reason);
             queue.push((at, *failed));
         }
     }

@@ -103,6 +103,7 @@ fn a_failed_step_drops_its_host_and_blocks_what_comes_after_it_elsewhere() {
     assert_eq!(reason("a/p/9"), Reason::HostDropped { failed: id("a/p/1") });
     assert_eq!(reason("b/p/2"), Reason::Blocked { failed: id("a/p/1") });
     assert_eq!(reason("c/p/1"), Reason::Blocked { failed: id("a/p/1") });
+    assert_eq!(reason("a/p/1"), Reason::Failed);
     let end = vec![fails("a/p/1"), done("b/p/1"), done("c/p/2")];
     assert_eq!(ask(&plan, end, &[]), Next::Complete { outcome: Outcome::Degraded });
 }
@@ -121,6 +122,16 @@ fn a_quorum_critical_failure_halts_and_lets_what_is_in_flight_end() {
     assert_eq!(ask(&plan, vec![fails("a/p/1")], &["b/p/1"]), halt);
     let end = vec![fails("a/p/1"), done("b/p/1")];
     assert_eq!(ask(&plan, end, &[]), Next::Complete { outcome: Outcome::Failed });
+}
+
+#[test]
+fn a_halted_run_says_so_of_every_step_that_could_have_run() {
+    let plan = plan(&["!a/p/1", "a/p/2 < a/p/1", "b/p/1", "b/p/2 < b/p/1"]);
+    let all = waiting(&plan, &view(vec![fails("a/p/1")]), &flying(&[]), Limits::default());
+    let why = HaltReason::QuorumCritical { step: id("a/p/1") };
+    let halted = || Reason::Halted { why: why.clone() };
+    let reasons: Vec<Reason> = all.into_iter().map(|waiting| waiting.reason).collect();
+    assert_eq!(reasons, [Reason::Failed, Reason::HostDropped { failed: id("a/p/1") }, halted(), halted()]);
 }
 
 #[test]

@@ -120,7 +120,8 @@ pub(crate) fn said(record: &Record) -> String {
         Event::StepMet { step, .. } => format!("{step} met"),
         Event::StepDone { step, .. } => format!("{step} done"),
         Event::StepFailed { step, failure, .. } => {
-            format!("{step} FAILED: failed to {}: {}", failure.what, failure.evidence.join("; "))
+            let evidence: String = failure.evidence.iter().map(|line| format!(": {line}")).collect();
+            format!("{step} FAILED: failed to {}{evidence}", failure.what)
         }
         Event::HostDropped { host, step } => format!("host {host} dropped out after {step}"),
         Event::RunCancelled => format!("{} cancelled", record.run),
