@@ -235,7 +235,12 @@ impl<'a> Standing<'a> {
     }
 
     fn outcome(&self, plan: &Plan, view: &View) -> Outcome {
-        let critical = plan.steps.iter().any(|step| step.quorum_critical && failed(view, &step.id));
+        // Without one of these there is no cluster, whether it failed or could not be tried.
+        let critical = plan
+            .steps
+            .iter()
+            .zip(&self.steps)
+            .any(|(step, stand)| step.quorum_critical && matches!(stand, Stand::Out(_)));
         let all_out = plan.steps.iter().all(|step| self.dropped.contains_key(step.host.as_str()));
         if self.steps.iter().all(|stand| matches!(stand, Stand::Succeeded)) {
             Outcome::Healthy

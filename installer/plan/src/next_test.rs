@@ -125,6 +125,14 @@ fn a_quorum_critical_failure_halts_and_lets_what_is_in_flight_end() {
 }
 
 #[test]
+fn a_quorum_critical_step_that_cannot_be_tried_makes_the_run_a_failed_one() {
+    let plan = plan(&["a/p/1", "!a/p/2 < a/p/1", "b/p/1", "b/p/2 < a/p/2"]);
+    assert_eq!(ask(&plan, vec![fails("a/p/1")], &[]), perform(&["b/p/1"]));
+    let end = vec![fails("a/p/1"), done("b/p/1")];
+    assert_eq!(ask(&plan, end, &[]), Next::Complete { outcome: Outcome::Failed });
+}
+
+#[test]
 fn a_halted_run_says_so_of_every_step_that_could_have_run() {
     let plan = plan(&["!a/p/1", "a/p/2 < a/p/1", "b/p/1", "b/p/2 < b/p/1"]);
     let all = waiting(&plan, &view(vec![fails("a/p/1")]), &flying(&[]), Limits::default());
