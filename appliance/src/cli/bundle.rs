@@ -147,6 +147,11 @@ fn build(args: BuildArgs) -> Result<(), Failure> {
         }
         false => args.architectures,
     };
+    let mut files: Given = args.files.into_iter().collect();
+    // This very program is the armilla of its own architecture.
+    if let (Some(own), Ok(path)) = (Arch::from_machine(std::env::consts::ARCH), std::env::current_exe()) {
+        files.entry(("armilla".to_owned(), own)).or_insert(path);
+    }
     let version_of =
         |name: &str| catalog.components.iter().find(|c| c.name == name).map(|c| c.version.clone());
     let kubernetes = version_of("kubernetes");
@@ -158,7 +163,7 @@ fn build(args: BuildArgs) -> Result<(), Failure> {
         catalog,
         lock,
         architectures,
-        files: args.files.into_iter().collect::<Given>(),
+        files,
         cache,
         output: args.file,
         key: KeyPair::read(&args.key)?,

@@ -5,6 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
+use bundles_format::Arch;
+
 #[derive(Debug, thiserror::Error)]
 pub enum ElfError {
     #[error("read {path}")]
@@ -22,6 +24,24 @@ pub(crate) struct Needs {
     pub(crate) loader: Option<String>,
     /// Names of libraries.
     pub(crate) libraries: Vec<String>,
+}
+
+/// Why a program would not start on a host of this architecture; `None` when it would, or when it is no ELF file at all.
+///
+/// What is placed on hosts must be static: nobody knows their C library.
+pub(crate) fn unfit(path: &Path, arch: Arch) -> Result<Option<String>, std::io::Error> {
+    let bytes = std::fs::read(path)?;
+    let Some(needs) = parse(&bytes) else { return Ok(None) };
+    // e_machine, elf(5).
+    let wanted = match arch {
+        Arch::Amd64 => 62,
+        Arch::Arm64 => 183,
+    };
+    Ok(match (u16_at(&bytes, 18) == Some(wanted), needs.loader) {
+        (false, _) => Some(format!("it is not a program for {}", arch.machine())),
+        (true, Some(loader)) => Some(format!("it is not static: it asks for {loader}")),
+        (true, None) => None,
+    })
 }
 
 /// The loader and every library, direct or not, of a program in an unpacked tree: name to file.
@@ -159,6 +179,18 @@ mod tests {
             assert!(needs.libraries.iter().any(|name| name.starts_with("libc.so")), "{needs:?}");
             assert!(needs.loader.is_some_and(|path| path.contains("ld-linux")));
         }
+    }
+
+    #[test]
+    fn a_program_for_another_machine_or_another_c_library_is_unfit() {
+        let own = std::env::current_exe().unwrap();
+        let machine = Arch::from_machine(std::env::consts::ARCH).unwrap();
+        let other = Arch::ALL.into_iter().find(|arch| *arch != machine).unwrap();
+        assert!(unfit(&own, other).unwrap().unwrap().contains("not a program for"));
+        if cfg!(target_env = "gnu") {
+            assert!(unfit(&own, machine).unwrap().unwrap().contains("not static"));
+        }
+        assert_eq!(unfit(Path::new("/proc/version"), machine).unwrap(), None);
     }
 
     #[test]

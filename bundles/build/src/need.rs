@@ -10,6 +10,7 @@ use bundles_format::Arch;
 
 use crate::catalog::{Catalog, GoSpec, SourceSpec};
 use crate::command::{on_path, run};
+use crate::elf;
 use crate::go::{self, Toolchain};
 use crate::lock::Lock;
 
@@ -90,14 +91,15 @@ pub(crate) fn check(
     }
     for name in sources.iter().filter_map(|source| as_file(source)) {
         for arch in architectures {
-            match given.get(&(name.to_owned(), *arch)) {
-                None => {
-                    need(format!("the file {name} for {arch}"), format!("give --file {name}:{arch}=PATH"))
-                }
-                Some(path) if !path.is_file() => {
-                    need(format!("the file {name} for {arch}"), format!("{} is not a file", path.display()));
-                }
-                Some(_) => {}
+            let what = || format!("the file {name} for {arch}");
+            let Some(path) = given.get(&(name.to_owned(), *arch)) else {
+                need(what(), format!("give --file {name}:{arch}=PATH"));
+                continue;
+            };
+            match elf::unfit(path, *arch) {
+                Ok(None) => {}
+                Ok(Some(why)) => need(what(), format!("{}: {why}", path.display())),
+                Err(error) => need(what(), format!("{}: {error}", path.display())),
             }
         }
     }
@@ -141,7 +143,7 @@ mod tests {
                 "the file one for amd64: give --file one:amd64=PATH",
                 "the file one for arm64: give --file one:arm64=PATH",
                 "the file two for amd64: give --file two:amd64=PATH",
-                "the file two for arm64: /nowhere/two is not a file",
+                "the file two for arm64: /nowhere/two: No such file or directory (os error 2)",
             ]
         );
     }

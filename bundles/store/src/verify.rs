@@ -57,7 +57,7 @@ impl Bundle<Sealed> {
             }
         };
         std::thread::scope(|scope| {
-            for _ in 0..threads.max(1) {
+            for _ in 0..threads.clamp(1, blobs.len().max(1)) {
                 scope.spawn(work);
             }
         });

@@ -64,7 +64,7 @@ fn refusal(path: &Path, trust: &Trust) -> Option<String> {
     };
     match Bundle::open(path, trust) {
         Err(error) => Some(chain(&error)),
-        Ok(bundle) => bundle.verify(2, |_, _| {}).err().map(|error| chain(&error)),
+        Ok(bundle) => bundle.verify(1, |_, _| {}).err().map(|error| chain(&error)),
     }
 }
 
@@ -138,8 +138,9 @@ fn a_truncation_at_any_length_is_refused() {
     let trust = Trust::key(key.public());
     let path = written(dir.path(), &release(), &key);
     let good = std::fs::read(&path).unwrap();
-    for length in 0..good.len() {
-        std::fs::write(&path, &good[..length]).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    for length in (0..good.len() as u64).rev() {
+        file.set_len(length).unwrap();
         let text = refusal(&path, &trust).expect("a shorter file is not the bundle");
         assert!(text.contains("truncated"), "{length}: {text}");
     }
