@@ -45,9 +45,10 @@ pub(crate) struct BuildArgs {
     /// A directory with a catalogue of your own; its lock is DIR/lock.json.
     #[arg(long, value_name = "DIR")]
     catalog: Option<PathBuf>,
-    /// Resolve every module and package anew and write the lock; needs --catalog.
-    #[arg(long, requires = "catalog")]
-    update_lock: bool,
+    /// Resolve modules and packages anew and write the lock: of one component, or of all; needs --catalog.
+    #[arg(long, value_name = "COMPONENT", num_args = 0..=1, require_equals = true, default_missing_value = "",
+          requires = "catalog")]
+    update_lock: Option<Vec<String>>,
     /// Where what was built is kept for the next time.
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
@@ -135,8 +136,9 @@ fn build(args: BuildArgs) -> Result<(), Failure> {
         None => (Catalog::built_in(), Lock::built_in()),
         Some(directory) => {
             let (catalog, path) = (Catalog::read(directory)?, directory.join("lock.json"));
-            if args.update_lock {
-                update_lock(&catalog, &cache, &progress)?.write(&path)?;
+            if let Some(names) = &args.update_lock {
+                let names: Vec<String> = names.iter().filter(|name| !name.is_empty()).cloned().collect();
+                update_lock(&catalog, Lock::read(&path)?, &names, &cache, &progress)?.write(&path)?;
             }
             (catalog, Lock::read(&path)?)
         }

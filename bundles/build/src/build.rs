@@ -65,6 +65,8 @@ pub enum BuildError {
     Cache(#[from] CacheError),
     #[error("build {component} for {arch}")]
     Unit { component: String, arch: Arch, source: Box<UnitError> },
+    #[error("renew the lock of {0}: there is no such component")]
+    Unknown(String),
     #[error("resolve {0}")]
     ResolveGo(String, #[source] Box<GoError>),
     #[error("resolve {0}")]
@@ -116,16 +118,31 @@ pub fn build(options: &BuildOptions, progress: &(dyn Fn(Progress) + Sync)) -> Re
     Ok(Built { release, written, cached, units, took: start.elapsed() })
 }
 
-/// Resolves everything anew, for every architecture, from today's registries and archives.
+/// Resolves the sources of the components of these names anew, of all when there are none, for every architecture,
+/// from today's registries and archives. The rest of `lock` stays; what the catalogue no longer has goes.
 pub fn update_lock(
     catalog: &Catalog,
+    mut lock: Lock,
+    names: &[String],
     cache: &Path,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Lock, BuildError> {
     let cache = Cache::open(cache)?;
     let go_on = AtomicBool::new(false);
-    let mut lock = Lock::default();
+    let sources = |key: &str| {
+        let (component, source) = key.split_once('/').unwrap_or_default();
+        let found = catalog.components.iter().find(|found| found.name == component);
+        found.is_some_and(|found| found.sources.contains_key(source))
+    };
+    lock.modules.retain(|key, _| sources(key));
+    lock.packages.retain(|key, _| sources(key));
+    if let Some(unknown) = names.iter().find(|name| !catalog.components.iter().any(|c| c.name == **name)) {
+        return Err(BuildError::Unknown(unknown.clone()));
+    }
     for component in &catalog.components {
+        if !names.is_empty() && !names.contains(&component.name) {
+            continue;
+        }
         let say = |what: &str| {
             let what = what.to_owned();
             progress(Progress::At { component: component.name.clone(), arch: Arch::ALL[0], what });

@@ -193,6 +193,18 @@ fn what_a_component_asks_for_and_does_not_get_is_named_with_it() {
 }
 
 #[test]
+fn renewing_the_lock_drops_what_the_catalogue_no_longer_has() {
+    let yard = Yard::new();
+    let catalog = yard.options(TOOL, "cache", "out").catalog;
+    let stale =
+        r#"{"modules": {"gone/bin": {"asked": "sha256:SUM", "h1": "h1:x", "go_mod": [], "go_sum": []}}}"#;
+    let old: Lock = serde_json::from_str(&stale.replace("SUM", &"00".repeat(32))).unwrap();
+    let renew = |names: &[String]| update_lock(&catalog, old.clone(), names, &yard.path("cache"), &|_| {});
+    assert_eq!(renew(&["tool".into()]).unwrap(), Lock::default());
+    assert!(matches!(renew(&["other".into()]), Err(BuildError::Unknown(name)) if name == "other"));
+}
+
+#[test]
 fn progress_tells_of_every_component_once() {
     let yard = Yard::new();
     let heard = Mutex::new(Vec::new());
@@ -273,7 +285,7 @@ fn go_child() {
     let dir = PathBuf::from(var("CHILD_YARD"));
     let catalog = Catalog::parse([("hello.yaml".to_owned(), var("CHILD_CATALOG"))]).unwrap();
     let cache = dir.join(var("CHILD_CACHE"));
-    let lock = update_lock(&catalog, &cache, &|_| {}).unwrap();
+    let lock = update_lock(&catalog, Lock::default(), &[], &cache, &|_| {}).unwrap();
     let options = BuildOptions {
         catalog,
         lock,
