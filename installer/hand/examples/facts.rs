@@ -3,16 +3,17 @@
 
 #![expect(clippy::print_stdout, reason = "a program whose output is its purpose")]
 
-use installer_hand::facts::{Options, SystemCalls, gather};
+use installer_hand::facts::{SystemCalls, gather};
+use installer_model::survey::Questions;
 
 fn main() {
     let (flags, dirs): (Vec<String>, Vec<String>) =
         std::env::args().skip(1).partition(|argument| argument.starts_with("--"));
-    let options = Options { fsync_dir: dirs.first().cloned(), data_dirs: dirs, ..Options::default() };
+    let questions = Questions { fsync_dir: dirs.first().cloned(), data_dirs: dirs };
     let text = if flags.iter().any(|flag| flag == "--calls") {
-        serde_json::to_string_pretty(&SystemCalls::make(&options))
+        serde_json::to_string_pretty(&SystemCalls::make(&questions.data_dirs))
     } else {
-        serde_json::to_string_pretty(&gather(&options))
+        serde_json::to_string_pretty(&gather(&questions))
     };
     println!("{}", text.expect("facts are JSON"));
 }

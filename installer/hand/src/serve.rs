@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use installer_model::survey::Questions;
 use installer_wire::answer::OutputHead;
 use installer_wire::exchange::{Assembler, Incoming, encode};
 use installer_wire::{Answer, Decoder, Failure, FailureKind, FenceRecord, GREETING, Hello, Request};
@@ -134,10 +135,10 @@ impl<W: Write + Send + 'static> Desk<W> {
         let answer = match request {
             Request::Ping => Answer::Done,
             Request::Facts { options } => {
-                let options: facts::Options = serde_json::from_value(options).map_err(|error| {
-                    Failure::new(FailureKind::Invalid, format!("read the options of the survey: {error}"))
+                let questions: Questions = serde_json::from_value(options).map_err(|error| {
+                    Failure::new(FailureKind::Invalid, format!("read the questions of the survey: {error}"))
                 })?;
-                let facts = serde_json::to_value(facts::gather(&options)).expect("facts are JSON");
+                let facts = serde_json::to_value(facts::gather(&questions)).expect("facts are JSON");
                 Answer::Facts { facts }
             }
             Request::FileStat { path, digest } => Answer::FileStat { file: files::stat(&path, digest)? },

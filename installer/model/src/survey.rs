@@ -39,6 +39,16 @@ pub struct SurveyedHost {
     pub ours: bool,
 }
 
+/// What the engine wants to know of a host beyond what every host is asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Questions {
+    /// Absolute paths whose filesystems are to be measured; they need not exist yet.
+    pub data_dirs: Vec<String>,
+    /// Where to measure the latency of fsync; `None`: do not.
+    pub fsync_dir: Option<String>,
+}
+
 /// What a hand reads on its host. Reading changes nothing, but for the probe file of the fsync test.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -101,7 +111,8 @@ pub struct HostFacts {
     pub user_id: Option<u32>,
 }
 
-/// Kernel settings that a node needs, with the value it needs.
+/// Kernel settings that a node needs, with the value it needs; empty: any, but it must be settable. Beside routing they
+/// are the kubelet's own (`setupKernelTunables`): it ends when it may not set them.
 pub const SYSCTLS: &[(&str, &str)] = &[
     ("net.ipv4.ip_forward", "1"),
     ("net.bridge.bridge-nf-call-iptables", "1"),
@@ -110,11 +121,8 @@ pub const SYSCTLS: &[(&str, &str)] = &[
     ("vm.panic_on_oom", "0"),
     ("kernel.panic", "10"),
     ("kernel.panic_on_oops", "1"),
-    ("kernel.keys.root_maxkeys", ""),
-    ("kernel.keys.root_maxbytes", ""),
-    ("fs.inotify.max_user_instances", ""),
-    ("fs.inotify.max_user_watches", ""),
-    ("net.ipv4.conf.all.rp_filter", ""),
+    ("kernel.keys.root_maxkeys", "1000000"),
+    ("kernel.keys.root_maxbytes", "25000000"),
 ];
 
 /// Commands that kubeadm, the kubelet and Armilla call on a host. Each distribution has them; a stripped one may not.

@@ -9,7 +9,7 @@ use installer_model::survey::{DataDir, NicAddress, SYSCTLS};
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use serde::{Deserialize, Serialize};
 
-use super::{Options, sysctl_path};
+use super::sysctl_path;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -29,8 +29,8 @@ pub struct SystemCalls {
 }
 
 impl SystemCalls {
-    /// Asks this machine; its root is `/` whatever the options say.
-    pub fn make(options: &Options) -> SystemCalls {
+    /// Asks this machine.
+    pub fn make(data_dirs: &[String]) -> SystemCalls {
         let uname = rustix::system::uname();
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).ok();
         let unsettable = SYSCTLS.iter().filter(|(name, _)| refuses_its_own_value(name));
@@ -43,7 +43,7 @@ impl SystemCalls {
             clock_unix_ns: since_1970.and_then(|time| u64::try_from(time.as_nanos()).ok()),
             user_id: Some(rustix::process::geteuid().as_raw()),
             addresses: addresses(),
-            data_dirs: options.data_dirs.iter().map(|path| data_dir(path)).collect(),
+            data_dirs: data_dirs.iter().map(|path| data_dir(path)).collect(),
             oom_score_adj_lowers: oom_score_adj_lowers(),
             unsettable_sysctls: unsettable.map(|(name, _)| (*name).to_owned()).collect(),
         }

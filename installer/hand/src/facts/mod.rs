@@ -25,41 +25,18 @@ mod root;
 mod sockets;
 mod software;
 
-use std::path::PathBuf;
+use std::path::Path;
 
-use installer_model::survey::{COMMANDS, FACTS_FORMAT, HostFacts, SYSCTLS, Sysctl};
-use serde::{Deserialize, Serialize};
+use installer_model::survey::{COMMANDS, FACTS_FORMAT, HostFacts, Questions, SYSCTLS, Sysctl};
 
 pub use calls::SystemCalls;
 pub use root::Root;
 
-/// What the engine wants to know; travels in the request for facts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Options {
-    /// Other than `/` only in tests; not for the engine to choose.
-    #[serde(skip, default = "slash")]
-    pub root: PathBuf,
-    /// Absolute paths whose filesystems are to be measured; they need not exist yet.
-    pub data_dirs: Vec<String>,
-    /// Where to measure the latency of fsync; `None`: do not.
-    pub fsync_dir: Option<String>,
-}
-
-fn slash() -> PathBuf {
-    PathBuf::from("/")
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        Options { root: slash(), data_dirs: Vec::new(), fsync_dir: None }
-    }
-}
-
 /// Reads everything. Takes as long as the fsync test, at most two seconds, and well under one without it.
-pub fn gather(options: &Options) -> HostFacts {
-    let mut facts = assemble(&Root::new(&options.root), &options.data_dirs, SystemCalls::make(options));
-    facts.fsync = options.fsync_dir.as_deref().and_then(fsync::measure);
+pub fn gather(questions: &Questions) -> HostFacts {
+    let root = Root::new(Path::new("/"));
+    let mut facts = assemble(&root, &questions.data_dirs, SystemCalls::make(&questions.data_dirs));
+    facts.fsync = questions.fsync_dir.as_deref().and_then(fsync::measure);
     facts
 }
 

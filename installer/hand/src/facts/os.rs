@@ -13,8 +13,8 @@ pub(super) fn read(root: &Root) -> Option<OsRelease> {
 /// doubled ones.
 fn parse(text: &str) -> OsRelease {
     let value = |wanted: &str| {
-        let pairs = text.lines().filter_map(|line| line.trim().split_once('='));
-        let last = pairs.filter(|(key, _)| *key == wanted).last();
+        let mut pairs = text.lines().filter_map(|line| line.trim().split_once('='));
+        let last = pairs.rfind(|(key, _)| *key == wanted);
         last.map(|(_, value)| unquote(value)).unwrap_or_default()
     };
     OsRelease {

@@ -132,7 +132,7 @@ fn a_host_that_tells_nothing_is_unknown_and_not_an_error() {
 #[test]
 fn this_machine_tells_what_every_linux_tells() {
     let dir = "/var/lib/etcd".to_owned();
-    let facts = gather(&Options { data_dirs: vec![dir.clone()], ..Options::default() });
+    let facts = gather(&Questions { data_dirs: vec![dir.clone()], fsync_dir: None });
     assert!(facts.kernel_version().is_some() && facts.machine.is_some() && facts.memory.is_some());
     assert!(facts.page_size.is_some_and(|size| size.is_power_of_two()));
     assert!(facts.nics.iter().any(|nic| nic.name == "lo"));
@@ -145,7 +145,7 @@ fn this_machine_tells_what_every_linux_tells() {
 fn a_port_that_is_held_here_is_seen_with_its_holder() {
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = socket.local_addr().unwrap().port();
-    let facts = gather(&Options::default());
+    let facts = gather(&Questions::default());
     let listeners = facts.listeners.unwrap();
     let own = listeners.iter().find(|l| l.protocol == Protocol::Tcp && l.port == port).unwrap();
     assert!(own.holders.iter().any(|holder| holder.pid == std::process::id()), "{own:?}");
