@@ -9,5 +9,6 @@ pub mod lint;
 pub mod next;
 mod phases;
 pub mod planner;
+pub mod preflight;
 
 pub use draft::HostInput;

@@ -1,0 +1,122 @@
+//! The site as a whole: what the bundle carries, and hosts that must differ or agree.
+
+use std::collections::BTreeMap;
+
+use installer_model::site::Host;
+use installer_model::survey::HostFacts;
+
+use super::{Objection, SiteView, when};
+
+pub(super) fn surveyed(view: &SiteView<'_>) -> Vec<Objection> {
+    let missing = view.site.hosts.iter().filter(|host| !view.survey.hosts.contains_key(&host.name));
+    missing.map(|host| Objection::refuse("no facts", "facts").at(host)).collect()
+}
+
+pub(super) fn kubernetes_version(view: &SiteView<'_>) -> Vec<Objection> {
+    let carried = view.release.component("kubernetes").map(|component| component.version.as_str());
+    let Some(carried) = carried else {
+        return vec![Objection::refuse("no component kubernetes in the bundle", "kubernetes")];
+    };
+    let Some(wanted) = &view.site.kubernetes_version else { return Vec::new() };
+    when(wanted.as_str() != carried, || {
+        Objection::refuse(carried, wanted.as_str()).fix(
+            format!("set kubernetes.version to {carried} in the site file, or use a bundle with {wanted}"),
+            format!("将站点文件中的 kubernetes.version 改为 {carried}，或使用包含 {wanted} 的安装包"),
+        )
+    })
+}
+
+pub(super) fn addons(view: &SiteView<'_>) -> Vec<Objection> {
+    let wished = [
+        (view.site.addons.metrics_server, "metrics-server", "metricsServer"),
+        (view.site.addons.local_path, "local-path-provisioner", "localPath"),
+    ];
+    let absent =
+        wished.into_iter().filter(|(on, component, _)| *on && view.release.component(component).is_none());
+    absent
+        .map(|(_, component, key)| {
+            Objection::refuse(format!("no component {component} in the bundle"), component).fix(
+                format!("set addons.{key} to false in the site file, or use a bundle that carries it"),
+                format!("将站点文件中的 addons.{key} 设为 false，或使用包含它的安装包"),
+            )
+        })
+        .collect()
+}
+
+const SKEW_WARN_MS: u64 = 5_000;
+const SKEW_REFUSE_MS: u64 = 30_000;
+
+/// Against the median of the hosts, not against the machine that Armilla runs on: the hosts must agree among
+/// themselves. Of an even number, the lower one of the middle counts.
+pub(super) fn clock_skew(view: &SiteView<'_>) -> Vec<Objection> {
+    let skews: Vec<(&Host, i64)> =
+        view.hosts().filter_map(|(host, surveyed)| Some((host, surveyed.clock_skew_ms?))).collect();
+    let mut sorted: Vec<i64> = skews.iter().map(|(_, skew)| *skew).collect();
+    sorted.sort_unstable();
+    let Some(median) = sorted.get(sorted.len().saturating_sub(1) / 2).copied() else { return Vec::new() };
+    let judge = |(host, skew): (&Host, i64)| {
+        let off = skew.abs_diff(median);
+        let observed = format!("{}.{} s from the other hosts", off / 1000, off % 1000 / 100);
+        let objection = match off {
+            _ if off > SKEW_REFUSE_MS => Objection::refuse(observed, "30 s at most"),
+            _ if off > SKEW_WARN_MS => Objection::warn(observed, "5 s at most"),
+            _ => return None,
+        };
+        let fix = objection.fix(
+            "start the host's time service (chronyd, systemd-timesyncd), or set the clock with `date -s`",
+            "启动主机的时间服务（chronyd、systemd-timesyncd），或用 date -s 校准",
+        );
+        Some(fix.at(host))
+    };
+    skews.into_iter().filter_map(judge).collect()
+}
+
+pub(super) fn hostnames(view: &SiteView<'_>) -> Vec<Objection> {
+    shared(view, |_, facts| facts.hostname.clone())
+        .into_iter()
+        .map(|(host, name, others)| {
+            Objection::warn(format!("{name}, as on {others}"), "a name of its own")
+                .fix(
+                    format!("hostnamectl set-hostname {}", host.name),
+                    format!("hostnamectl set-hostname {}", host.name),
+                )
+                .at(host)
+        })
+        .collect()
+}
+
+pub(super) fn machine_ids(view: &SiteView<'_>) -> Vec<Objection> {
+    shared(view, |_, facts| facts.machine_id.clone())
+        .into_iter()
+        .map(|(host, id, others)| {
+            Objection::warn(format!("{id}, as on {others}"), "an id of its own")
+                .fix(
+                    "rm /etc/machine-id && systemd-machine-id-setup, then restart the host",
+                    "执行 rm /etc/machine-id && systemd-machine-id-setup，然后重启主机",
+                )
+                .at(host)
+        })
+        .collect()
+}
+
+/// Hosts after the first that share a fact, with it and the names of the others.
+pub(super) fn shared<'a>(
+    view: &SiteView<'a>,
+    fact: impl Fn(&Host, &HostFacts) -> Option<String>,
+) -> Vec<(&'a Host, String, String)> {
+    let mut by_value: BTreeMap<String, Vec<&'a Host>> = BTreeMap::new();
+    for (host, surveyed) in view.hosts() {
+        if let Some(value) = fact(host, &surveyed.facts) {
+            by_value.entry(value).or_default().push(host);
+        }
+    }
+    let mut found = Vec::new();
+    for (value, hosts) in by_value {
+        for host in hosts.iter().skip(1) {
+            let others =
+                hosts.iter().filter(|other| other.name != host.name).map(|other| other.name.as_str());
+            found.push((*host, value.clone(), others.collect::<Vec<_>>().join(", ")));
+        }
+    }
+    found
+}

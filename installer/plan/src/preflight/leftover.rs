@@ -1,0 +1,61 @@
+//! What other clusters and runtimes left. On a host that is ours already, what Kubernetes leaves is ours.
+
+use installer_model::survey::LeftoverKind;
+
+use super::{HostView, Objection, when};
+
+/// Runtimes and their data are judged by a check of their own, since what mends them differs.
+fn is_runtime(name: &str) -> bool {
+    const WORDS: [&str; 5] = ["containerd", "docker", "crio", "cri-docker", "cri-o"];
+    WORDS.iter().any(|word| name.contains(word))
+}
+
+pub(super) fn cluster(view: &HostView<'_>) -> Vec<Objection> {
+    if view.surveyed.ours {
+        return Vec::new();
+    }
+    let found: Vec<String> = view
+        .facts
+        .leftovers
+        .iter()
+        .filter(|leftover| !is_runtime(&leftover.name))
+        .map(|leftover| match leftover.kind {
+            LeftoverKind::Path => leftover.name.clone(),
+            LeftoverKind::Unit => format!("unit {}", leftover.name),
+            LeftoverKind::Link => format!("link {}", leftover.name),
+            LeftoverKind::Process => format!("process {}", leftover.name),
+        })
+        .collect();
+    when(!found.is_empty(), || {
+        Objection::refuse(found.join(", "), "none").fix(
+            "remove the other cluster with its own uninstaller (kubeadm reset -f, k3s-uninstall.sh, …), delete what is listed, and restart the host",
+            "用原集群的卸载工具清除（kubeadm reset -f、k3s-uninstall.sh 等），删除所列内容并重启主机",
+        )
+    })
+}
+
+/// A runtime that runs, or left data where ours would be, is refused; one that is only installed is pointed out.
+pub(super) fn runtime(view: &HostView<'_>) -> Vec<Objection> {
+    if view.surveyed.ours {
+        return Vec::new();
+    }
+    let runtimes = || view.facts.leftovers.iter().filter(|leftover| is_runtime(&leftover.name));
+    let names: Vec<&str> = runtimes().map(|leftover| leftover.name.as_str()).collect();
+    let in_the_way = runtimes().any(|leftover| match leftover.kind {
+        LeftoverKind::Path | LeftoverKind::Process => true,
+        LeftoverKind::Unit | LeftoverKind::Link => false,
+    });
+    let fix = |objection: Objection| {
+        objection.fix(
+            "systemctl disable --now docker.socket docker containerd; remove the packages and /var/lib/containerd",
+            "执行 systemctl disable --now docker.socket docker containerd；卸载软件包并删除 /var/lib/containerd",
+        )
+    };
+    match (names.is_empty(), in_the_way) {
+        (true, _) => Vec::new(),
+        (false, true) => vec![fix(Objection::refuse(names.join(", "), "none"))],
+        (false, false) => {
+            vec![fix(Objection::warn(format!("installed, not running: {}", names.join(", ")), "none"))]
+        }
+    }
+}

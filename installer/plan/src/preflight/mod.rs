@@ -1,0 +1,199 @@
+//! Checks of (Site, Release, Survey) before anything is touched: pure, each with an id, a severity, what was seen,
+//! what is wanted, and what to do.
+//!
+//! A check either looks at one host ([`Judge::Host`]) or at all of them together ([`Judge::Site`]). It returns what it
+//! objects to; nothing means that it passed. A fact that could not be read never refuses by itself: what could not be
+//! seen may well work.
+
+mod capacity;
+mod checks;
+mod cluster;
+mod kernel;
+mod leftover;
+mod network;
+mod ports;
+mod space;
+mod storage;
+mod system;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod trips;
+
+use bundles_format::{Arch, Release};
+use installer_model::finding::{Finding, Severity, Text};
+use installer_model::names::HostName;
+use installer_model::site::{Host, Site};
+use installer_model::survey::{HostFacts, Questions, Survey, SurveyedHost};
+use installer_render::paths::{ARMILLA_ROOT, BIN, DataFolders};
+
+pub use checks::CHECKS;
+
+/// A sentence in both languages, written in the source.
+#[derive(Debug, Clone, Copy)]
+pub struct Words {
+    pub en: &'static str,
+    pub zh: &'static str,
+}
+
+impl Words {
+    fn text(self) -> Text {
+        Text::new(self.en, self.zh)
+    }
+}
+
+/// One entry of the registry.
+pub struct Check {
+    /// Stable: people and tools refer to it.
+    pub id: &'static str,
+    pub title: Words,
+    /// Why it matters.
+    pub why: Words,
+    pub judge: Judge,
+}
+
+pub enum Judge {
+    Host(fn(&HostView<'_>) -> Vec<Objection>),
+    Site(fn(&SiteView<'_>) -> Vec<Objection>),
+}
+
+/// What a check of one host may look at.
+pub struct HostView<'a> {
+    site: &'a Site,
+    release: &'a Release,
+    host: &'a Host,
+    facts: &'a HostFacts,
+    surveyed: &'a SurveyedHost,
+}
+
+impl HostView<'_> {
+    fn arch(&self) -> Option<Arch> {
+        self.facts.arch()
+    }
+
+    fn folders(&self) -> DataFolders {
+        DataFolders::below(self.site.data_root.as_str())
+    }
+}
+
+/// What a check of the whole site may look at.
+pub struct SiteView<'a> {
+    site: &'a Site,
+    release: &'a Release,
+    survey: &'a Survey,
+}
+
+impl<'a> SiteView<'a> {
+    /// Hosts that were surveyed, in the order of the site file.
+    fn hosts(&self) -> impl Iterator<Item = (&'a Host, &'a SurveyedHost)> {
+        let survey = self.survey;
+        self.site.hosts.iter().filter_map(move |host| Some((host, survey.hosts.get(&host.name)?)))
+    }
+}
+
+/// What a check objects to.
+pub struct Objection {
+    severity: Severity,
+    /// Set by checks of the site that object to one host.
+    host: Option<HostName>,
+    observed: String,
+    wanted: String,
+    fix: Option<Text>,
+}
+
+impl Objection {
+    fn new(severity: Severity, observed: impl Into<String>, wanted: impl Into<String>) -> Objection {
+        Objection { severity, host: None, observed: observed.into(), wanted: wanted.into(), fix: None }
+    }
+
+    fn info(observed: impl Into<String>, wanted: impl Into<String>) -> Objection {
+        Objection::new(Severity::Info, observed, wanted)
+    }
+
+    fn warn(observed: impl Into<String>, wanted: impl Into<String>) -> Objection {
+        Objection::new(Severity::Warn, observed, wanted)
+    }
+
+    fn refuse(observed: impl Into<String>, wanted: impl Into<String>) -> Objection {
+        Objection::new(Severity::Refuse, observed, wanted)
+    }
+
+    fn fix(self, en: impl Into<String>, zh: impl Into<String>) -> Objection {
+        Objection { fix: Some(Text::new(en, zh)), ..self }
+    }
+
+    fn at(self, host: &Host) -> Objection {
+        Objection { host: Some(host.name.clone()), ..self }
+    }
+}
+
+/// One objection or none, as the list that a check returns.
+fn when(objects: bool, objection: impl FnOnce() -> Objection) -> Vec<Objection> {
+    if objects { vec![objection()] } else { Vec::new() }
+}
+
+/// All findings of all hosts: those of the site first, then by host in the order of the site file; within each in the
+/// order of the registry.
+pub fn preflight(site: &Site, release: &Release, survey: &Survey) -> Vec<Finding> {
+    let whole = SiteView { site, release, survey };
+    let mut findings = Vec::new();
+    for check in CHECKS {
+        if let Judge::Site(judge) = check.judge {
+            findings.extend(judge(&whole).into_iter().map(|objection| finding(check, None, objection)));
+        }
+    }
+    for (host, surveyed) in whole.hosts() {
+        let view = HostView { site, release, host, facts: &surveyed.facts, surveyed };
+        for check in CHECKS {
+            if let Judge::Host(judge) = check.judge {
+                let judged = judge(&view).into_iter();
+                findings.extend(judged.map(|objection| finding(check, Some(&host.name), objection)));
+            }
+        }
+    }
+    findings
+}
+
+/// Whether anything forbids to go on.
+pub fn refuses(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.severity == Severity::Refuse)
+}
+
+fn finding(check: &Check, host: Option<&HostName>, objection: Objection) -> Finding {
+    Finding {
+        id: check.id.to_owned(),
+        severity: objection.severity,
+        host: objection.host.or_else(|| host.cloned()),
+        title: check.title.text(),
+        observed: objection.observed,
+        wanted: objection.wanted,
+        text: check.why.text(),
+        fix: objection.fix,
+    }
+}
+
+/// What the hand of a host must be asked so that every check has what it judges. The fsync test runs where etcd will.
+pub fn questions(site: &Site, host: &Host) -> Questions {
+    let folders = DataFolders::below(site.data_root.as_str());
+    let mut data_dirs =
+        vec![ARMILLA_ROOT.to_owned(), BIN.to_owned(), "/etc".to_owned(), "/var/lib/kubelet".to_owned()];
+    data_dirs.extend([folders.containerd, folders.kubelet]);
+    if host.roles.control_plane {
+        data_dirs.push(folders.etcd.clone());
+    }
+    data_dirs.sort();
+    data_dirs.dedup();
+    Questions { data_dirs, fsync_dir: host.roles.control_plane.then_some(folders.etcd) }
+}
+
+/// Bytes as people read them: `3.5 GiB`.
+fn bytes(count: u64) -> String {
+    const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    match UNITS.iter().find(|(_, size)| count >= *size) {
+        Some((unit, size)) => {
+            let tenths = u128::from(count) * 10 / u128::from(*size);
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        }
+        None => format!("{count} B"),
+    }
+}

@@ -1,0 +1,141 @@
+//! Room on disks, computed from the release.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bundles_format::{Arch, Release};
+use installer_model::survey::DataDir;
+use installer_render::paths::{ARMILLA_ROOT, BIN};
+
+use super::{HostView, Objection, bytes, when};
+
+/// etcd's log and database begin small; this is what a young cluster grows into.
+const ETCD_BYTES: u64 = 1 << 30;
+/// Logs and emptyDir volumes of the first pods.
+const KUBELET_BYTES: u64 = 1 << 30;
+
+/// What one release takes on a host of one architecture, bytes.
+struct Needs {
+    /// Blobs as they come, kept until the run has ended.
+    staged: u64,
+    /// Files where they are run from.
+    files: u64,
+    /// containerd's content (compressed) and its snapshots (unpacked, with a fifth for what filesystems add).
+    images: u64,
+}
+
+fn needs(release: &Release, arch: Arch) -> Needs {
+    let mut seen = BTreeSet::new();
+    let mut once = |blob: &bundles_format::Blob| if seen.insert(blob.digest.clone()) { blob.size } else { 0 };
+    let compressed: u64 = release.images(arch).flat_map(|image| image.blobs()).map(&mut once).sum();
+    let packed_files: u64 = release.files(arch).map(|file| once(&file.blob)).sum();
+    let unpacked: u64 = release.images(arch).map(|image| image.unpacked_size).sum();
+    Needs {
+        staged: compressed + packed_files,
+        files: release.files(arch).map(|file| file.content_size).sum(),
+        images: compressed + unpacked + unpacked / 5,
+    }
+}
+
+/// Directories that share a filesystem, and what they need together.
+struct Demand<'a> {
+    dir: &'a DataDir,
+    paths: Vec<&'a str>,
+    bytes: u64,
+}
+
+fn demands<'a>(view: &HostView<'a>) -> Vec<Demand<'a>> {
+    let Some(arch) = view.arch() else { return Vec::new() };
+    let needs = needs(view.release, arch);
+    let folders = view.folders();
+    let mut wanted = vec![
+        (ARMILLA_ROOT.to_owned(), needs.staged),
+        (BIN.to_owned(), needs.files),
+        (folders.containerd, needs.images),
+        (folders.kubelet, KUBELET_BYTES),
+    ];
+    if view.host.roles.control_plane {
+        wanted.push((folders.etcd, ETCD_BYTES));
+    }
+    let mut by_filesystem: BTreeMap<u64, Demand<'a>> = BTreeMap::new();
+    for (path, bytes) in wanted {
+        // A directory that was not measured is not judged.
+        let Some(dir) = view.facts.data_dir(&path).filter(|dir| dir.total_bytes > 0) else { continue };
+        let empty = Demand { dir, paths: Vec::new(), bytes: 0 };
+        let demand = by_filesystem.entry(dir.filesystem).or_insert(empty);
+        demand.paths.push(&dir.path);
+        demand.bytes += bytes;
+    }
+    by_filesystem.into_values().collect()
+}
+
+/// On a host of ours the bytes lie there already.
+pub(super) fn room(view: &HostView<'_>) -> Vec<Objection> {
+    if view.surveyed.ours {
+        return Vec::new();
+    }
+    let short = demands(view).into_iter().filter(|demand| demand.dir.free_bytes < demand.bytes);
+    short
+        .map(|demand| {
+            let mount = demand.dir.mount_target.as_deref().unwrap_or(&demand.dir.path);
+            let observed = format!("{} free on {mount}", bytes(demand.dir.free_bytes));
+            let wanted = format!("{} for {}", bytes(demand.bytes), demand.paths.join(", "));
+            Objection::refuse(observed, wanted).fix(
+                "free space there, or name a larger disk in dataRoot",
+                "释放空间，或在 dataRoot 中指定更大的磁盘",
+            )
+        })
+        .collect()
+}
+
+/// The kubelet collects images from 85 % on (`imageGCHighThresholdPercent`).
+const FREE_PERCENT_AFTER: u64 = 15;
+
+pub(super) fn headroom(view: &HostView<'_>) -> Vec<Objection> {
+    let folders = view.folders();
+    let watched = |demand: &Demand<'_>| {
+        demand.paths.iter().any(|path| *path == folders.containerd || *path == folders.kubelet)
+    };
+    let tight = demands(view).into_iter().filter(watched).filter_map(|demand| {
+        let still_to_come = if view.surveyed.ours { 0 } else { demand.bytes };
+        let after = demand.dir.free_bytes.checked_sub(still_to_come)?;
+        let percent = u128::from(after) * 100 / u128::from(demand.dir.total_bytes);
+        (percent < u128::from(FREE_PERCENT_AFTER)).then_some((demand, percent))
+    });
+    tight
+        .map(|(demand, percent)| {
+            let mount = demand.dir.mount_target.as_deref().unwrap_or(&demand.dir.path);
+            Objection::warn(
+                format!("{percent} % of {mount} free after the installation"),
+                format!("{FREE_PERCENT_AFTER} %"),
+            )
+            .fix(
+                "free space there, or name a larger disk in dataRoot",
+                "释放空间，或在 dataRoot 中指定更大的磁盘",
+            )
+        })
+        .collect()
+}
+
+/// The images of a bundle unpack to some ten thousand files; pods bring as many again.
+const INODES_FLOOR: u64 = 20_000;
+const INODES_COMFORT: u64 = 100_000;
+
+pub(super) fn inodes(view: &HostView<'_>) -> Vec<Objection> {
+    let folders = view.folders();
+    let Some(dir) = view.facts.data_dir(&folders.containerd) else { return Vec::new() };
+    // Filesystems that make inodes as they need them count none.
+    if dir.total_inodes == 0 || (view.surveyed.ours && dir.free_inodes >= INODES_FLOOR) {
+        return Vec::new();
+    }
+    let observed = || format!("{} free under {}", dir.free_inodes, dir.path);
+    let fix = |objection: Objection| {
+        objection.fix(
+            "delete small files there, or name another disk in dataRoot",
+            "删除小文件，或在 dataRoot 中指定其他磁盘",
+        )
+    };
+    if dir.free_inodes < INODES_FLOOR {
+        return vec![fix(Objection::refuse(observed(), INODES_FLOOR.to_string()))];
+    }
+    when(dir.free_inodes < INODES_COMFORT, || fix(Objection::warn(observed(), INODES_COMFORT.to_string())))
+}

@@ -1,0 +1,85 @@
+//! What filesystems allow, and how fast the disk of etcd is.
+
+use installer_render::paths::{ARMILLA_ROOT, BIN};
+
+use super::{HostView, Objection};
+
+pub(super) fn read_only(view: &HostView<'_>) -> Vec<Objection> {
+    let stuck: Vec<&str> =
+        view.facts.data_dirs.iter().filter(|dir| dir.read_only).map(|dir| dir.path.as_str()).collect();
+    super::when(!stuck.is_empty(), || {
+        Objection::refuse(format!("read-only: {}", stuck.join(", ")), "writable").fix(
+            "look for disk errors (dmesg), then mount -o remount,rw; or name another disk in dataRoot",
+            "先检查磁盘错误（dmesg），再 mount -o remount,rw；或在 dataRoot 中指定其他磁盘",
+        )
+    })
+}
+
+pub(super) fn no_exec(view: &HostView<'_>) -> Vec<Objection> {
+    let run_from = [ARMILLA_ROOT.to_owned(), BIN.to_owned(), view.folders().containerd];
+    let stuck: Vec<&str> = view
+        .facts
+        .data_dirs
+        .iter()
+        .filter(|dir| dir.no_exec && run_from.contains(&dir.path))
+        .map(|dir| dir.path.as_str())
+        .collect();
+    super::when(!stuck.is_empty(), || {
+        Objection::refuse(format!("noexec: {}", stuck.join(", ")), "exec").fix(
+            "take noexec off the mount (mount -o remount,exec and /etc/fstab), or name another disk in dataRoot",
+            "去掉挂载的 noexec（mount -o remount,exec 及 /etc/fstab），或在 dataRoot 中指定其他磁盘",
+        )
+    })
+}
+
+/// What overlayfs refuses as the home of its upper directories (kernel, Documentation/filesystems/overlayfs.rst), and
+/// what loses everything at a reboot.
+pub(super) fn runtime_filesystem(view: &HostView<'_>) -> Vec<Objection> {
+    const CANNOT: [&str; 8] = ["overlay", "nfs", "nfs4", "cifs", "vfat", "exfat", "fuseblk", "9p"];
+    let dir = view.facts.data_dir(&view.folders().containerd).cloned().unwrap_or_default();
+    let Some(fs_type) = dir.fs_type.as_deref() else { return Vec::new() };
+    let fix = |objection: Objection| {
+        objection
+            .fix("name a directory on ext4 or xfs in dataRoot", "在 dataRoot 中指定 ext4 或 xfs 上的目录")
+    };
+    let observed = format!("{fs_type} under {}", dir.path);
+    match fs_type {
+        "tmpfs" | "ramfs" => vec![fix(Objection::warn(observed, "a disk"))],
+        _ if CANNOT.contains(&fs_type) => vec![fix(Objection::refuse(observed, "ext4 or xfs"))],
+        _ => Vec::new(),
+    }
+}
+
+/// etcd's own advice: <https://etcd.io/docs/latest/faq/> asks for a p99 below 10 ms. Virtual disks of small sites are
+/// often slower, and a single etcd has no elections to lose; ten times that is beyond use.
+const FSYNC_WARN_US: u64 = 10_000;
+const FSYNC_REFUSE_US: u64 = 100_000;
+
+pub(super) fn fsync(view: &HostView<'_>) -> Vec<Objection> {
+    if !view.host.roles.control_plane {
+        return Vec::new();
+    }
+    let Some(fsync) = &view.facts.fsync else {
+        return vec![Objection::warn("not measured", "p99 below 10 ms")];
+    };
+    let observed = format!(
+        "p99 {}.{} ms, median {}.{} ms, {} writes to {}",
+        fsync.p99_us / 1000,
+        fsync.p99_us % 1000 / 100,
+        fsync.p50_us / 1000,
+        fsync.p50_us % 1000 / 100,
+        fsync.writes,
+        fsync.directory
+    );
+    let fix = |objection: Objection| {
+        objection.fix(
+            "name a faster disk (SSD) in dataRoot, or quieten what else writes there",
+            "在 dataRoot 中指定更快的磁盘（SSD），或减少其他写入",
+        )
+    };
+    match fsync.p99_us {
+        slow if slow > FSYNC_REFUSE_US => vec![fix(Objection::refuse(observed, "p99 below 10 ms"))],
+        slow if slow > FSYNC_WARN_US => vec![fix(Objection::warn(observed, "p99 below 10 ms"))],
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,132 @@
+//! What the host is and runs.
+
+use bundles_format::Arch;
+use installer_model::survey::{Capabilities, Selinux};
+
+use super::{HostView, Objection, when};
+
+pub(super) fn architecture(view: &HostView<'_>) -> Vec<Objection> {
+    let carried: Vec<&str> = view.release.architectures.iter().map(|arch| arch.as_str()).collect();
+    let machine = view.facts.machine.as_deref().unwrap_or("unknown");
+    let covered = view.arch().is_some_and(|arch| view.release.architectures.contains(&arch));
+    when(!covered, || {
+        Objection::refuse(machine, carried.join(" or "))
+            .fix("use a bundle that was built for this architecture too", "使用同时包含此架构的安装包")
+    })
+}
+
+pub(super) fn root(view: &HostView<'_>) -> Vec<Objection> {
+    let Some(id) = view.facts.user_id else { return Vec::new() };
+    when(id != 0, || Objection::refuse(format!("user id {id}"), "0"))
+}
+
+/// The oldest systemd of a distribution that we serve (CentOS 7 and its kin); transient units need about as much.
+const OLDEST_SYSTEMD: u32 = 219;
+
+pub(super) fn systemd(view: &HostView<'_>) -> Vec<Objection> {
+    let init = &view.facts.init;
+    if !init.systemd {
+        let process = init.process.as_deref().unwrap_or("unknown");
+        return vec![Objection::refuse(format!("process 1 is {process}"), "systemd")];
+    }
+    let Some(version) = init.systemd_version else { return Vec::new() };
+    when(version < OLDEST_SYSTEMD, || Objection::refuse(version.to_string(), OLDEST_SYSTEMD.to_string()))
+}
+
+pub(super) fn capabilities(view: &HostView<'_>) -> Vec<Objection> {
+    let Some(held) = view.facts.capabilities else { return Vec::new() };
+    let needed = [("CAP_NET_ADMIN", Capabilities::NET_ADMIN), ("CAP_SYS_ADMIN", Capabilities::SYS_ADMIN)];
+    let missing: Vec<&str> =
+        needed.into_iter().filter(|(_, number)| !held.has(*number)).map(|(name, _)| name).collect();
+    when(!missing.is_empty(), || {
+        Objection::refuse(format!("missing: {}", missing.join(" ")), "CAP_NET_ADMIN CAP_SYS_ADMIN").fix(
+            "run the host as a machine or as a privileged container",
+            "以虚拟机、物理机或特权容器方式运行此主机",
+        )
+    })
+}
+
+pub(super) fn commands(view: &HostView<'_>) -> Vec<Objection> {
+    let missing: Vec<&str> = view
+        .facts
+        .commands
+        .iter()
+        .filter(|(_, found)| found.is_none())
+        .map(|(name, _)| name.as_str())
+        .collect();
+    when(!missing.is_empty(), || {
+        Objection::refuse(format!("missing: {}", missing.join(" ")), "present").fix(
+            "install the distribution's coreutils and util-linux (mount)",
+            "安装发行版的 coreutils 与 util-linux（mount）",
+        )
+    })
+}
+
+pub(super) fn x86_64_v2(view: &HostView<'_>) -> Vec<Objection> {
+    let lacks = view.arch() == Some(Arch::Amd64) && view.facts.cpu.is_x86_64_v2() == Some(false);
+    let model = view.facts.cpu.model.as_deref().unwrap_or("this processor");
+    when(lacks, || {
+        Objection::warn(format!("{model} lacks it"), "x86-64-v2").fix(
+            "on a virtual machine: choose the processor type `host` or a newer model",
+            "虚拟机：将处理器类型设为 host 或更新的型号",
+        )
+    })
+}
+
+pub(super) fn page_size(view: &HostView<'_>) -> Vec<Objection> {
+    let Some(size) = view.facts.page_size else { return Vec::new() };
+    when(size != 4096, || Objection::info(format!("{} KiB", size / 1024), "4 KiB"))
+}
+
+pub(super) fn selinux(view: &HostView<'_>) -> Vec<Objection> {
+    when(view.facts.selinux == Some(Selinux::Enforcing), || {
+        Objection::warn("enforcing", "permissive").fix(
+            "setenforce 0, and SELINUX=permissive in /etc/selinux/config",
+            "执行 setenforce 0，并在 /etc/selinux/config 中设 SELINUX=permissive",
+        )
+    })
+}
+
+/// Refused before the installation, which it would break half-way. On a host of ours somebody may have opened what is
+/// needed since.
+pub(super) fn firewall(view: &HostView<'_>) -> Vec<Objection> {
+    let active = &view.facts.firewalls;
+    when(!active.is_empty(), || {
+        let names = active.join(", ");
+        let objection = match view.surveyed.ours {
+            true => Objection::warn(names, "none active"),
+            false => Objection::refuse(names, "none active"),
+        };
+        let commands = active.iter().map(|name| match name.as_str() {
+            "ufw" => "ufw disable".to_owned(),
+            other => format!("systemctl disable --now {other}"),
+        });
+        let command = commands.collect::<Vec<_>>().join("; ");
+        objection.fix(command.clone(), command)
+    })
+}
+
+pub(super) fn time_service(view: &HostView<'_>) -> Vec<Objection> {
+    when(view.facts.time_services.is_empty() && !shares_a_clock(view), || {
+        Objection::warn("none", "chronyd, systemd-timesyncd or ntpd").fix(
+            "systemctl enable --now chronyd (or systemd-timesyncd)",
+            "执行 systemctl enable --now chronyd（或 systemd-timesyncd）",
+        )
+    })
+}
+
+/// A container has the clock of the machine below it, where the time service runs.
+fn shares_a_clock(view: &HostView<'_>) -> bool {
+    const CONTAINERS: [&str; 5] = ["docker", "lxc", "openvz", "podman", "systemd-nspawn"];
+    view.facts.virtualization.as_deref().is_some_and(|kind| CONTAINERS.contains(&kind))
+}
+
+pub(super) fn accelerators(view: &HostView<'_>) -> Vec<Objection> {
+    let cards = view.facts.accelerators.iter().filter(|card| !card.virtual_function);
+    // Integrated graphics and the consoles of servers are displays, not accelerators.
+    let cards: Vec<String> = cards
+        .filter(|card| !(card.class == 0x0300 && matches!(card.vendor, 0x8086 | 0x1002)))
+        .map(|card| format!("{:04x}:{:04x} at {}", card.vendor, card.device, card.address))
+        .collect();
+    when(!cards.is_empty(), || Objection::info(cards.join(", "), "known"))
+}

@@ -1,0 +1,220 @@
+use std::collections::BTreeSet;
+
+use installer_model::finding::{Finding, Severity};
+use installer_model::survey::*;
+
+use super::trips::{TRIPS, World, listener};
+use super::*;
+
+fn look(world: &World) -> Vec<Finding> {
+    preflight(&world.site, &world.release, &world.survey)
+}
+
+fn ids(findings: &[Finding]) -> Vec<&str> {
+    findings.iter().map(|finding| finding.id.as_str()).collect()
+}
+
+#[test]
+fn a_sound_site_passes_every_check() {
+    assert_eq!(look(&World::sound()), []);
+}
+
+#[test]
+fn each_check_finds_what_it_is_for() {
+    for (id, change, severity, host, observed) in TRIPS {
+        let mut world = World::sound();
+        change(&mut world);
+        let findings = look(&world);
+        let found = findings.iter().find(|finding| {
+            finding.id == *id
+                && finding.severity == *severity
+                && finding.host.as_ref().map_or("", |name| name.as_str()) == *host
+                && finding.observed.contains(observed)
+        });
+        assert!(found.is_some(), "{id} ({observed}): {findings:#?}");
+        assert_eq!(refuses(&findings), findings.iter().any(|f| f.severity == Severity::Refuse));
+    }
+}
+
+/// A check that objects to a change made for another one would be noise for people.
+#[test]
+fn a_change_trips_its_own_check_and_its_known_companions_only() {
+    // A kernel that is too old for Kubernetes is too old for nftables, and one that cannot be told is as well.
+    const COMPANIONS: &[(&str, &str)] = &[("kernel", "kube-proxy-mode")];
+    for (id, change, ..) in TRIPS {
+        let mut world = World::sound();
+        change(&mut world);
+        for other in ids(&look(&world)) {
+            assert!(other == *id || COMPANIONS.contains(&(id, other)), "{id} trips {other}");
+        }
+    }
+}
+
+#[test]
+fn every_check_has_a_trip_an_id_of_its_own_and_words_in_both_languages() {
+    let tripped: BTreeSet<&str> = TRIPS.iter().map(|(id, ..)| *id).collect();
+    let ids: BTreeSet<&str> = CHECKS.iter().map(|check| check.id).collect();
+    assert_eq!(ids, tripped);
+    assert_eq!(ids.len(), CHECKS.len(), "ids repeat");
+    assert!(CHECKS.len() >= 30);
+    let chinese = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+    for check in CHECKS {
+        assert!(chinese(check.why.zh) && !chinese(check.why.en), "{}", check.id);
+        assert!(!check.title.zh.is_empty() && !chinese(check.title.en), "{}", check.id);
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        assert!(check.id.chars().all(plain), "{}", check.id);
+    }
+}
+
+#[test]
+fn whatever_refuses_says_what_to_do() {
+    // Nobody can do anything about these but look at the host, or log in as somebody else.
+    const EXCEPT: &[&str] = &["host-surveyed", "root", "systemd", "kubernetes-version"];
+    for (id, change, ..) in TRIPS {
+        let mut world = World::sound();
+        change(&mut world);
+        let refusals = look(&world).into_iter().filter(|finding| finding.severity == Severity::Refuse);
+        for finding in refusals.filter(|finding| !EXCEPT.contains(&finding.id.as_str())) {
+            let fix = finding.fix.unwrap_or_else(|| panic!("{id} has no fix"));
+            assert!(!fix.en.is_empty() && !fix.zh.is_empty());
+        }
+    }
+}
+
+#[test]
+fn what_our_own_cluster_left_is_not_held_against_its_hosts() {
+    let mut world = World::sound();
+    for (name, port, command) in
+        [("control", 6443, "kube-apiserver"), ("control", 2379, "etcd"), ("worker", 7443, "armilla")]
+    {
+        world.host(name).ours = true;
+        let facts = &mut world.host(name).facts;
+        facts.listeners.as_mut().unwrap().extend([
+            listener(Protocol::Tcp, "::", port, &[(command, "")]),
+            listener(Protocol::Tcp, "::", 10250, &[("kubelet", "kubelet.service")]),
+            listener(Protocol::Udp, "0.0.0.0", 8472, &[]),
+        ]);
+        facts.leftovers.push(Leftover { kind: LeftoverKind::Path, name: "/etc/kubernetes".into() });
+        facts.leftovers.push(Leftover { kind: LeftoverKind::Process, name: "containerd".into() });
+        facts.data_dirs.iter_mut().for_each(|dir| dir.free_bytes = 20 << 30);
+        facts.nics.push(Nic {
+            name: "cni0".into(),
+            mac: None,
+            mtu: Some(1450),
+            up: true,
+            addresses: vec![NicAddress { address: "10.244.0.1".parse().unwrap(), prefix: 24 }],
+        });
+        facts.routes.push(Route {
+            destination: "10.96.0.0/12".parse().unwrap(),
+            gateway: None,
+            interface: Some("eth0".into()),
+            metric: 0,
+        });
+        facts.routes.push(Route {
+            destination: "10.244.1.0/24".parse().unwrap(),
+            gateway: Some("10.244.1.0".parse().unwrap()),
+            interface: Some("flannel.1".into()),
+            metric: 0,
+        });
+    }
+    assert_eq!(look(&world), []);
+    // Somebody else on our port is, ours or not.
+    world.worker().listeners.as_mut().unwrap().push(listener(
+        Protocol::Tcp,
+        "0.0.0.0",
+        10256,
+        &[("nginx", "")],
+    ));
+    assert_eq!(ids(&look(&world)), ["ports"]);
+    // And the same host without the membership is refused for all of it.
+    world.host("worker").ours = false;
+    let findings = look(&world);
+    for id in ["leftovers", "container-runtime", "network-overlap", "ports"] {
+        assert!(ids(&findings).contains(&id), "{id}: {findings:#?}");
+    }
+}
+
+#[test]
+fn numbers_are_judged_at_their_edges() {
+    let mut world = World::sound();
+    // Exactly what the release needs on the control plane: 440 + 100 + 1600 + 2 x 1024 MiB.
+    world.control().data_dirs.iter_mut().for_each(|dir| {
+        dir.free_bytes = 4188 << 20;
+        dir.total_bytes = 4188 << 20;
+    });
+    assert_eq!(ids(&look(&world)), ["disk-headroom"]);
+    let mut world = World::sound();
+    world.control().fsync.as_mut().unwrap().p99_us = 10_000;
+    world.host("worker").clock_skew_ms = Some(20 + 5_000);
+    world.control().cpu.count = Some(2);
+    world.worker().cpu.count = Some(1);
+    world.control().memory.as_mut().unwrap().total = 3 << 30;
+    assert_eq!(look(&world), []);
+}
+
+#[test]
+fn each_filesystem_is_judged_by_what_comes_onto_it() {
+    let mut world = World::sound();
+    let facts = world.worker();
+    // containerd on a disk of its own needs 1600 MiB there; the root then needs 440 + 100 + 1024 MiB.
+    for dir in &mut facts.data_dirs {
+        let (filesystem, free) = if dir.path.ends_with("containerd") { (2, 1599) } else { (1, 1564) };
+        (dir.filesystem, dir.free_bytes, dir.total_bytes) = (filesystem, free << 20, 1600 << 20);
+        if filesystem == 2 {
+            dir.mount_target = Some("/var/lib/containerd".into());
+        }
+    }
+    let findings = look(&world);
+    let space: Vec<&str> =
+        findings.iter().filter(|f| f.id == "disk-space").map(|f| f.observed.as_str()).collect();
+    assert_eq!(space, ["1.5 GiB free on /var/lib/containerd"]);
+}
+
+#[test]
+fn a_listener_on_another_address_leaves_the_port_free() {
+    let mut world = World::sound();
+    let other = listener(Protocol::Tcp, "192.168.9.9", 10250, &[("nginx", "")]);
+    let udp = listener(Protocol::Udp, "0.0.0.0", 6443, &[("x", "")]);
+    let node_port_of_the_control_plane = listener(Protocol::Tcp, "0.0.0.0", 2379, &[("x", "")]);
+    world.worker().listeners.as_mut().unwrap().extend([other, udp, node_port_of_the_control_plane]);
+    assert_eq!(look(&world), []);
+}
+
+#[test]
+fn displays_and_virtual_functions_are_no_accelerators() {
+    let mut world = World::sound();
+    let card = PciDevice {
+        address: "0000:00:02.0".into(),
+        vendor: 0x8086,
+        device: 1,
+        class: 0x0300,
+        virtual_function: false,
+        driver: None,
+    };
+    world.worker().accelerators =
+        vec![card.clone(), PciDevice { vendor: 0x10de, class: 0x0302, virtual_function: true, ..card }];
+    assert_eq!(look(&world), []);
+}
+
+#[test]
+fn containers_share_the_clock_of_their_machine() {
+    let mut world = World::sound();
+    world.worker().time_services.clear();
+    world.worker().virtualization = Some("systemd-nspawn".into());
+    assert_eq!(look(&world), []);
+}
+
+#[test]
+fn the_hand_is_asked_about_every_directory_that_a_check_judges() {
+    let world = World::sound();
+    let control = questions(&world.site, &world.site.hosts[0]);
+    assert_eq!(control.fsync_dir.as_deref(), Some("/var/lib/etcd"));
+    for dir in
+        ["/var/lib/armilla", "/usr/local/bin", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd"]
+    {
+        assert!(control.data_dirs.iter().any(|asked| asked == dir), "{dir}");
+    }
+    let worker = questions(&world.site, &world.site.hosts[1]);
+    assert_eq!(worker.fsync_dir, None);
+    assert!(!worker.data_dirs.iter().any(|dir| dir == "/var/lib/etcd"));
+}

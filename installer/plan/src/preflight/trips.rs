@@ -1,0 +1,300 @@
+//! A site, a release and hosts that pass every check, and for each check the changes that trip it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bundles_format::{Arch, Blob, Component, Digest, FileArtifact, ImageArtifact, Release};
+use installer_model::finding::Severity;
+use installer_model::finding::Severity::{Info, Refuse, Warn};
+use installer_model::site::Site;
+use installer_model::survey::*;
+
+pub(super) struct World {
+    pub(super) site: Site,
+    pub(super) release: Release,
+    pub(super) survey: Survey,
+}
+
+const SITE: &str = "
+apiVersion: armilla/v1
+kind: Site
+metadata: {name: demo}
+hosts:
+  - {name: control, address: 10.0.0.1, roles: [control-plane]}
+  - {name: worker, address: 10.0.0.2}
+";
+
+/// The digest of a blob that is told from others by one byte.
+fn blob(byte: u8, size: u64) -> Blob {
+    Blob { digest: Digest::from_sha256([byte; 32]), size, media_type: "x".into() }
+}
+
+/// Per architecture: one file of 100 MiB (40 packed), one image of 1000 MiB (400 packed).
+fn release() -> Release {
+    let component = |name: &str, version: &str| Component {
+        name: name.into(),
+        version: version.into(),
+        license: "Apache-2.0".into(),
+        source: "test".into(),
+        files: Vec::new(),
+        images: Vec::new(),
+    };
+    let mut kubernetes = component("kubernetes", "1.37.1");
+    for (byte, arch) in [(1, Arch::Amd64), (2, Arch::Arm64)] {
+        kubernetes.files.push(FileArtifact {
+            name: "kubelet".into(),
+            arch,
+            blob: blob(byte, 40 << 20),
+            content: Digest::from_sha256([byte + 10; 32]),
+            content_size: 100 << 20,
+            mode: 0o755,
+        });
+        kubernetes.images.push(ImageArtifact {
+            reference: "registry.k8s.io/kube-apiserver:v1.37.1".into(),
+            arch,
+            manifest: blob(byte + 20, 0),
+            config: blob(byte + 30, 0),
+            layers: vec![blob(byte + 40, 400 << 20)],
+            unpacked_size: 1000 << 20,
+        });
+    }
+    let others = [component("metrics-server", "0.8.0"), component("local-path-provisioner", "0.0.34")];
+    Release {
+        format: 1,
+        name: "test".into(),
+        version: "0.1.0".into(),
+        architectures: vec![Arch::Amd64, Arch::Arm64],
+        components: [kubernetes].into_iter().chain(others).collect(),
+    }
+}
+
+/// A host that nothing is wrong with; `number` makes what must differ.
+fn facts(number: u8) -> HostFacts {
+    let address = |text: String, prefix| NicAddress { address: text.parse().unwrap(), prefix };
+    let nic = |name: &str, mac: String, addresses| Nic {
+        name: name.into(),
+        mac: Some(mac),
+        mtu: Some(1500),
+        up: true,
+        addresses,
+    };
+    let route = |destination: &str| Route {
+        destination: destination.parse().unwrap(),
+        gateway: None,
+        interface: Some("eth0".into()),
+        metric: 0,
+    };
+    let dir = |path: &str| DataDir {
+        path: path.into(),
+        exists: true,
+        filesystem: 1,
+        mount_target: Some("/".into()),
+        fs_type: Some("ext4".into()),
+        total_bytes: 100 << 30,
+        free_bytes: 80 << 30,
+        total_inodes: 5_000_000,
+        free_inodes: 4_000_000,
+        read_only: false,
+        no_exec: false,
+    };
+    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<BTreeSet<String>>();
+    let sysctls = SYSCTLS
+        .iter()
+        .map(|(name, wanted)| ((*name).to_owned(), Sysctl { value: (*wanted).to_owned(), settable: true }));
+    HostFacts {
+        format: FACTS_FORMAT,
+        hostname: Some(format!("host{number}")),
+        machine_id: Some(format!("id{number}")),
+        kernel_release: Some("6.6.0-1-amd64".into()),
+        machine: Some("x86_64".into()),
+        page_size: Some(4096),
+        cpu: Cpu {
+            count: Some(4),
+            model: Some("EPYC".into()),
+            flags: words("cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3"),
+        },
+        memory: Some(Memory { total: 8 << 30, available: None, swap_total: 0 }),
+        data_dirs: [
+            "/var/lib/armilla",
+            "/usr/local/bin",
+            "/var/lib/containerd",
+            "/var/lib/kubelet",
+            "/var/lib/etcd",
+        ]
+        .map(dir)
+        .to_vec(),
+        fsync: Some(FsyncLatency {
+            directory: "/var/lib/etcd".into(),
+            writes: 500,
+            p50_us: 900,
+            p99_us: 10_000,
+            max_us: 20_000,
+        }),
+        nics: vec![
+            nic("lo", "00:00:00:00:00:00".into(), vec![address("127.0.0.1".into(), 8)]),
+            nic("eth0", format!("02:00:00:00:00:0{number}"), vec![address(format!("10.0.0.{number}"), 24)]),
+        ],
+        routes: vec![route("0.0.0.0/0"), route("10.0.0.0/24"), route("0.0.0.0/1")],
+        resolv_conf: Some("/etc/resolv.conf".into()),
+        name_servers: Some(vec!["10.0.0.254".parse().unwrap()]),
+        cgroup: Some(Cgroup { version: CgroupVersion::V2, controllers: words("cpu cpuset io memory pids") }),
+        capabilities: Some(Capabilities(u64::MAX)),
+        oom_score_adj_lowers: Some(true),
+        features: KernelFeature::ALL.into_iter().map(|feature| (feature, Presence::Loadable)).collect(),
+        sysctls: sysctls.collect(),
+        selinux: Some(Selinux::Disabled),
+        listeners: Some(vec![listener(Protocol::Tcp, "0.0.0.0", 22, &[("sshd", "ssh.service")])]),
+        init: Init { process: Some("systemd".into()), systemd: true, systemd_version: Some(252) },
+        time_services: vec!["chronyd".into()],
+        commands: COMMANDS
+            .iter()
+            .map(|name| ((*name).to_owned(), Some(format!("/usr/bin/{name}"))))
+            .collect(),
+        user_id: Some(0),
+        ..HostFacts::default()
+    }
+}
+
+pub(super) fn listener(protocol: Protocol, address: &str, port: u16, holders: &[(&str, &str)]) -> Listener {
+    let holder = |(command, unit): &(&str, &str)| Holder {
+        pid: 42,
+        command: (*command).to_owned(),
+        unit: (!unit.is_empty()).then(|| (*unit).to_owned()),
+    };
+    Listener {
+        protocol,
+        address: address.parse().unwrap(),
+        port,
+        holders: holders.iter().map(holder).collect(),
+    }
+}
+
+impl World {
+    pub(super) fn sound() -> World {
+        let host = |number| SurveyedHost {
+            facts: facts(number),
+            surveyed_unix_ns: 1,
+            ssh_rtt_us: Some(300),
+            clock_skew_ms: Some(20),
+            ours: false,
+        };
+        let hosts =
+            BTreeMap::from([("control".parse().unwrap(), host(1)), ("worker".parse().unwrap(), host(2))]);
+        World { site: Site::parse(SITE).unwrap(), release: release(), survey: Survey { hosts } }
+    }
+
+    pub(super) fn host(&mut self, name: &str) -> &mut SurveyedHost {
+        self.survey.hosts.get_mut(&name.parse().unwrap()).unwrap()
+    }
+
+    pub(super) fn control(&mut self) -> &mut HostFacts {
+        &mut self.host("control").facts
+    }
+
+    pub(super) fn worker(&mut self) -> &mut HostFacts {
+        &mut self.host("worker").facts
+    }
+
+    /// The site file with one more piece of text at its end.
+    pub(super) fn wish(&mut self, more: &str) {
+        self.site = Site::parse(&format!("{SITE}{more}")).unwrap();
+    }
+}
+
+/// A check, a change that trips it, and what is then found: severity, host (empty: the site), a word of what was seen.
+pub(super) type Trip = (&'static str, fn(&mut World), Severity, &'static str, &'static str);
+
+fn listens(facts: &mut HostFacts, listener: Listener) {
+    facts.listeners.get_or_insert_default().push(listener);
+}
+
+fn left(facts: &mut HostFacts, kind: LeftoverKind, name: &str) {
+    facts.leftovers.push(Leftover { kind, name: name.into() });
+}
+
+fn dirs(facts: &mut HostFacts, change: impl Fn(&mut DataDir)) {
+    facts.data_dirs.iter_mut().for_each(change);
+}
+
+fn stuck(facts: &mut HostFacts, name: &str, value: &str) {
+    facts.sysctls.insert(name.into(), Sysctl { value: value.into(), settable: false });
+}
+
+fn card(class: u16, vendor: u16) -> PciDevice {
+    PciDevice {
+        address: "0000:17:00.0".into(),
+        vendor,
+        device: 0x2330,
+        class,
+        virtual_function: false,
+        driver: None,
+    }
+}
+
+#[rustfmt::skip]
+pub(super) const TRIPS: &[Trip] = &[
+    ("host-surveyed", |w| { w.survey.hosts.remove(&"worker".parse().unwrap()); }, Refuse, "worker", "no facts"),
+    ("kubernetes-version", |w| w.wish("kubernetes: {version: 1.36.0}\n"), Refuse, "", "1.37.1"),
+    ("kubernetes-version", |w| w.release.components.retain(|c| c.name != "kubernetes"), Refuse, "", "no component"),
+    ("addons-in-bundle", |w| w.release.components.retain(|c| c.name != "metrics-server"), Refuse, "", "metrics-server"),
+    ("architecture", |w| w.worker().machine = Some("loongarch64".into()), Refuse, "worker", "loongarch64"),
+    ("architecture", |w| { w.release.architectures = vec![Arch::Arm64]; w.control().machine = Some("aarch64".into()); }, Refuse, "worker", "x86_64"),
+    ("clock-skew", |w| w.host("worker").clock_skew_ms = Some(31_000), Refuse, "worker", "30.9 s"),
+    ("clock-skew", |w| w.host("worker").clock_skew_ms = Some(-6_000), Warn, "control", "6.0 s"),
+    ("hostname-unique", |w| w.worker().hostname = Some("host1".into()), Warn, "worker", "host1, as on control"),
+    ("machine-id-unique", |w| w.worker().machine_id = Some("id1".into()), Warn, "worker", "id1"),
+    ("mac-unique", |w| w.worker().nics[1].mac = Some("02:00:00:00:00:01".into()), Refuse, "worker", "02:00:00:00:00:01"),
+    ("address-unique", |w| { let taken = w.control().nics[1].addresses[0]; w.worker().nics[1].addresses.push(taken); }, Refuse, "worker", "10.0.0.1"),
+    ("mtu", |w| w.worker().nics[1].mtu = Some(9000), Warn, "", "worker 9000"),
+    ("root", |w| w.worker().user_id = Some(1000), Refuse, "worker", "1000"),
+    ("systemd", |w| w.worker().init = Init { process: Some("openrc".into()), ..Init::default() }, Refuse, "worker", "openrc"),
+    ("systemd", |w| w.worker().init.systemd_version = Some(208), Refuse, "worker", "208"),
+    ("capabilities", |w| w.worker().capabilities = Some(Capabilities(!(1 << 21))), Refuse, "worker", "CAP_SYS_ADMIN"),
+    ("commands", |w| { w.worker().commands.insert("losetup".into(), None); }, Refuse, "worker", "losetup"),
+    ("cpus", |w| w.control().cpu.count = Some(1), Refuse, "control", "1"),
+    ("memory", |w| w.control().memory.as_mut().unwrap().total = 1 << 30, Refuse, "control", "1.0 GiB"),
+    ("memory", |w| w.worker().memory.as_mut().unwrap().total = 1 << 30, Warn, "worker", "1.0 GiB"),
+    ("swap", |w| w.worker().memory.as_mut().unwrap().swap_total = 2 << 30, Refuse, "worker", "2.0 GiB"),
+    ("x86-64-v2", |w| { w.worker().cpu.flags.remove("sse4_2"); }, Warn, "worker", "EPYC"),
+    ("page-size", |w| w.worker().page_size = Some(65536), Info, "worker", "64 KiB"),
+    ("selinux", |w| w.worker().selinux = Some(Selinux::Enforcing), Warn, "worker", "enforcing"),
+    ("firewall", |w| w.worker().firewalls = vec!["firewalld".into()], Refuse, "worker", "firewalld"),
+    ("time-service", |w| w.worker().time_services.clear(), Warn, "worker", "none"),
+    ("accelerators", |w| w.worker().accelerators = vec![card(0x0302, 0x10de)], Info, "worker", "10de:2330"),
+    ("kernel", |w| w.worker().kernel_release = Some("3.10.0-1160.el7.x86_64".into()), Refuse, "worker", "3.10.0"),
+    ("kernel", |w| w.worker().kernel_release = None, Warn, "worker", "unknown"),
+    ("kernel-features", |w| { w.worker().features.insert(KernelFeature::Vxlan, Presence::Missing); }, Refuse, "worker", "vxlan"),
+    ("kernel-features", |w| { w.worker().features.insert(KernelFeature::Overlay, Presence::Unknown); }, Warn, "worker", "overlay"),
+    ("kube-proxy-mode", |w| w.worker().kernel_release = Some("5.10.0-60.oe2203".into()), Info, "worker", "5.10.0"),
+    ("kube-proxy-mode", |w| { w.wish("kubeProxy: {mode: nftables}\n"); w.worker().kernel_release = Some("4.19.90".into()); }, Refuse, "worker", "4.19.90"),
+    ("cgroup-version", |w| w.worker().cgroup.as_mut().unwrap().version = CgroupVersion::Hybrid, Info, "worker", "v1"),
+    ("cgroup-controllers", |w| { w.worker().cgroup.as_mut().unwrap().controllers.remove("memory"); }, Refuse, "worker", "memory"),
+    ("cgroup-controllers", |w| w.worker().cgroup = None, Warn, "worker", "cannot tell"),
+    ("oom-score", |w| w.worker().oom_score_adj_lowers = Some(false), Info, "worker", "cannot be lowered"),
+    ("conntrack", |w| stuck(w.worker(), "net.netfilter.nf_conntrack_max", "65536"), Info, "worker", "65536"),
+    ("sysctls", |w| stuck(w.worker(), "net.ipv4.ip_forward", "0"), Refuse, "worker", "ip_forward stays 0"),
+    // Needed on the control plane: 440 staged + 100 files + 1600 images + 2 x 1024, together 4188 MiB.
+    ("disk-space", |w| dirs(w.control(), |dir| dir.free_bytes = 4187 << 20), Refuse, "control", "4.0 GiB free on /"),
+    ("disk-headroom", |w| dirs(w.worker(), |dir| dir.free_bytes = 16 << 30), Warn, "worker", "12 %"),
+    ("inodes", |w| dirs(w.worker(), |dir| dir.free_inodes = 19_999), Refuse, "worker", "19999"),
+    ("inodes", |w| dirs(w.worker(), |dir| dir.free_inodes = 99_999), Warn, "worker", "99999"),
+    ("read-only", |w| w.worker().data_dirs[2].read_only = true, Refuse, "worker", "/var/lib/containerd"),
+    ("noexec", |w| w.worker().data_dirs[0].no_exec = true, Refuse, "worker", "/var/lib/armilla"),
+    ("runtime-filesystem", |w| w.worker().data_dirs[2].fs_type = Some("overlay".into()), Refuse, "worker", "overlay"),
+    ("runtime-filesystem", |w| w.worker().data_dirs[2].fs_type = Some("tmpfs".into()), Warn, "worker", "tmpfs"),
+    ("fsync", |w| w.control().fsync.as_mut().unwrap().p99_us = 10_001, Warn, "control", "p99 10.0 ms"),
+    ("fsync", |w| w.control().fsync.as_mut().unwrap().p99_us = 100_001, Refuse, "control", "p99 100.0 ms"),
+    ("fsync", |w| w.control().fsync = None, Warn, "control", "not measured"),
+    ("cluster-address", |w| w.worker().nics[1].addresses.clear(), Refuse, "worker", "10.0.0.2 on no interface"),
+    ("cluster-address", |w| w.worker().nics[1].up = false, Refuse, "worker", "eth0 is down"),
+    ("network-overlap", |w| w.worker().routes[1].destination = "10.100.0.0/16".parse().unwrap(), Refuse, "worker", "route 10.100.0.0/16 (eth0) overlaps serviceCIDR 10.96.0.0/12"),
+    ("network-overlap", |w| w.worker().nics[0] = Nic { name: "docker0".into(), addresses: vec![NicAddress { address: "10.244.7.1".parse().unwrap(), prefix: 24 }], ..w.worker().nics[0].clone() }, Refuse, "worker", "interface 10.244.7.0/24 (docker0) overlaps podCIDR"),
+    ("default-route", |w| w.worker().routes.clear(), Info, "worker", "none"),
+    ("name-servers", |w| w.worker().name_servers = Some(vec!["127.0.0.53".parse().unwrap()]), Info, "worker", "none"),
+    ("ports", |w| listens(w.control(), listener(Protocol::Tcp, "::", 6443, &[("haproxy", "haproxy.service")])), Refuse, "control", "6443/tcp is held by haproxy (pid 42, haproxy.service)"),
+    ("ports", |w| listens(w.worker(), listener(Protocol::Tcp, "127.0.0.1", 7443, &[("nginx", "")])), Refuse, "worker", "7443/tcp is held by nginx (pid 42)"),
+    ("ports", |w| listens(w.worker(), listener(Protocol::Udp, "0.0.0.0", 8472, &[])), Refuse, "worker", "8472/udp is held by the kernel"),
+    ("ports", |w| w.worker().listeners = None, Warn, "worker", "cannot tell"),
+    ("leftovers", |w| { left(w.worker(), LeftoverKind::Path, "/etc/kubernetes"); left(w.worker(), LeftoverKind::Link, "cni0"); }, Refuse, "worker", "/etc/kubernetes, link cni0"),
+    ("container-runtime", |w| left(w.worker(), LeftoverKind::Process, "dockerd"), Refuse, "worker", "dockerd"),
+    ("container-runtime", |w| left(w.worker(), LeftoverKind::Unit, "docker.service"), Warn, "worker", "installed, not running"),
+];
