@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bundles_build::{BuildOptions, Catalog, Given, Lock, Progress, default_cache, update_lock};
 use bundles_format::{Arch, Release};
@@ -312,19 +312,29 @@ fn rows(release: &Release) -> Vec<Row> {
 /// Draws a build: a bar with what is at work on a terminal, a line per component elsewhere.
 struct Draw {
     bar: ProgressBar,
-    at_work: Mutex<BTreeSet<String>>,
+    state: Mutex<DrawState>,
+}
+
+#[derive(Default)]
+struct DrawState {
+    at_work: BTreeSet<String>,
+    /// When the build said last that it will be done.
+    due: Option<Instant>,
 }
 
 impl Draw {
     fn new() -> Draw {
-        Draw { bar: bar("{bar:30} {pos}/{len} {elapsed} {wide_msg}"), at_work: Mutex::default() }
+        Draw { bar: bar("{bar:30} {pos}/{len} {elapsed} {wide_msg}"), state: Mutex::default() }
     }
 
     fn event(&self, event: Progress) {
-        let mut at_work = self.at_work.lock().expect("drawing does not panic");
+        let mut state = self.state.lock().expect("drawing does not panic");
+        let DrawState { at_work, due } = &mut *state;
+        let soon = |left: Duration| Some(Instant::now() + left);
         match event {
             Progress::Planned { units, left } => {
                 self.bar.set_length(units as u64);
+                *due = soon(left);
                 self.line(&format!(
                     "{units} components, {}",
                     if left.is_zero() {
@@ -339,11 +349,13 @@ impl Draw {
             }
             Progress::At { component, arch, what } => {
                 let what: String = what.chars().take(60).collect();
-                self.bar.set_message(format!("{component} {arch}: {what}"));
+                let left = due.map(|due| due.saturating_duration_since(Instant::now())).unwrap_or_default();
+                self.bar.set_message(format!("about {} left; {component} {arch}: {what}", clock(left)));
             }
             Progress::Finished { component, arch, cached, took, done, units, left } => {
                 let name = format!("{component} {arch}");
                 at_work.remove(&name);
+                *due = soon(left);
                 self.bar.set_position(done as u64);
                 let how = if cached { "from the cache".to_owned() } else { clock(took) };
                 let rest = at_work.iter().cloned().collect::<Vec<_>>().join(", ");

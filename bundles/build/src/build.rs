@@ -202,10 +202,11 @@ fn make_all(
     }
     units.sort_by_key(|(component, arch)| std::cmp::Reverse(durations.of(component, *arch)));
     let count = units.len();
-    progress(Progress::Planned { units: count, left: durations.left(&units) });
+    let fresh = units.iter().map(|(component, arch)| (*component, *arch, Duration::ZERO));
+    progress(Progress::Planned { units: count, left: durations.left(fresh) });
     let state = Mutex::new(State {
         waiting: units.iter().copied().collect(),
-        open: units.clone(),
+        at_work: Vec::new(),
         made: Vec::new(),
         failed: None,
         durations,
@@ -250,8 +251,7 @@ const UNPOISONED: &str = "no thread panics while it holds the state";
 
 struct State<'a> {
     waiting: VecDeque<(&'a ComponentSpec, Arch)>,
-    /// Waiting or at work.
-    open: Vec<(&'a ComponentSpec, Arch)>,
+    at_work: Vec<(&'a ComponentSpec, Arch, Instant)>,
     made: Vec<Made>,
     failed: Option<BuildError>,
     durations: Durations,
@@ -259,7 +259,12 @@ struct State<'a> {
 
 impl<'a> State<'a> {
     fn next(&mut self) -> Option<(&'a ComponentSpec, Arch)> {
-        if self.failed.is_some() { None } else { self.waiting.pop_front() }
+        if self.failed.is_some() {
+            return None;
+        }
+        let (spec, arch) = self.waiting.pop_front()?;
+        self.at_work.push((spec, arch, Instant::now()));
+        Some((spec, arch))
     }
 
     fn finish(
@@ -270,13 +275,15 @@ impl<'a> State<'a> {
         took: Duration,
         units: usize,
     ) -> Progress {
-        self.open.retain(|(open, of)| (&open.name, *of) != (&spec.name, arch));
+        self.at_work.retain(|(other, of, _)| (&other.name, *of) != (&spec.name, arch));
         let cached = made.cached;
         if !cached {
             self.durations.note(spec, arch, took);
         }
         self.made.push(made);
-        let left = self.durations.left(&self.open);
+        let waiting = self.waiting.iter().map(|(spec, arch)| (*spec, *arch, Duration::ZERO));
+        let at_work = self.at_work.iter().map(|(spec, arch, since)| (*spec, *arch, since.elapsed()));
+        let left = self.durations.left(waiting.chain(at_work));
         Progress::Finished {
             component: spec.name.clone(),
             arch,

@@ -51,11 +51,16 @@ impl Durations {
         self.seconds.insert(format!("{}/{arch}", component.name), took.as_secs_f64());
     }
 
-    /// Until all of these are done: no sooner than the longest, no sooner than the sum shared between the jobs.
-    pub(crate) fn left(&self, open: &[(&ComponentSpec, Arch)]) -> Duration {
-        let each = open.iter().map(|(component, arch)| self.of(component, *arch));
-        let longest = each.clone().max().unwrap_or_default();
-        longest.max(each.sum::<Duration>() / u32::try_from(self.jobs.max(1)).unwrap_or(1))
+    /// Until all of these are done, each with the time that it has had: no sooner than the longest, no sooner than
+    /// the sum shared between the jobs.
+    pub(crate) fn left<'a>(
+        &self,
+        open: impl Iterator<Item = (&'a ComponentSpec, Arch, Duration)>,
+    ) -> Duration {
+        let each: Vec<Duration> =
+            open.map(|(component, arch, had)| self.of(component, arch).saturating_sub(had)).collect();
+        let longest = each.iter().max().copied().unwrap_or_default();
+        longest.max(each.iter().sum::<Duration>() / u32::try_from(self.jobs.max(1)).unwrap_or(1))
     }
 }
 
@@ -71,13 +76,15 @@ mod tests {
             (format!("{name}.yaml"), text)
         };
         let catalog = Catalog::parse([text("long", 100), text("a", 10), text("b", 10)]).unwrap();
-        let all: Vec<_> = catalog.components.iter().map(|component| (component, Arch::Amd64)).collect();
+        let all = || catalog.components.iter().map(|component| (component, Arch::Amd64, Duration::ZERO));
         let mut durations = Durations { processors: 2, jobs: 2, ..Durations::default() };
-        assert_eq!(durations.left(&all), Duration::from_secs(100));
+        assert_eq!(durations.left(all()), Duration::from_secs(100));
         let long = catalog.components.iter().find(|component| component.name == "long").unwrap();
         durations.note(long, Arch::Amd64, Duration::from_secs(4));
-        assert_eq!(durations.left(&all), Duration::from_secs(12));
+        assert_eq!(durations.left(all()), Duration::from_secs(12));
         durations.quick(long, Arch::Amd64);
-        assert_eq!(durations.left(&all), Duration::from_secs(10));
+        assert_eq!(durations.left(all()), Duration::from_secs(10));
+        let had = all().map(|(component, arch, _)| (component, arch, Duration::from_secs(6)));
+        assert_eq!(durations.left(had), Duration::from_secs(4), "what is at work has less to do");
     }
 }
