@@ -7,6 +7,9 @@ use installer_model::plan::{
 
 use super::Fate;
 
+#[path = "../../../plan/tests/fixture/mod.rs"]
+mod fixture;
+
 /// A plan in short: one step per line, `host/phase/word`, `!` in front of a quorum-critical one, and after ` < ` the
 /// steps it comes after.
 pub(crate) fn plan(text: &str) -> Plan {
@@ -135,9 +138,15 @@ pub(crate) fn any(seed: u64) -> Plan {
     with_steps(steps)
 }
 
+/// The golden plans: what the planner makes of real site files.
+pub(crate) fn golden() -> Vec<Plan> {
+    fixture::wishes().iter().map(|(_, wish)| fixture::plan(wish)).collect()
+}
+
 /// The plans that every law holds for.
 pub(crate) fn all() -> Vec<Plan> {
     let mut plans = vec![one_host(), three_hosts(), reset()];
+    plans.extend(golden());
     plans.extend((0..12).map(any));
     plans
 }
