@@ -1,0 +1,140 @@
+//! What can go wrong between an engine and a host, each with what to do about it.
+
+use bundles_format::Arch;
+use installer_wire::{Failure, FailureKind};
+
+use crate::host_key::Fingerprint;
+
+/// An error of a connection or of a request.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum HandError {
+    #[error("reach {address}: {reason}")]
+    Unreachable { address: String, reason: String },
+    #[error("trust {address}: its host key was {old} and is now {new}")]
+    HostKeyChanged { address: String, old: Fingerprint, new: Fingerprint },
+    #[error("trust {address}: nobody vouched for its host key {fingerprint}")]
+    HostKeyUnknown { address: String, fingerprint: Fingerprint },
+    #[error("log in to {address} as {user}: {reason}")]
+    AuthFailed { address: String, user: String, reason: String },
+    #[error("use the key {path}: {reason}")]
+    KeyUnusable { path: String, reason: String },
+    #[error("become root on {address}: the sudo password of {user} is wrong")]
+    WrongSudoPassword { address: String, user: String },
+    #[error("become root on {address}: {reason}")]
+    SudoRefused { address: String, user: String, reason: String },
+    #[error("put a hand on {address}: it is {machine}, and there is no program for that (only for {have:?})")]
+    WrongArch { address: String, machine: String, have: Vec<Arch> },
+    #[error("write {path} on {address}: the file system is read-only")]
+    ReadOnly { address: String, path: String },
+    #[error("write {path} on {address}: no space left")]
+    NoSpace { address: String, path: String },
+    #[error("put a hand on {address}: {reason}")]
+    NotPlaced { address: String, reason: String },
+    #[error("open another channel to {address}: {reason}")]
+    ChannelRefused { address: String, reason: String },
+    #[error("keep the connection to {address}: {reason}")]
+    Lost { address: String, reason: String },
+    #[error("understand {address}: {reason}")]
+    Protocol { address: String, reason: String },
+    /// The host answered that a request failed.
+    #[error("{failure}")]
+    Failed {
+        address: String,
+        #[source]
+        failure: Failure,
+    },
+    /// Something on this machine, such as a file to send.
+    #[error("{0}")]
+    Here(String),
+}
+
+impl HandError {
+    /// What a person can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            HandError::Unreachable { .. } => {
+                "is the host up, the address right, and its SSH port open from this machine?"
+            }
+            HandError::HostKeyChanged { .. } => {
+                "if the host was installed anew, put the new fingerprint into the site file; otherwise somebody may stand in between"
+            }
+            HandError::HostKeyUnknown { .. } => {
+                "compare it with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the host and put it into the site file"
+            }
+            HandError::AuthFailed { .. } => {
+                "check user, key and password; `ssh` with the same ones must get in"
+            }
+            HandError::KeyUnusable { .. } => {
+                "check that the file is a private key and its passphrase is right"
+            }
+            HandError::WrongSudoPassword { .. } => {
+                "give the password that sudo asks this user for on the host"
+            }
+            HandError::SudoRefused { .. } => {
+                "let the user run any command as root with sudo, or log in as root"
+            }
+            HandError::WrongArch { .. } => "use a bundle that was built for this architecture too",
+            HandError::ReadOnly { .. } => "mount it writable, or set another data root",
+            HandError::NoSpace { .. } => "free some space there, or set another data root",
+            HandError::NotPlaced { .. } => "the data root must be writable by root and not mounted noexec",
+            HandError::ChannelRefused { .. } => "raise MaxSessions in the host's sshd_config",
+            HandError::Lost { .. } => "what runs on the host goes on; the same command again picks it up",
+            HandError::Protocol { .. } => "does the login shell of the user run commands unchanged?",
+            HandError::Failed { failure, .. } => match failure.kind {
+                FailureKind::ReadOnly => "mount it writable, or set another data root",
+                FailureKind::NoSpace => "free some space there, or set another data root",
+                FailureKind::Fenced => {
+                    "another run or another owner has this host; take it over by name if that is meant"
+                }
+                FailureKind::DigestMismatch => {
+                    "the bytes changed on the way or on the disk; the same command again sends them anew"
+                }
+                FailureKind::Missing
+                | FailureKind::Denied
+                | FailureKind::Exists
+                | FailureKind::Timeout
+                | FailureKind::Busy
+                | FailureKind::Invalid
+                | FailureKind::Unsupported
+                | FailureKind::Io
+                | FailureKind::Unknown => "see the host's log for more",
+            },
+            HandError::Here(_) => "check the file on this machine",
+        }
+    }
+
+    /// The exit code of a command that ends with this error: 7 not let in, 8 not reached, 4 held by somebody else, else 1.
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            HandError::HostKeyChanged { .. }
+            | HandError::HostKeyUnknown { .. }
+            | HandError::AuthFailed { .. }
+            | HandError::KeyUnusable { .. }
+            | HandError::WrongSudoPassword { .. }
+            | HandError::SudoRefused { .. } => 7,
+            HandError::Unreachable { .. } | HandError::Lost { .. } => 8,
+            HandError::Failed { failure, .. } if failure.kind == FailureKind::Fenced => 4,
+            HandError::WrongArch { .. }
+            | HandError::ReadOnly { .. }
+            | HandError::NoSpace { .. }
+            | HandError::NotPlaced { .. }
+            | HandError::ChannelRefused { .. }
+            | HandError::Protocol { .. }
+            | HandError::Failed { .. }
+            | HandError::Here(_) => 1,
+        }
+    }
+
+    /// Whether connecting again may be all it takes.
+    pub fn is_lost_connection(&self) -> bool {
+        matches!(self, HandError::Unreachable { .. } | HandError::Lost { .. })
+    }
+
+    /// The kind of failure that the host told, if it was the host.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            HandError::Failed { failure, .. } => Some(failure),
+            _ => None,
+        }
+    }
+}
