@@ -1,9 +1,9 @@
 //! What was made once is not made again: entries under the hash of their recipe, outside the checkout.
 //!
 //! ```text
-//! <root>/<64 hex digits>/        whole: it is renamed into its place when it is done
-//! <root>/<64 hex digits>.part/   in the making, or left by a build that was killed
-//! <root>/<64 hex digits>.lock    held by whoever makes it
+//! <root>/<64 hex digits>/           whole: it is renamed into its place when it is done
+//! <root>/<64 hex digits>.part-PID/  in the making by that process, or left by one that was killed
+//! <root>/<64 hex digits>.lock       held by whoever makes it
 //! ```
 
 use std::fs::{self, File};
@@ -61,11 +61,16 @@ impl Cache {
         if whole.exists() {
             return Ok((whole, Hit::Cached));
         }
-        let part = self.root.join(format!("{}.part", recipe.hex()));
-        match fs::remove_dir_all(&part) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&part)(error).into()),
-            Ok(()) | Err(_) => {}
+        // A killed build may have left a compiler behind that still writes: never share a directory with it. One that
+        // cannot be removed for that is litter until the next time.
+        let stem = format!("{}.part-", recipe.hex());
+        for left in fs::read_dir(&self.root).map_err(at(&self.root))? {
+            let left = left.map_err(at(&self.root))?;
+            if left.file_name().to_string_lossy().starts_with(&stem) {
+                let _ = fs::remove_dir_all(left.path());
+            }
         }
+        let part = self.root.join(format!("{stem}{}", std::process::id()));
         fs::create_dir(&part).map_err(at(&part))?;
         make(&part)?;
         fs::rename(&part, &whole).map_err(at(&whole))?;
