@@ -32,11 +32,19 @@ pub struct SurveyedHost {
     pub surveyed_unix_ns: u64,
     /// One round trip over the SSH connection, microseconds.
     pub ssh_rtt_us: Option<u64>,
-    /// The host's clock minus the engine's, milliseconds, with half the round trip taken out.
+    /// The host's clock minus the engine's, milliseconds: [`clock_skew_ms`].
     pub clock_skew_ms: Option<i64>,
     /// The host is a member of this site's cluster: the fence on it names this site's ledger. What Kubernetes
     /// leaves there is then expected.
     pub ours: bool,
+}
+
+/// How far a host's clock is ahead of the engine's. `host_unix_ns` was read on the host right before it answered, the
+/// answer was there at `received_unix_ns`, and a round trip takes `rtt_us`: half of it is the way back.
+pub fn clock_skew_ms(host_unix_ns: u64, received_unix_ns: u64, rtt_us: u64) -> i64 {
+    let answered = i128::from(received_unix_ns) - i128::from(rtt_us) * 500;
+    let ahead = (i128::from(host_unix_ns) - answered) / 1_000_000;
+    i64::try_from(ahead).unwrap_or(if ahead < 0 { i64::MIN } else { i64::MAX })
 }
 
 /// What the engine wants to know of a host beyond what every host is asked.
@@ -60,7 +68,7 @@ pub struct HostFacts {
     pub machine_id: Option<String>,
     /// Changes with every boot.
     pub boot_id: Option<String>,
-    /// The host's wall clock when it was read, nanoseconds since 1970.
+    /// The host's wall clock when the reading ended, nanoseconds since 1970.
     pub clock_unix_ns: Option<u64>,
     pub os: Option<OsRelease>,
     /// `uname -r`, such as `5.10.0-60.18.0.50.oe2203.aarch64`.
@@ -452,4 +460,34 @@ pub struct PciDevice {
     pub virtual_function: bool,
     /// The kernel driver that is bound to it.
     pub driver: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_is_no_skew() {
+        const SECOND: u64 = 1_000_000_000;
+        assert_eq!(clock_skew_ms(100 * SECOND, 100 * SECOND + 20_000_000, 40_000), 0);
+        assert_eq!(clock_skew_ms(131 * SECOND, 100 * SECOND, 0), 31_000);
+        assert_eq!(clock_skew_ms(0, 7 * SECOND, 0), -7_000);
+    }
+
+    #[test]
+    fn kernel_versions_are_read_from_any_distribution() {
+        let version = |release: &str| {
+            let facts = HostFacts { kernel_release: Some(release.into()), ..HostFacts::default() };
+            facts.kernel_version()
+        };
+        assert_eq!(version("4.19.90-52.22.v2207.ky10.aarch64"), Some((4, 19)));
+        assert_eq!(version("6.8-rc1"), Some((6, 8)));
+        assert_eq!(version("unknown"), None);
+    }
+
+    #[test]
+    fn facts_of_a_newer_hand_are_still_read() {
+        let read: HostFacts = serde_json::from_str(r#"{"format":1,"cpu":{"count":2,"flags":[]},"disks":[],"mounts":[],"dataDirs":[],"nics":[],"routes":[],"features":{},"modules":[],"sysctls":{},"firewalls":[],"leftovers":[],"init":{"systemd":true},"accelerators":[],"timeServices":[],"commands":{},"somethingNew":1}"#).unwrap();
+        assert_eq!((read.cpu.count, read.init.systemd), (Some(2), true));
+    }
 }

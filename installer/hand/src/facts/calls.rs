@@ -32,7 +32,6 @@ impl SystemCalls {
     /// Asks this machine.
     pub fn make(data_dirs: &[String]) -> SystemCalls {
         let uname = rustix::system::uname();
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).ok();
         let unsettable = SYSCTLS.iter().filter(|(name, _)| refuses_its_own_value(name));
         SystemCalls {
             hostname: uname.nodename().to_str().ok().map(str::to_owned),
@@ -40,7 +39,7 @@ impl SystemCalls {
             machine: uname.machine().to_str().ok().map(str::to_owned),
             page_size: u64::try_from(rustix::param::page_size()).ok(),
             online_cpus: std::thread::available_parallelism().ok().and_then(|n| u32::try_from(n.get()).ok()),
-            clock_unix_ns: since_1970.and_then(|time| u64::try_from(time.as_nanos()).ok()),
+            clock_unix_ns: clock_unix_ns(),
             user_id: Some(rustix::process::geteuid().as_raw()),
             addresses: addresses(),
             data_dirs: data_dirs.iter().map(|path| data_dir(path)).collect(),
@@ -48,6 +47,12 @@ impl SystemCalls {
             unsettable_sysctls: unsettable.map(|(name, _)| (*name).to_owned()).collect(),
         }
     }
+}
+
+/// The wall clock; `None` before 1970.
+pub(super) fn clock_unix_ns() -> Option<u64> {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    u64::try_from(time.as_nanos()).ok()
 }
 
 fn addresses() -> Vec<(String, NicAddress)> {

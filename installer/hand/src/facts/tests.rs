@@ -150,3 +150,44 @@ fn a_port_that_is_held_here_is_seen_with_its_holder() {
     let own = listeners.iter().find(|l| l.protocol == Protocol::Tcp && l.port == port).unwrap();
     assert!(own.holders.iter().any(|holder| holder.pid == std::process::id()), "{own:?}");
 }
+
+#[test]
+fn a_host_of_the_lab_without_a_way_out() {
+    let facts = host(include_str!("../../fixtures/lab.txt"));
+    assert_eq!(facts.virtualization.as_deref(), Some("systemd-nspawn"));
+    assert_eq!(facts.cgroup.as_ref().unwrap().version, CgroupVersion::Hybrid);
+    assert!(!facts.capabilities.unwrap().has(Capabilities::SYS_RESOURCE));
+    assert_eq!(facts.oom_score_adj_lowers, Some(false));
+    assert!(!facts.sysctls["net.netfilter.nf_conntrack_max"].settable);
+    assert!(facts.sysctls["net.ipv4.ip_forward"].settable);
+    // Neither a module tree nor /proc/modules, and yet everything is there.
+    assert!(facts.modules.is_empty());
+    assert!(facts.features.values().all(|presence| *presence == Presence::Usable), "{:?}", facts.features);
+    assert!(!facts.has_default_route_v4());
+    assert_eq!(facts.name_servers.as_deref(), Some([].as_slice()));
+    let etcd = facts.data_dir("/var/lib/etcd").unwrap();
+    assert_eq!(
+        (etcd.mount_target.as_deref(), etcd.fs_type.as_deref()),
+        (Some("/var/lib/etcd"), Some("ext4"))
+    );
+    assert_eq!(facts.data_dir("/var/lib/armilla").unwrap().fs_type.as_deref(), Some("overlay"));
+    let ssh = facts.listeners.as_ref().unwrap().iter().find(|listener| listener.port == 22).unwrap();
+    assert_eq!(ssh.holders[0].unit.as_deref(), Some("ssh.service"));
+    assert_eq!(facts.leftovers, []);
+}
+
+/// The plan's tests judge these hosts by the JSON beside the fixtures; it is what the hand would send. To write it
+/// anew after a change: `UPDATE_GOLDEN=1 cargo test -p installer-hand golden`.
+#[test]
+fn the_golden_facts_are_those_of_the_fixtures() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    for name in ["lab", "ubuntu-22.04", "openeuler-22.03-arm64"] {
+        let read = |file: String| fs::read_to_string(fixtures.join(file));
+        let text = serde_json::to_string_pretty(&host(&read(format!("{name}.txt")).unwrap())).unwrap() + "\n";
+        let golden = format!("{name}.facts.json");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(fixtures.join(&golden), &text).unwrap();
+        }
+        assert_eq!(text, read(golden).unwrap(), "{name}");
+    }
+}

@@ -8,6 +8,8 @@
 mod capacity;
 mod checks;
 mod cluster;
+#[cfg(test)]
+mod hosts;
 mod kernel;
 mod leftover;
 mod network;

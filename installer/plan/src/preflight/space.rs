@@ -57,15 +57,26 @@ fn demands<'a>(view: &HostView<'a>) -> Vec<Demand<'a>> {
         wanted.push((folders.etcd, ETCD_BYTES));
     }
     let mut by_filesystem: BTreeMap<u64, Demand<'a>> = BTreeMap::new();
+    let measured = || view.facts.data_dirs.iter().filter(|dir| dir.total_bytes > 0);
     for (path, bytes) in wanted {
         // A directory that was not measured is not judged.
         let Some(dir) = view.facts.data_dir(&path).filter(|dir| dir.total_bytes > 0) else { continue };
+        let disk =
+            measured().find(|other| same_disk(dir, other)).map_or(dir.filesystem, |other| other.filesystem);
         let empty = Demand { dir, paths: Vec::new(), bytes: 0 };
-        let demand = by_filesystem.entry(dir.filesystem).or_insert(empty);
+        let demand = by_filesystem.entry(disk).or_insert(empty);
         demand.paths.push(&dir.path);
         demand.bytes += bytes;
     }
     by_filesystem.into_values().collect()
+}
+
+/// Whether what is written to one directory is missing at the other. An overlay has a number of its own but the room of
+/// the filesystem that its upper directory lies on: it is known by its size.
+fn same_disk(dir: &DataDir, other: &DataDir) -> bool {
+    let overlay = [dir, other].iter().any(|dir| dir.fs_type.as_deref() == Some("overlay"));
+    let size = |dir: &DataDir| (dir.total_bytes, dir.total_inodes);
+    dir.filesystem == other.filesystem || (overlay && size(dir) == size(other))
 }
 
 /// On a host of ours the bytes lie there already.

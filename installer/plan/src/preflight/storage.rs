@@ -26,8 +26,8 @@ pub(super) fn no_exec(view: &HostView<'_>) -> Vec<Objection> {
         .collect();
     super::when(!stuck.is_empty(), || {
         Objection::refuse(format!("noexec: {}", stuck.join(", ")), "exec").fix(
-            "take noexec off the mount (mount -o remount,exec and /etc/fstab), or name another disk in dataRoot",
-            "去掉挂载的 noexec（mount -o remount,exec 及 /etc/fstab），或在 dataRoot 中指定其他磁盘",
+            "take noexec off the mount: mount -o remount,exec, and in /etc/fstab",
+            "去掉挂载的 noexec：mount -o remount,exec，并修改 /etc/fstab",
         )
     })
 }
@@ -51,9 +51,11 @@ pub(super) fn runtime_filesystem(view: &HostView<'_>) -> Vec<Objection> {
 }
 
 /// etcd's own advice: <https://etcd.io/docs/latest/faq/> asks for a p99 below 10 ms. Virtual disks of small sites are
-/// often slower, and a single etcd has no elections to lose; ten times that is beyond use.
+/// often slower, and a single etcd has no elections to lose; ten times that is beyond use, unless the median says that
+/// the disk itself is good and somebody else was writing just then.
 const FSYNC_WARN_US: u64 = 10_000;
 const FSYNC_REFUSE_US: u64 = 100_000;
+const FSYNC_GOOD_MEDIAN_US: u64 = 10_000;
 
 pub(super) fn fsync(view: &HostView<'_>) -> Vec<Objection> {
     if !view.host.roles.control_plane {
@@ -78,7 +80,9 @@ pub(super) fn fsync(view: &HostView<'_>) -> Vec<Objection> {
         )
     };
     match fsync.p99_us {
-        slow if slow > FSYNC_REFUSE_US => vec![fix(Objection::refuse(observed, "p99 below 10 ms"))],
+        slow if slow > FSYNC_REFUSE_US && fsync.p50_us > FSYNC_GOOD_MEDIAN_US => {
+            vec![fix(Objection::refuse(observed, "p99 below 10 ms"))]
+        }
         slow if slow > FSYNC_WARN_US => vec![fix(Objection::warn(observed, "p99 below 10 ms"))],
         _ => Vec::new(),
     }
