@@ -12,7 +12,7 @@ use installer_model::view::StepState;
 use installer_plan::next::Limits;
 use installer_run::{Canceller, RunError};
 use sim::plans::{self, all};
-use sim::rig::{Rig, When};
+use sim::rig::{Asks, Rig, When};
 use sim::{Fate, Fault, Level};
 
 /// Every wish of the plan is fulfilled, and the engine kept its promises on the way.
@@ -236,7 +236,7 @@ fn a_run_cancelled_at_any_event_lets_what_is_in_flight_end_and_the_next_run_ends
         for after in (1..).step_by(stride(&plan)) {
             let mut rig = Rig::new(&plan);
             let (canceller, cancel) = Canceller::new();
-            let asks = Some((canceller, after));
+            let asks = Some(Asks { canceller, after, times: 1 });
             let ended = rig.run_with(&plan, When::Never, &mut Fate::new(0), cancel, asks).unwrap().unwrap();
             if after > rig.told.len() {
                 break;
@@ -261,9 +261,13 @@ fn an_abort_leaves_the_run_open_and_the_next_engine_takes_it_up() {
     let plan = plans::three_hosts();
     let mut rig = Rig::new(&plan);
     let (canceller, cancel) = Canceller::new();
-    canceller.request();
-    let ended = rig.run_with(&plan, When::Never, &mut Fate::new(0), cancel, Some((canceller, 1))).unwrap();
-    assert!(matches!(ended, Err(RunError::Aborted { .. })), "{ended:?}");
+    let asks = Some(Asks { canceller, after: 9, times: 2 });
+    let ended = rig.run_with(&plan, When::Never, &mut Fate::new(0), cancel, asks).unwrap();
+    let in_flight = match ended {
+        Err(RunError::Aborted { in_flight, .. }) => in_flight,
+        other => panic!("{other:?}"),
+    };
+    assert!(in_flight > 0, "there was something to leave behind");
     rig.world.power_on(&mut Fate::new(3));
     healthy(&plan, &mut rig);
     assert_one_story(&rig);

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use installer_model::plan::{Plan, StepId};
 use installer_plan::next::waiting;
 use installer_run::{Cancel, Canceller};
-use sim::rig::{Rig, When};
+use sim::rig::{Asks, Rig, When};
 use sim::{Fate, Fault, plans};
 
 #[test]
@@ -126,7 +126,7 @@ impl Stage {
 
     fn run(&mut self, when: When, cancelled_after: Option<usize>) -> Vec<String> {
         let (canceller, cancel) = Canceller::new();
-        let asks = cancelled_after.map(|after| (canceller, after));
+        let asks = cancelled_after.map(|after| Asks { canceller, after, times: 1 });
         let cancel = if asks.is_some() { cancel } else { Cancel::never() };
         let ended = self.rig.run_with(&self.plan, when, &mut self.fate, cancel, asks);
         let mut lines = self.rig.transcript();

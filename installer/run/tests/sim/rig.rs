@@ -23,6 +23,13 @@ pub(crate) enum When {
     Touches(usize),
 }
 
+/// An operator who presses Ctrl-C so many times after so many events.
+pub(crate) struct Asks {
+    pub(crate) canceller: Canceller,
+    pub(crate) after: usize,
+    pub(crate) times: usize,
+}
+
 pub(crate) struct Rig {
     pub(crate) world: Arc<SimWorld>,
     disk: TempDir,
@@ -48,14 +55,14 @@ impl Rig {
         self.run_with(plan, when, fate, Cancel::never(), None).map(|ended| ended.unwrap())
     }
 
-    /// As [`Rig::run`]; an operator asks to finish after so many events.
+    /// As [`Rig::run`], with an operator who may lose patience.
     pub(crate) fn run_with(
         &mut self,
         plan: &Plan,
         when: When,
         fate: &mut Fate,
         cancel: Cancel,
-        asks: Option<(Canceller, usize)>,
+        asks: Option<Asks>,
     ) -> Option<Result<Ended, RunError>> {
         let store = Arc::new(self.store());
         let plan = adopt(&store, plan);
@@ -149,7 +156,7 @@ struct Power {
     disk: std::path::PathBuf,
     world: Arc<SimWorld>,
     when: When,
-    asks: Option<(Canceller, usize)>,
+    asks: Option<Asks>,
     told: Mutex<Vec<Record>>,
     progress: Mutex<Vec<Progress>>,
     snapshot: Mutex<Option<TempDir>>,
@@ -157,7 +164,7 @@ struct Power {
 }
 
 impl Power {
-    fn new(rig: &Rig, when: When, asks: Option<(Canceller, usize)>) -> Power {
+    fn new(rig: &Rig, when: When, asks: Option<Asks>) -> Power {
         Power {
             disk: rig.disk.path().to_owned(),
             world: rig.world.clone(),
@@ -193,10 +200,10 @@ impl Observer for Power {
             self.off();
             self.world.freeze();
         }
-        if let Some((canceller, after)) = &self.asks
-            && *after == count
+        if let Some(asks) = &self.asks
+            && asks.after == count
         {
-            canceller.request();
+            (0..asks.times).for_each(|_| asks.canceller.request());
         }
     }
 
