@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use bundles_format::Digest;
 
 use crate::DEFAULT_ROOT;
+use crate::differ::differ;
+use crate::import::{Import, import};
 use crate::receive::receive_blob;
 use crate::serve::serve;
 use crate::unit_exec::unit_exec;
@@ -16,6 +18,8 @@ enum Job {
     Serve { root: PathBuf },
     ReceiveBlob { root: PathBuf, digest: Digest, size: u64 },
     UnitExec { folder: PathBuf },
+    Import(Import),
+    Differ { a: PathBuf, b: PathBuf },
     Version,
 }
 
@@ -40,11 +44,30 @@ pub fn main(args: &[String]) -> i32 {
             complain(&failure.to_string());
             1
         }),
+        Job::Import(job) => match import(&job, io::stdout()) {
+            Ok(()) => 0,
+            Err(error) => {
+                complain(&with_causes(&error));
+                1
+            }
+        },
+        Job::Differ { a, b } => differ(&a, &b, io::stdout()),
         Job::Version => {
             let version = format!("{} protocol {}\n", env!("CARGO_PKG_VERSION"), installer_wire::PROTOCOL);
             i32::from(io::stdout().write_all(version.as_bytes()).is_err())
         }
     }
+}
+
+/// An error and what it says was behind it, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
 }
 
 fn complain(what: &str) {
@@ -74,6 +97,13 @@ fn parse(args: &[String]) -> Result<Job, String> {
             let folder = args.next().ok_or("unit-exec needs a folder")?;
             Job::UnitExec { folder: Path::new(folder).to_owned() }
         }
+        Some("import") => Job::Import(parse_import(root, &mut args)?),
+        Some("differ") => {
+            let (Some(a), Some(b)) = (args.next(), args.next()) else {
+                return Err("differ needs two folders".to_owned());
+            };
+            Job::Differ { a: a.into(), b: b.into() }
+        }
         Some("version") => Job::Version,
         Some(other) => return Err(format!("unknown job {other:?}")),
     };
@@ -81,6 +111,14 @@ fn parse(args: &[String]) -> Result<Job, String> {
         Some(more) => Err(format!("unexpected {more:?}")),
         None => Ok(job),
     }
+}
+
+fn parse_import<'a>(root: PathBuf, args: &mut impl Iterator<Item = &'a str>) -> Result<Import, String> {
+    let mut flag = |name: &str| match (args.next(), args.next()) {
+        (Some(found), Some(value)) if found == name => Ok(PathBuf::from(value)),
+        _ => Err(format!("import needs --content-store, --ctr and --list in this order; {name} is missing")),
+    };
+    Ok(Import { root, content_store: flag("--content-store")?, ctr: flag("--ctr")?, list: flag("--list")? })
 }
 
 #[cfg(test)]

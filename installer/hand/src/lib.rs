@@ -6,9 +6,11 @@
 pub mod blobs;
 pub mod command;
 pub mod facts;
+pub mod differ;
 pub mod failure;
 pub mod fence;
 pub mod files;
+pub mod import;
 pub mod jobs;
 pub mod receive;
 pub mod serve;
