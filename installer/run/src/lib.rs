@@ -7,9 +7,13 @@ pub mod observe;
 pub mod query;
 pub mod reader;
 pub mod socket;
+mod host_port;
+mod site_world;
+mod steps;
 pub mod world;
 
 pub use cancel::{Cancel, Canceller};
 pub use engine::{Ended, Engine, RunError};
 pub use observe::{Clock, Observer, Progress, SystemClock};
+pub use site_world::SiteWorld;
 pub use world::{BoxFuture, Probe, StepContext, World};

@@ -7,7 +7,7 @@ use installer_model::event::Failure;
 use installer_model::node::{ImageEntry, ImageMap};
 use installer_model::plan::{BlobSpec, ImageSpec};
 
-use crate::host_port::{HostPort, failure};
+use crate::host_port::{HostPort, failure, unit_name};
 use crate::world::{Probe, StepContext};
 
 /// containerd's namespace for the kubelet's images.
@@ -78,7 +78,7 @@ async fn import(
     images: &[ImageSpec],
 ) -> Result<(), Failure> {
     let list = serde_json::to_vec(images).expect("plain data");
-    let path = format!("/var/lib/armilla/import/{}.json", ctx.unit_name());
+    let path = format!("/var/lib/armilla/import/{}.json", unit_name(ctx));
     port.write(&path, 0o600, &list).await?;
     let argv = [port.binary(), "hand", "import", "--content-store", store, "--ctr", CTR[0], "--list", &path];
     let end = port.unit(ctx, &argv, &[]).await?;

@@ -1,0 +1,68 @@
+//! What a command ends with when it does not end well.
+
+use std::error::Error;
+use std::fmt;
+
+/// Printed on standard error: every problem on a line, then what to do.
+#[derive(Debug)]
+pub(crate) struct CliError {
+    /// Documented in `armilla --help`.
+    pub(crate) code: u8,
+    problems: Vec<String>,
+    hint: Option<String>,
+}
+
+impl CliError {
+    /// `problem` completes "failed to".
+    pub(crate) fn new(code: u8, problem: impl Into<String>) -> CliError {
+        CliError { code, problems: vec![problem.into()], hint: None }
+    }
+
+    /// Several problems at once, each complete in itself. The list is not empty.
+    pub(crate) fn all(code: u8, problems: Vec<String>) -> CliError {
+        CliError { code, problems, hint: None }
+    }
+
+    /// An error with all that lies behind it.
+    pub(crate) fn from_error(code: u8, what: &str, error: &dyn Error) -> CliError {
+        CliError::new(code, format!("{what}{}", chain(error)))
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> CliError {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// An error and its causes in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.problems.as_slice() {
+            [one] => writeln!(f, "error: {one}")?,
+            many => {
+                writeln!(f, "error: {} problems", many.len())?;
+                for problem in many {
+                    writeln!(f, "  {}", problem.replace('\n', "\n    "))?;
+                }
+            }
+        }
+        if let Some(hint) = &self.hint {
+            writeln!(f, "hint: {hint}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,136 @@
+//! The command line: one file per verb. Data goes to standard output; progress, questions and hints to standard error.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line is where armilla prints")]
+
+mod apply;
+mod bundle;
+mod check;
+mod completion;
+mod error;
+mod init;
+mod kubeconfig;
+mod plan;
+mod reset;
+mod run;
+mod status;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+pub(crate) use error::CliError;
+
+const EXIT_CODES: &str = "Exit codes:
+  0 done   1 failed   2 wrong usage   3 not found   4 conflict (another run, a stale plan)   5 invalid site, bundle
+  or hosts   6 done, with findings   7 not let in (login, sudo, host key)   8 unreachable   124 timed out
+  130 interrupted";
+
+/// From bare hosts to a working Kubernetes, without internet: one binary, one bundle, over SSH.
+#[derive(Debug, Parser)]
+#[command(name = "armilla", version, after_help = EXIT_CODES, propagate_version = true)]
+#[command(arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+    /// How much to say on standard error
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn")]
+    log_level: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Write a commented site.yaml from host addresses
+    Init(init::Init),
+    /// Look at every host and say what is in the way, changing nothing
+    Check(check::Check),
+    /// Show what apply would do
+    Plan(plan::PlanArgs),
+    /// Make the site what its file says; safe to repeat
+    Apply(apply::Apply),
+    /// Show the site: its last run and its nodes
+    Status(status::Status),
+    /// Print or merge the cluster's kubeconfig
+    Kubeconfig(kubeconfig::Kubeconfig),
+    /// Look at runs
+    #[command(subcommand)]
+    Run(run::Run),
+    /// Take hosts out of the cluster and put them back as they were
+    Reset(reset::Reset),
+    /// Build, show and verify bundles
+    Bundle(bundle::BundleArgs),
+    /// Print a completion script for a shell
+    Completion(completion::Completion),
+}
+
+/// Which site, with what, kept where.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SiteArgs {
+    /// The site file
+    #[arg(short = 's', long, value_name = "FILE", default_value = "site.yaml")]
+    pub(crate) site: PathBuf,
+    /// The bundle, unless the site file names one
+    #[arg(short = 'b', long, value_name = "FILE")]
+    pub(crate) bundle: Option<PathBuf>,
+    /// The public key that must have sealed the bundle
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trust: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    /// Answer every question with yes, the question for unknown host keys and bundle keys among them
+    #[arg(short = 'y', long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StateArgs {
+    /// Where armilla keeps plans, runs and pinned keys [default: ~/.local/state/armilla]
+    #[arg(long, value_name = "FOLDER", env = "ARMILLA_STATE")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::try_new(&cli.log_level)
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let done = match cli.verb {
+        Verb::Init(args) => init::run(&args),
+        Verb::Check(args) => wait(check::run(&args)),
+        Verb::Plan(args) => wait(plan::run(&args)),
+        Verb::Apply(args) => wait(apply::run(&args)),
+        Verb::Status(args) => wait(status::run(&args)),
+        Verb::Kubeconfig(args) => wait(kubeconfig::run(&args)),
+        Verb::Run(args) => wait(run::run(&args)),
+        Verb::Reset(args) => wait(reset::run(&args)),
+        Verb::Bundle(args) => bundle::run(args),
+        Verb::Completion(args) => completion::run(&args, &mut Cli::command()),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprint!("{error}");
+            ExitCode::from(error.code)
+        }
+    }
+}
+
+fn wait(verb: impl Future<Output = Result<u8, CliError>>) -> Result<u8, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::new(1, format!("start: {error}")))?;
+    let done = runtime.block_on(verb);
+    // A thread that still waits on a dead connection does not keep the command from ending.
+    runtime.shutdown_background();
+    done
+}

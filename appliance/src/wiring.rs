@@ -1,0 +1,285 @@
+//! What the verbs share: reading what the operator gave, connecting, surveying, planning.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use appliance_store::{Holder, PinnedKey, Store, StoreError};
+use bundles_format::{Arch, Release};
+use bundles_store::{Bundle, PublicKey, Sealed, Trust};
+use installer_model::secret::Secret;
+use installer_model::site::{Host, JumpHop, SecretRef, Site, SshLogin};
+use installer_ssh::{Auth, BinarySource, Fingerprint, HostKeyPolicy, Sudo, Target};
+
+use crate::cli::{CliError, SiteArgs, StateArgs};
+
+/// The site file, read and validated: nothing was connected to yet.
+pub(crate) fn site(path: &Path) -> Result<Site, CliError> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let code = if error.kind() == std::io::ErrorKind::NotFound { 3 } else { 1 };
+        CliError::new(code, format!("read {}: {error}", path.display()))
+            .hint("`armilla init root@ADDRESS ...` writes one")
+    })?;
+    Site::parse(&text).map_err(|errors| {
+        let problems = errors.0.iter().map(|error| format!("{}: {error}", path.display())).collect();
+        CliError::all(5, problems)
+    })
+}
+
+pub(crate) fn state_folder(args: &StateArgs) -> PathBuf {
+    if let Some(folder) = &args.state {
+        return folder.clone();
+    }
+    let base = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into())).join(".local/state");
+    base.unwrap_or_else(home).join("armilla")
+}
+
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Opens the store for this command alone.
+pub(crate) fn store(folder: &Path, command: &str) -> Result<Store, CliError> {
+    Store::open(folder, &Holder::this_process(command, now_ms())).map_err(|error| {
+        let code = if matches!(error, StoreError::InUse { .. }) { 4 } else { 1 };
+        CliError::from_error(code, "", &error)
+    })
+}
+
+/// The bundle of the command line or of the site file, opened under a trusted key.
+pub(crate) fn bundle(args: &SiteArgs, site: &Site, store: &Store) -> Result<Bundle<Sealed>, CliError> {
+    let chosen = site.bundle.as_ref();
+    let beside = |path: &Path| args.site.parent().unwrap_or(Path::new("")).join(home(path));
+    let path = args.bundle.clone().or_else(|| chosen.map(|choice| beside(&choice.path))).ok_or_else(|| {
+        CliError::new(2, "choose a bundle: neither the command line nor the site file names one")
+            .hint("add `-b FILE`, or `bundle.path` in the site file")
+    })?;
+    let unverified = Bundle::inspect(&path)
+        .map_err(|error| CliError::from_error(5, &format!("open bundle {}: ", path.display()), &error))?;
+    let trust = trust(args, site, store, unverified.signer(), &path)?;
+    unverified.seal(&trust).map_err(|error| {
+        CliError::from_error(5, &format!("open bundle {}: ", path.display()), &error)
+            .hint("the key comes with whoever made the bundle: --trust FILE")
+    })
+}
+
+fn trust(
+    args: &SiteArgs,
+    site: &Site,
+    store: &Store,
+    signer: &PublicKey,
+    path: &Path,
+) -> Result<Trust, CliError> {
+    if let Some(file) = &args.trust {
+        return Trust::read(file).map_err(|error| CliError::from_error(5, "read the trusted key: ", &error));
+    }
+    if let Some(text) = site.bundle.as_ref().and_then(|choice| choice.trust.as_ref()) {
+        return Trust::from_pem(text)
+            .ok_or_else(|| CliError::new(5, "understand bundle.trust of the site file: it is no public key in PEM"));
+    }
+    let pinned = store.bundle_keys().map_err(|error| CliError::from_error(1, "", &error))?;
+    let fingerprint = signer.fingerprint().to_string();
+    if pinned.iter().any(|key| key.fingerprint == fingerprint) {
+        return Ok(Trust::key(signer.clone()));
+    }
+    if let Some(known) = pinned.first() {
+        return Err(CliError::new(
+            5,
+            format!("trust bundle {}: it is sealed by {fingerprint}, known is {}", path.display(), known.fingerprint),
+        )
+        .hint("if both are yours, name the new key with --trust FILE"));
+    }
+    let question = format!("{} is sealed by {fingerprint}, seen for the first time. Trust it from now on?", path.display());
+    if !confirm(args.yes, &question) {
+        return Err(CliError::new(5, format!("trust bundle {}: nobody vouched for {fingerprint}", path.display()))
+            .hint("name its public key with --trust FILE"));
+    }
+    let key = PinnedKey { fingerprint, pinned_at: now_ms() };
+    store.pin_bundle_key(&key).map_err(|error| CliError::from_error(1, "", &error))?;
+    Ok(Trust::key(signer.clone()))
+}
+
+/// Asks on the terminal; without one the answer is no.
+#[expect(clippy::print_stderr, reason = "questions go to the terminal")]
+pub(crate) fn confirm(yes: bool, question: &str) -> bool {
+    if yes {
+        eprintln!("{question} yes (--yes)");
+        return true;
+    }
+    if !std::io::stdin().is_terminal() {
+        return false;
+    }
+    eprint!("{question} [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+}
+
+/// `~/` is the home of whoever runs armilla.
+fn home(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), std::env::var_os("HOME")) {
+        (Ok(rest), Some(home)) => Path::new(&home).join(rest),
+        _ => path.to_owned(),
+    }
+}
+
+/// Secrets that the site file refers to, each asked for or read once.
+#[derive(Default)]
+pub(crate) struct Secrets(BTreeMap<(SecretRef, String), Secret>);
+
+impl Secrets {
+    /// `what` names it in questions and errors, such as `password of site@10.0.0.11`.
+    fn get(&mut self, from: &SecretRef, what: &str) -> Result<Secret, String> {
+        // A question is asked for each thing, a file or variable is read once.
+        let asked = if *from == SecretRef::Prompt { what.to_owned() } else { String::new() };
+        let key = (from.clone(), asked);
+        if let Some(known) = self.0.get(&key) {
+            return Ok(known.clone());
+        }
+        let secret = match from {
+            SecretRef::File(path) => {
+                let text = std::fs::read_to_string(home(path));
+                let text = text.map_err(|error| format!("read the {what} from {}: {error}", path.display()))?;
+                Secret::new(text.lines().next().unwrap_or_default())
+            }
+            SecretRef::Env(name) => Secret::new(
+                std::env::var(name).map_err(|_| format!("read the {what}: environment variable {name} is not set"))?,
+            ),
+            SecretRef::Prompt => {
+                let typed = rpassword::prompt_password(format!("{what}: "));
+                Secret::new(typed.map_err(|error| format!("ask for the {what}: {error}"))?)
+            }
+        };
+        self.0.insert(key, secret.clone());
+        Ok(secret)
+    }
+}
+
+/// Where SSH goes for every host of the site. Everything that is wrong is named at once.
+pub(crate) fn targets(site: &Site, store: &Arc<Store>, yes: bool) -> Result<BTreeMap<String, Target>, CliError> {
+    let mut secrets = Secrets::default();
+    let mut targets = BTreeMap::new();
+    let mut problems = Vec::new();
+    for host in &site.hosts {
+        match target(host, &mut secrets, store, yes) {
+            Ok(target) => drop(targets.insert(host.name.to_string(), target)),
+            Err(problem) => problems.push(format!("{}: {problem}", host.name)),
+        }
+    }
+    if problems.is_empty() { Ok(targets) } else { Err(CliError::all(7, problems)) }
+}
+
+fn target(host: &Host, secrets: &mut Secrets, store: &Arc<Store>, yes: bool) -> Result<Target, String> {
+    let mut jump: Option<Box<Target>> = None;
+    for JumpHop { address, ssh } in &host.jump {
+        let mut hop = login(&address.to_string(), ssh, secrets, store, yes)?;
+        hop.jump = jump.take();
+        jump = Some(Box::new(hop));
+    }
+    let mut target = login(&host.address.to_string(), &host.ssh, secrets, store, yes)?;
+    target.jump = jump;
+    target.sudo = match (&host.sudo.password, target.user == "root") {
+        (_, true) => Sudo::None,
+        (None, false) => Sudo::NoPassword,
+        (Some(from), false) => {
+            Sudo::Password(secrets.get(from, &format!("sudo password of {}@{}", target.user, target.address))?)
+        }
+    };
+    Ok(target)
+}
+
+fn login(
+    address: &str,
+    ssh: &SshLogin,
+    secrets: &mut Secrets,
+    store: &Arc<Store>,
+    yes: bool,
+) -> Result<Target, String> {
+    let user = ssh.user.to_string();
+    let auth = if let Some(file) = &ssh.key_file {
+        let what = format!("passphrase of {}", file.display());
+        let passphrase = ssh.passphrase.as_ref().map(|from| secrets.get(from, &what)).transpose()?;
+        Auth::Key { file: home(file), passphrase }
+    } else if let Some(from) = &ssh.password {
+        Auth::Password(secrets.get(from, &format!("password of {user}@{address}"))?)
+    } else {
+        Auth::Agent
+    };
+    let mut target = Target::new(address, &user, auth, host_key(address, ssh, store, yes)?);
+    target.port = ssh.port;
+    Ok(target)
+}
+
+/// The site file's key, else the one that was seen before, else the operator is asked.
+fn host_key(address: &str, ssh: &SshLogin, store: &Arc<Store>, yes: bool) -> Result<HostKeyPolicy, String> {
+    let name = format!("{address}:{}", ssh.port);
+    let parse = |text: &str| text.parse::<Fingerprint>().map(HostKeyPolicy::Pinned).map_err(|error| error.to_string());
+    if let Some(fingerprint) = &ssh.host_key {
+        return parse(fingerprint.as_str());
+    }
+    match store.host_key(&name).map_err(|error| error.to_string())? {
+        Some(known) => parse(&known.fingerprint),
+        None => Ok(ask_host_key(name, Arc::clone(store), yes)),
+    }
+}
+
+fn ask_host_key(name: String, store: Arc<Store>, yes: bool) -> HostKeyPolicy {
+    // Hosts are connected to at the same time, people read one question at a time.
+    static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    HostKeyPolicy::Ask(Arc::new(move |host, fingerprint| {
+        let _turn = ONE_AT_A_TIME.lock();
+        let question = format!("{host} shows host key {fingerprint}, seen for the first time. Trust it from now on?");
+        let trusted = confirm(yes, &question);
+        let key = PinnedKey { fingerprint: fingerprint.to_string(), pinned_at: now_ms() };
+        trusted && store.pin_host_key(&name, &key).is_ok()
+    }))
+}
+
+/// The binaries that become hands: this one for its own architecture, the bundle's for others.
+pub(crate) fn hand_binaries(
+    bundle: Option<&Bundle<Sealed>>,
+    state: &Path,
+) -> Result<BinarySource, CliError> {
+    let own = std::env::current_exe().map_err(|error| CliError::new(1, format!("find this program: {error}")))?;
+    let mut source = BinarySource::new();
+    let own_arch = Arch::from_machine(std::env::consts::ARCH);
+    if let Some(arch) = own_arch {
+        source.insert(arch, own);
+    }
+    let Some(bundle) = bundle else { return Ok(source) };
+    for arch in Arch::ALL.into_iter().filter(|arch| Some(*arch) != own_arch) {
+        if let Some(path) = extract_hand(bundle, arch, state)? {
+            source.insert(arch, path);
+        }
+    }
+    Ok(source)
+}
+
+fn extract_hand(bundle: &Bundle<Sealed>, arch: Arch, state: &Path) -> Result<Option<PathBuf>, CliError> {
+    let Some(file) = bundle.release().file("armilla", arch) else { return Ok(None) };
+    let path = state.join("hands").join(format!("armilla-{arch}-{}", file.content.short()));
+    if path.exists() {
+        return Ok(Some(path));
+    }
+    let failed = |error: std::io::Error| CliError::new(1, format!("unpack armilla for {arch}: {error}"));
+    std::fs::create_dir_all(state.join("hands")).map_err(failed)?;
+    let Some(content) = bundle.content(file) else { return Ok(None) };
+    let mut content = content.map_err(failed)?;
+    let partial = path.with_extension("partial");
+    let mut out = std::fs::File::create(&partial).map_err(failed)?;
+    std::io::copy(&mut content, &mut out).map_err(failed)?;
+    std::fs::rename(&partial, &path).map_err(failed)?;
+    Ok(Some(path))
+}
+
+/// How long a network may be gone before a host counts as lost.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
+
+/// One line about the bundle, for people.
+pub(crate) fn about(release: &Release) -> String {
+    let archs: Vec<&str> = release.architectures.iter().map(|arch| arch.as_str()).collect();
+    format!("{} {} ({})", release.name, release.version, archs.join(", "))
+}

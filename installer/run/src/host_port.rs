@@ -1,0 +1,281 @@
+//! One host, as a step sees it: short calls that survive a lost connection.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bundles_format::Digest;
+use installer_model::event::Failure;
+use installer_ssh::{Followed, Hand, HandError};
+use installer_wire::{Command, CommandOutput, FailureKind, FileStat, UnitCommand, UnitState};
+
+use crate::site_world::SiteWorld;
+use crate::world::StepContext;
+
+/// A network that is gone for shorter than this is waited for.
+const PATIENCE: Duration = Duration::from_secs(180);
+const PAUSE: Duration = Duration::from_secs(2);
+const KUBECTL: [&str; 3] = ["/usr/local/bin/kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf"];
+/// Lines of output that a failure carries.
+const EVIDENCE: usize = 12;
+
+#[derive(Clone, Copy)]
+pub(crate) struct HostPort<'a> {
+    world: &'a SiteWorld,
+    host: &'a str,
+}
+
+/// How a unit ended.
+pub(crate) struct UnitEnd {
+    pub(crate) state: UnitState,
+    /// The last of what it said.
+    pub(crate) tail: String,
+}
+
+impl UnitEnd {
+    /// `what` completes "failed to".
+    pub(crate) fn success(self, what: &str) -> Result<(), Failure> {
+        match self.state {
+            UnitState::Exited(0) => Ok(()),
+            UnitState::Exited(code) => Err(failure(format!("{what}: it ended with {code}"), &self.tail)),
+            UnitState::Running | UnitState::Lost | UnitState::Absent => {
+                Err(failure(format!("{what}: it was cut off"), &self.tail))
+            }
+        }
+    }
+}
+
+/// A failure with the last lines of what was said about it. `what` completes "failed to".
+pub(crate) fn failure(what: impl Into<String>, said: &str) -> Failure {
+    let lines: Vec<&str> = said.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    let evidence = lines[lines.len().saturating_sub(EVIDENCE)..].iter().map(|&line| line.to_owned()).collect();
+    Failure { what: what.into(), evidence, hint: None, exit_code: 1 }
+}
+
+fn of_hand(error: &HandError) -> Failure {
+    let mut what = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !what.ends_with(&text) {
+            what.push_str(&format!(": {text}"));
+        }
+        cause = error.source();
+    }
+    let exit_code = u8::try_from(error.exit_code()).unwrap_or(1);
+    Failure { what, evidence: Vec::new(), hint: Some(error.hint().to_owned()), exit_code }
+}
+
+impl<'a> HostPort<'a> {
+    pub(crate) fn new(world: &'a SiteWorld, host: &'a str) -> HostPort<'a> {
+        HostPort { world, host }
+    }
+
+    /// The host whose API server answers for the cluster.
+    pub(crate) fn control_plane(&self) -> HostPort<'a> {
+        HostPort { world: self.world, host: self.world.control_plane() }
+    }
+
+    /// Calls the host's hand; connects again and repeats when the connection was lost. Every request of a hand may
+    /// be repeated.
+    async fn call<T, F>(&self, call: impl Fn(Arc<Hand>) -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, HandError>>,
+    {
+        let began = Instant::now();
+        loop {
+            let error = match self.world.hand(self.host).await {
+                Ok(hand) => match call(hand.clone()).await {
+                    Ok(value) => return Ok(value),
+                    Err(error) => {
+                        if error.is_lost_connection() {
+                            self.world.lost(self.host, &hand).await;
+                        }
+                        error
+                    }
+                },
+                Err(error) => error,
+            };
+            if !error.is_lost_connection() || began.elapsed() > self.world.patience(PATIENCE) {
+                return Err(of_hand(&error));
+            }
+            tracing::info!(host = self.host, %error, "connection lost, trying again");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// What is at the path, links not followed. `digest`: hash the content too.
+    pub(crate) async fn stat(&self, path: &str, digest: bool) -> Result<Option<FileStat>, Failure> {
+        self.call(|hand| async move { hand.stat(path, digest).await }).await
+    }
+
+    /// The beginning of a file, at most `max` bytes; `None` where there is none.
+    pub(crate) async fn read(&self, path: &str, max: u64) -> Result<Option<Vec<u8>>, Failure> {
+        let read = |hand: Arc<Hand>| async move {
+            match hand.read(path, max).await {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(error) if error.failure().is_some_and(|f| f.kind == FailureKind::Missing) => Ok(None),
+                Err(error) => Err(error),
+            }
+        };
+        self.call(read).await
+    }
+
+    /// Atomic; folders above are made.
+    pub(crate) async fn write(&self, path: &str, mode: u32, content: &[u8]) -> Result<(), Failure> {
+        self.call(|hand| async move { hand.write(path, mode, content).await }).await
+    }
+
+    pub(crate) async fn folder(&self, path: &str, mode: u32) -> Result<(), Failure> {
+        self.call(|hand| async move { hand.make_folder(path, mode).await }).await
+    }
+
+    pub(crate) async fn link(&self, path: &str, target: &str) -> Result<(), Failure> {
+        self.call(|hand| async move { hand.make_link(path, target).await }).await
+    }
+
+    /// Files, links and whole folders; what is not there is as wanted.
+    pub(crate) async fn remove(&self, paths: &[String]) -> Result<(), Failure> {
+        let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        let paths = &paths;
+        self.call(|hand| async move { hand.remove(paths).await }).await
+    }
+
+    /// A short command: half a minute.
+    pub(crate) async fn command<'c>(
+        &self,
+        argv: impl IntoIterator<Item = &'c str>,
+    ) -> Result<CommandOutput, Failure> {
+        self.command_within(30, argv, b"").await
+    }
+
+    pub(crate) async fn command_within<'c>(
+        &self,
+        seconds: u64,
+        argv: impl IntoIterator<Item = &'c str>,
+        stdin: &[u8],
+    ) -> Result<CommandOutput, Failure> {
+        let mut command = Command::new(argv).timeout_ms(seconds * 1000);
+        command.env.insert("KUBECTL_EXTERNAL_DIFF".to_owned(), format!("{} hand differ", self.binary()));
+        command.max_output = 8 << 20;
+        let command = &command;
+        self.call(|hand| async move { hand.command(command.clone(), stdin).await }).await
+    }
+
+    pub(crate) async fn kubectl<'c>(
+        &self,
+        words: impl IntoIterator<Item = &'c str>,
+        stdin: &[u8],
+    ) -> Result<CommandOutput, Failure> {
+        self.kubectl_within(60, words, stdin).await
+    }
+
+    pub(crate) async fn kubectl_within<'c>(
+        &self,
+        seconds: u64,
+        words: impl IntoIterator<Item = &'c str>,
+        stdin: &[u8],
+    ) -> Result<CommandOutput, Failure> {
+        self.command_within(seconds, KUBECTL.into_iter().chain(words), stdin).await
+    }
+
+    /// The bundle's own binary on the host, as placed by the plan.
+    pub(crate) fn binary(&self) -> &'static str {
+        "/usr/local/bin/armilla"
+    }
+
+    /// Sends what the host lacks of these blobs, a part that is there already left out.
+    pub(crate) async fn put_blobs(&self, ctx: &StepContext, blobs: &[(Digest, u64)]) -> Result<(), Failure> {
+        if blobs.is_empty() {
+            return Ok(());
+        }
+        self.call(|hand| async move { self.world.send_blobs(&hand, ctx, blobs).await }).await
+    }
+
+    pub(crate) async fn remove_blobs(&self, blobs: Vec<Digest>) -> Result<(), Failure> {
+        let blobs = &blobs;
+        self.call(|hand| async move { hand.remove_blobs(blobs).await }).await
+    }
+
+    /// Unpacks a blob to its place.
+    pub(crate) async fn place(
+        &self,
+        blob: &Digest,
+        path: &str,
+        mode: u32,
+        content: &Digest,
+    ) -> Result<(), Failure> {
+        self.call(|hand| async move { hand.place_file(blob, path, mode, content).await.map(drop) }).await
+    }
+
+    /// Runs a command that outlives the connection, as a unit named after the step's attempt, and follows it. An
+    /// attempt before this one that still runs is followed instead.
+    pub(crate) async fn unit(
+        &self,
+        ctx: &StepContext,
+        argv: &[&str],
+        env: &[(&str, &str)],
+    ) -> Result<UnitEnd, Failure> {
+        let running = self.call(|hand| async move { hand.units().await }).await?;
+        let wanted: Vec<String> = argv.iter().map(|&word| word.to_owned()).collect();
+        let left = running.into_iter().find(|unit| unit.state == UnitState::Running && unit.argv == wanted);
+        let name = match left {
+            Some(unit) => unit.name,
+            None => {
+                let mut command = UnitCommand::new(&unit_name(ctx), wanted);
+                for (key, value) in env {
+                    command = command.env(key, value);
+                }
+                let command = &command;
+                self.call(|hand| async move { hand.start_unit(command.clone(), b"").await }).await?;
+                command.name.clone()
+            }
+        };
+        let end = self.follow(ctx, &name).await?;
+        let names = [name];
+        let names = &names;
+        self.call(|hand| async move { hand.forget_units(names).await }).await?;
+        Ok(end)
+    }
+
+    async fn follow(&self, ctx: &StepContext, name: &str) -> Result<UnitEnd, Failure> {
+        let mut offset = 0;
+        let mut tail = String::new();
+        loop {
+            // The hand may be another one than before; the unit is the same.
+            match self.call(|hand| async move { hand.follow_unit(name, offset).next().await }).await? {
+                Followed::Output { offset: at, bytes } => {
+                    offset = at + bytes.len() as u64;
+                    ctx.output(&bytes);
+                    tail.push_str(&String::from_utf8_lossy(&bytes));
+                    keep_tail(&mut tail);
+                    if let Some(line) = tail.lines().last() {
+                        ctx.note(line);
+                    }
+                }
+                Followed::Ended(state) => return Ok(UnitEnd { state, tail }),
+            }
+        }
+    }
+
+    /// Claims the host for the step's run.
+    pub(crate) async fn claim(&self, ctx: &StepContext) -> Result<(), Failure> {
+        let run = ctx.run.0.rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or(0);
+        let (world, host, ledger) = (self.world, self.host, ctx.ledger.as_str());
+        self.call(|_| async move { world.claim(host, ledger, run).await }).await
+    }
+}
+
+/// The name of a step's unit on its host: of the run, the step and the attempt, in letters that systemd takes.
+pub(crate) fn unit_name(ctx: &StepContext) -> String {
+    let word = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' };
+    let step: String = ctx.step.0.chars().map(word).collect();
+    format!("armilla-{}-{step}-{}", ctx.run, ctx.attempt)
+}
+
+fn keep_tail(tail: &mut String) {
+    const MOST: usize = 8192;
+    if tail.len() > MOST {
+        let cut = (tail.len() - MOST..tail.len()).find(|&at| tail.is_char_boundary(at)).unwrap_or(tail.len());
+        tail.drain(..cut);
+    }
+}

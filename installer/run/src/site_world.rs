@@ -1,0 +1,174 @@
+//! The real world: the hosts of a site, through hands over SSH.
+
+use std::collections::BTreeMap;
+use std::io::{Seek, SeekFrom};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bundles_format::Digest;
+use bundles_store::{Bundle, Sealed};
+use futures_util::future::{join_all, try_join_all};
+use installer_model::event::Failure;
+use installer_model::plan::Step;
+use installer_ssh::{BinarySource, Blob, Hand, HandError, Target};
+use tokio::sync::Mutex;
+
+use crate::host_port::HostPort;
+use crate::steps;
+use crate::world::{BoxFuture, Probe, StepContext, World};
+
+/// Where a hand keeps its things on a host.
+const ROOT: &str = "/var/lib/armilla";
+
+/// The hosts of a site and the bundle that they are given.
+pub struct SiteWorld {
+    hosts: BTreeMap<String, HostSlot>,
+    binaries: BinarySource,
+    bundle: Option<Arc<Bundle<Sealed>>>,
+    control_plane: String,
+    /// How long a lost connection is tried again; `None` is the usual.
+    patience: Option<Duration>,
+}
+
+struct HostSlot {
+    target: Target,
+    hand: Mutex<Option<Claimed>>,
+}
+
+/// A hand, and the run that it was claimed for.
+struct Claimed {
+    hand: Arc<Hand>,
+    fenced: Option<(String, u64)>,
+}
+
+impl SiteWorld {
+    /// `control_plane` is the host whose API server is asked about the cluster.
+    pub fn new(
+        targets: BTreeMap<String, Target>,
+        binaries: BinarySource,
+        bundle: Option<Arc<Bundle<Sealed>>>,
+        control_plane: String,
+    ) -> SiteWorld {
+        let slot = |target| HostSlot { target, hand: Mutex::new(None) };
+        let hosts = targets.into_iter().map(|(name, target)| (name, slot(target))).collect();
+        SiteWorld { hosts, binaries, bundle, control_plane, patience: None }
+    }
+
+    /// Gives up on a lost connection after this long.
+    pub fn with_patience(mut self, patience: Duration) -> SiteWorld {
+        self.patience = Some(patience);
+        self
+    }
+
+    pub(crate) fn patience(&self, usual: Duration) -> Duration {
+        self.patience.unwrap_or(usual)
+    }
+
+    pub(crate) fn control_plane(&self) -> &str {
+        &self.control_plane
+    }
+
+    /// Connects to every host at once; what went wrong is told host by host.
+    pub async fn connect(&self) -> BTreeMap<String, Result<Arc<Hand>, HandError>> {
+        let hands = self.hosts.keys().map(|name| async move { (name.clone(), self.hand(name).await) });
+        join_all(hands).await.into_iter().collect()
+    }
+
+    /// The host's hand, started when there is none.
+    pub async fn hand(&self, host: &str) -> Result<Arc<Hand>, HandError> {
+        let slot = self.slot(host)?;
+        let mut held = slot.hand.lock().await;
+        if let Some(claimed) = held.as_ref().filter(|claimed| !claimed.hand.is_lost()) {
+            return Ok(Arc::clone(&claimed.hand));
+        }
+        let hand = Arc::new(Hand::start(&slot.target, &self.binaries, ROOT).await?);
+        *held = Some(Claimed { hand: Arc::clone(&hand), fenced: None });
+        Ok(hand)
+    }
+
+    /// Claims the host for a run: an older run and another ledger are refused from then on.
+    pub(crate) async fn claim(&self, host: &str, ledger: &str, run: u64) -> Result<(), HandError> {
+        let wanted = Some((ledger.to_owned(), run));
+        let hand = self.hand(host).await?;
+        let mut held = self.slot(host)?.hand.lock().await;
+        match held.as_mut() {
+            Some(claimed) if Arc::ptr_eq(&claimed.hand, &hand) && claimed.fenced != wanted => {
+                hand.fence(ledger, 1, run, false).await?;
+                claimed.fenced = wanted;
+                Ok(())
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Forgets a hand whose connection is gone; another task may have replaced it already.
+    pub(crate) async fn lost(&self, host: &str, hand: &Arc<Hand>) {
+        let Ok(slot) = self.slot(host) else { return };
+        let mut held = slot.hand.lock().await;
+        if held.as_ref().is_some_and(|claimed| Arc::ptr_eq(&claimed.hand, hand)) {
+            *held = None;
+        }
+    }
+
+    fn slot(&self, host: &str) -> Result<&HostSlot, HandError> {
+        self.hosts.get(host).ok_or_else(|| HandError::Here(format!("find host {host} in the site")))
+    }
+
+    /// Sends blobs of the bundle, several at a time; progress is of all of them together.
+    pub(crate) async fn send_blobs(
+        &self,
+        hand: &Hand,
+        ctx: &StepContext,
+        blobs: &[(Digest, u64)],
+    ) -> Result<(), HandError> {
+        let bundle =
+            self.bundle.as_ref().ok_or_else(|| HandError::Here("find the bundle: none was opened".to_owned()))?;
+        let total = blobs.iter().map(|(_, size)| size).sum();
+        let done = AtomicU64::new(0);
+        ctx.progress(0, Some(total));
+        let sends = blobs.iter().map(|(digest, size)| {
+            let (done, seen) = (&done, AtomicU64::new(0));
+            async move {
+                let tell = move |there: u64| {
+                    let before = seen.swap(there, Ordering::Relaxed);
+                    let more = there.saturating_sub(before);
+                    ctx.progress(done.fetch_add(more, Ordering::Relaxed) + more, Some(total));
+                };
+                hand.put_blob(&blob_of(bundle, digest, *size), &tell).await
+            }
+        });
+        try_join_all(sends).await.map(drop)
+    }
+}
+
+fn blob_of(bundle: &Arc<Bundle<Sealed>>, digest: &Digest, size: u64) -> Blob {
+    let (bundle, wanted) = (Arc::clone(bundle), digest.clone());
+    let open = move |offset: u64| {
+        let missing = || std::io::Error::other(format!("{wanted} is not in the bundle"));
+        let mut reader = bundle.blob(&wanted).ok_or_else(missing)?;
+        reader.seek(SeekFrom::Start(offset))?;
+        Ok(Box::new(reader) as Box<dyn std::io::Read + Send>)
+    };
+    Blob { digest: digest.clone(), size, open: Arc::new(open) }
+}
+
+impl World for SiteWorld {
+    fn probe<'a>(&'a self, step: &'a Step) -> BoxFuture<'a, Probe> {
+        Box::pin(async move {
+            let port = HostPort::new(self, &step.host);
+            match steps::probe(step, &port).await {
+                Ok(probe) => probe,
+                Err(failure) => Probe::CannotTell(failure.what),
+            }
+        })
+    }
+
+    fn act<'a>(&'a self, step: &'a Step, ctx: &'a StepContext) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            let port = HostPort::new(self, &step.host);
+            port.claim(ctx).await?;
+            steps::act(step, &port, ctx).await
+        })
+    }
+}
