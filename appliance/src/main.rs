@@ -2,6 +2,9 @@
 
 mod cli;
 mod display;
+mod kubeconfig;
+mod performing;
+mod planning;
 mod wiring;
 
 use std::process::ExitCode;

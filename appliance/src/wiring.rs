@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use appliance_store::{Holder, PinnedKey, Store, StoreError};
 use bundles_format::{Arch, Release};
 use bundles_store::{Bundle, PublicKey, Sealed, Trust};
 use installer_model::secret::Secret;
 use installer_model::site::{Host, JumpHop, SecretRef, Site, SshLogin};
-use installer_ssh::{Auth, BinarySource, Fingerprint, HostKeyPolicy, Sudo, Target};
+use installer_ssh::{Auth, Binary, BinarySource, Fingerprint, Hand, HandError, HostKeyPolicy, Sudo, Target};
 
 use crate::cli::{CliError, SiteArgs, StateArgs};
+
+/// Where a hand keeps its things on a host.
+const HAND_ROOT: &str = "/var/lib/armilla";
 
 /// The site file, read and validated: nothing was connected to yet.
 pub(crate) fn site(path: &Path) -> Result<Site, CliError> {
@@ -40,6 +43,11 @@ pub(crate) fn state_folder(args: &StateArgs) -> PathBuf {
 pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn now_ns() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Opens the store for this command alone.
@@ -98,7 +106,7 @@ fn trust(
         return Err(CliError::new(5, format!("trust bundle {}: nobody vouched for {fingerprint}", path.display()))
             .hint("name its public key with --trust FILE"));
     }
-    let key = PinnedKey { fingerprint, pinned_at: now_ms() };
+    let key = PinnedKey { fingerprint, key: signer.to_pem(), pinned_at: now_ms() };
     store.pin_bundle_key(&key).map_err(|error| CliError::from_error(1, "", &error))?;
     Ok(Trust::key(signer.clone()))
 }
@@ -233,7 +241,7 @@ fn ask_host_key(name: String, store: Arc<Store>, yes: bool) -> HostKeyPolicy {
         let _turn = ONE_AT_A_TIME.lock();
         let question = format!("{host} shows host key {fingerprint}, seen for the first time. Trust it from now on?");
         let trusted = confirm(yes, &question);
-        let key = PinnedKey { fingerprint: fingerprint.to_string(), pinned_at: now_ms() };
+        let key = PinnedKey { fingerprint: fingerprint.to_string(), key: String::new(), pinned_at: now_ms() };
         trusted && store.pin_host_key(&name, &key).is_ok()
     }))
 }
@@ -243,19 +251,21 @@ pub(crate) fn hand_binaries(
     bundle: Option<&Bundle<Sealed>>,
     state: &Path,
 ) -> Result<BinarySource, CliError> {
+    let unreadable = |error: HandError| CliError::new(1, error.to_string());
     let own = std::env::current_exe().map_err(|error| CliError::new(1, format!("find this program: {error}")))?;
-    let mut source = BinarySource::new();
     let own_arch = Arch::from_machine(std::env::consts::ARCH);
+    let mut binaries = Vec::new();
     if let Some(arch) = own_arch {
-        source.insert(arch, own);
+        binaries.push((arch, Binary::read(&own).map_err(unreadable)?));
     }
-    let Some(bundle) = bundle else { return Ok(source) };
-    for arch in Arch::ALL.into_iter().filter(|arch| Some(*arch) != own_arch) {
-        if let Some(path) = extract_hand(bundle, arch, state)? {
-            source.insert(arch, path);
+    if let Some(bundle) = bundle {
+        for arch in Arch::ALL.into_iter().filter(|arch| Some(*arch) != own_arch) {
+            if let Some(path) = extract_hand(bundle, arch, state)? {
+                binaries.push((arch, Binary::read(&path).map_err(unreadable)?));
+            }
         }
     }
-    Ok(source)
+    Ok(BinarySource::new(binaries))
 }
 
 fn extract_hand(bundle: &Bundle<Sealed>, arch: Arch, state: &Path) -> Result<Option<PathBuf>, CliError> {
@@ -275,8 +285,18 @@ fn extract_hand(bundle: &Bundle<Sealed>, arch: Arch, state: &Path) -> Result<Opt
     Ok(Some(path))
 }
 
-/// How long a network may be gone before a host counts as lost.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
+/// A hand on the site's control plane, for verbs that only ask.
+pub(crate) async fn control_plane_hand(site: &Site, state: &Path, verb: &str) -> Result<Arc<Hand>, CliError> {
+    let host = site.control_planes().next().expect("a valid site has a control plane");
+    let store = Arc::new(store(state, verb)?);
+    let target = target(host, &mut Secrets::default(), &store, false)
+        .map_err(|problem| CliError::new(7, format!("{}: {problem}", host.name)))?;
+    let hand = Hand::start(&target, &hand_binaries(None, state)?, HAND_ROOT).await.map_err(|error| {
+        let code = u8::try_from(error.exit_code()).unwrap_or(1);
+        CliError::from_error(code, &format!("{}: ", host.name), &error).hint(error.hint())
+    })?;
+    Ok(Arc::new(hand))
+}
 
 /// One line about the bundle, for people.
 pub(crate) fn about(release: &Release) -> String {

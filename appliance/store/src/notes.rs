@@ -28,6 +28,11 @@ impl Store {
         self.get(SITES, name)
     }
 
+    /// Forgets a site. Its runs stay.
+    pub fn remove_site(&self, name: &str) -> Result<(), StoreError> {
+        self.remove(SITES, name)
+    }
+
     pub fn site_names(&self) -> Result<Vec<String>, StoreError> {
         Ok(self.list::<serde_json::Value>(SITES)?.into_iter().map(|(name, _)| name).collect())
     }

@@ -172,6 +172,12 @@ impl Store {
         Ok(transaction.commit()?)
     }
 
+    pub(crate) fn remove(&self, table: TableDefinition<&str, &[u8]>, key: &str) -> Result<(), StoreError> {
+        let transaction = self.writing()?;
+        transaction.open_table(table)?.remove(key)?;
+        Ok(transaction.commit()?)
+    }
+
     /// Every key of a table with its JSON value.
     pub(crate) fn list<T: DeserializeOwned>(
         &self,

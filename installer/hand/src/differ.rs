@@ -41,7 +41,9 @@ mod tests {
     #[test]
     fn changed_and_missing_files_differ() {
         let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        for (name, left, right) in [("same", "x", Some("x")), ("changed", "x", Some("y")), ("gone", "x", None)] {
+        for (name, left, right) in
+            [("same", "x", Some("x")), ("changed", "x", Some("y")), ("gone", "x", None)]
+        {
             std::fs::write(a.path().join(name), left).unwrap();
             if let Some(right) = right {
                 std::fs::write(b.path().join(name), right).unwrap();

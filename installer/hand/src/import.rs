@@ -43,7 +43,8 @@ pub enum ImportError {
 
 /// Imports the images one after the other; each is whole or not there. `said` gets a line per image.
 pub fn import(job: &Import, mut said: impl Write) -> Result<(), ImportError> {
-    let text = std::fs::read(&job.list).map_err(|source| ImportError::List { path: job.list.clone(), source })?;
+    let text =
+        std::fs::read(&job.list).map_err(|source| ImportError::List { path: job.list.clone(), source })?;
     let images: Vec<ImageSpec> = serde_json::from_slice(&text).map_err(ImportError::Json)?;
     for image in &images {
         import_one(job, image)?;
@@ -106,9 +107,13 @@ fn open(job: &Import, image: &ImageSpec, blob: &BlobSpec) -> Result<File, Import
         let size = file.metadata()?.len();
         if size == blob.size { Ok(file) } else { Err(io::Error::other(format!("it has {size} bytes"))) }
     };
-    whole(&job.root.join("blobs/sha256").join(&hex)).or_else(|_| whole(&job.content_store.join(&hex))).map_err(
-        |source| ImportError::Blob { digest: blob.digest.clone(), image: image.reference.clone(), source },
-    )
+    whole(&job.root.join("blobs/sha256").join(&hex))
+        .or_else(|_| whole(&job.content_store.join(&hex)))
+        .map_err(|source| ImportError::Blob {
+            digest: blob.digest.clone(),
+            image: image.reference.clone(),
+            source,
+        })
 }
 
 fn add_bytes(tar: &mut tar::Builder<impl Write>, path: &str, bytes: &[u8]) -> io::Result<()> {
@@ -171,7 +176,10 @@ mod tests {
             let mut text = String::new();
             entry.read_to_string(&mut text).unwrap();
             if name == "index.json" {
-                assert!(text.contains(r#""io.containerd.image.name":"registry.k8s.io/pause:3.10.2""#), "{text}");
+                assert!(
+                    text.contains(r#""io.containerd.image.name":"registry.k8s.io/pause:3.10.2""#),
+                    "{text}"
+                );
             }
             names.push(name);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bundles_format::{Arch, Blob, Component, Digest, FileArtifact, ImageArtifact, Release};
+use bundles_format::{Arch, Blob, Digest, FileArtifact, ImageArtifact, Release};
 use installer_model::plan::{Action, BlobSpec, FileSource, FileSpec, ImageSpec, Phase, Step, StepId};
 use installer_model::settings::{HostSettings, SiteSettings};
 use installer_model::site::{Host, Site};
@@ -142,13 +142,16 @@ impl<'a> Draft<'a> {
         found
     }
 
-    /// The one image of a component, whatever its tag.
-    pub(crate) fn image_of(&mut self, component: &str, repository: &str) -> String {
-        let reference = self.release.component(component).and_then(|c| reference_in(c, repository));
-        reference.unwrap_or_else(|| {
-            self.gap(format!("image {repository} of component {component}"));
-            format!("{repository}:missing")
-        })
+    /// The image of this repository, whatever its tag.
+    pub(crate) fn image_of(&mut self, repository: &str) -> String {
+        let prefix = format!("{repository}:");
+        let mut references =
+            self.release.components.iter().flat_map(|c| &c.images).map(|image| &image.reference);
+        if let Some(found) = references.find(|name| name.starts_with(&prefix)) {
+            return found.clone();
+        }
+        self.gap(format!("image {repository}"));
+        format!("{repository}:missing")
     }
 
     pub(crate) fn version_of(&mut self, component: &str) -> String {
@@ -171,11 +174,6 @@ impl<'a> Draft<'a> {
     pub(crate) fn finish(self) -> Result<Vec<Step>, Vec<String>> {
         if self.gaps.is_empty() { Ok(self.steps) } else { Err(self.gaps) }
     }
-}
-
-fn reference_in(component: &Component, repository: &str) -> Option<String> {
-    let prefix = format!("{repository}:");
-    component.images.iter().map(|image| &image.reference).find(|name| name.starts_with(&prefix)).cloned()
 }
 
 fn placed(file: &FileArtifact, path: String) -> FileSpec {

@@ -9,3 +9,5 @@ pub mod nftables;
 pub mod node;
 pub mod paths;
 mod yaml;
+
+pub use yaml::document;

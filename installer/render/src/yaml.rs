@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// One YAML document, ending in a newline.
-pub(crate) fn document(value: &Value) -> String {
+pub fn document(value: &Value) -> String {
     let mut out = String::new();
     match value {
         Value::Object(_) | Value::Array(_) if !is_empty(value) => block(value, 0, &mut out),

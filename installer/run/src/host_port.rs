@@ -47,7 +47,8 @@ impl UnitEnd {
 /// A failure with the last lines of what was said about it. `what` completes "failed to".
 pub(crate) fn failure(what: impl Into<String>, said: &str) -> Failure {
     let lines: Vec<&str> = said.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-    let evidence = lines[lines.len().saturating_sub(EVIDENCE)..].iter().map(|&line| line.to_owned()).collect();
+    let evidence =
+        lines[lines.len().saturating_sub(EVIDENCE)..].iter().map(|&line| line.to_owned()).collect();
     Failure { what: what.into(), evidence, hint: None, exit_code: 1 }
 }
 

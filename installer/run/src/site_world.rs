@@ -122,8 +122,10 @@ impl SiteWorld {
         ctx: &StepContext,
         blobs: &[(Digest, u64)],
     ) -> Result<(), HandError> {
-        let bundle =
-            self.bundle.as_ref().ok_or_else(|| HandError::Here("find the bundle: none was opened".to_owned()))?;
+        let bundle = self
+            .bundle
+            .as_ref()
+            .ok_or_else(|| HandError::Here("find the bundle: none was opened".to_owned()))?;
         let total = blobs.iter().map(|(_, size)| size).sum();
         let done = AtomicU64::new(0);
         ctx.progress(0, Some(total));

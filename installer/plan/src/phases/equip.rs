@@ -19,11 +19,11 @@ pub(crate) fn plan(draft: &mut Draft<'_>, founder: &Host) {
     let dns = coredns(draft);
     apply(draft, founder, "coredns", dns, &[&founded, &images]);
     if draft.site.addons.metrics_server {
-        let image = draft.image_of("metrics-server", "registry.k8s.io/metrics-server/metrics-server");
+        let image = draft.image_of("registry.k8s.io/metrics-server/metrics-server");
         apply(draft, founder, "metrics-server", metrics_server::manifest(&image), &[&founded, &images]);
     }
     if draft.site.addons.local_path {
-        let image = draft.image_of("local-path-provisioner", "docker.io/rancher/local-path-provisioner");
+        let image = draft.image_of("docker.io/rancher/local-path-provisioner");
         let helper = import::helper(draft);
         let manifest = local_path::manifest(&image, &helper, &draft.data.volumes);
         apply(draft, founder, "local-path", manifest, &[&founded, &images]);
@@ -36,7 +36,7 @@ fn apply(draft: &mut Draft<'_>, founder: &Host, name: &str, manifest: String, af
 }
 
 fn flannel(draft: &mut Draft<'_>) -> String {
-    let image = draft.image_of("flannel", "ghcr.io/flannel-io/flannel");
+    let image = draft.image_of("ghcr.io/flannel-io/flannel");
     let helper_image = import::helper(draft);
     flannel::manifest(&Flannel {
         pod_cidr: &draft.site.network.pod_cidr.to_string(),
@@ -48,7 +48,7 @@ fn flannel(draft: &mut Draft<'_>) -> String {
 }
 
 fn coredns(draft: &mut Draft<'_>) -> String {
-    let image = draft.image_of("coredns", "registry.k8s.io/coredns/coredns");
+    let image = draft.image_of("registry.k8s.io/coredns/coredns");
     let site = draft.site;
     let upstreams: Vec<String> = site.dns_upstreams.iter().map(ToString::to_string).collect();
     let forward = if !upstreams.is_empty() {

@@ -37,7 +37,7 @@ pub(crate) fn plan(draft: &mut Draft<'_>, host: &Host) {
 
 pub(crate) fn cluster(draft: &mut Draft<'_>) -> Cluster {
     let site = draft.site;
-    let etcd = draft.image_of("etcd", "registry.k8s.io/etcd");
+    let etcd = draft.image_of("registry.k8s.io/etcd");
     let range = site.network.node_ports;
     Cluster {
         name: site.name.to_string(),

@@ -26,38 +26,38 @@ fn groups(draft: &mut Draft<'_>, control_plane: bool) -> Vec<(&'static str, Vec<
 
 fn base(draft: &mut Draft<'_>) -> Vec<String> {
     vec![
-        draft.image_of("pause", "registry.k8s.io/pause"),
-        draft.image_of("kubernetes", "registry.k8s.io/kube-proxy"),
-        draft.image_of("flannel", "ghcr.io/flannel-io/flannel"),
+        draft.image_of("registry.k8s.io/pause"),
+        draft.image_of("registry.k8s.io/kube-proxy"),
+        draft.image_of("ghcr.io/flannel-io/flannel"),
         helper(draft),
     ]
 }
 
 fn control_plane(draft: &mut Draft<'_>) -> Vec<String> {
     vec![
-        draft.image_of("etcd", "registry.k8s.io/etcd"),
-        draft.image_of("kubernetes", "registry.k8s.io/kube-apiserver"),
-        draft.image_of("kubernetes", "registry.k8s.io/kube-controller-manager"),
-        draft.image_of("kubernetes", "registry.k8s.io/kube-scheduler"),
+        draft.image_of("registry.k8s.io/etcd"),
+        draft.image_of("registry.k8s.io/kube-apiserver"),
+        draft.image_of("registry.k8s.io/kube-controller-manager"),
+        draft.image_of("registry.k8s.io/kube-scheduler"),
     ]
 }
 
 fn addons(draft: &mut Draft<'_>) -> Vec<String> {
-    let mut images = vec![draft.image_of("coredns", "registry.k8s.io/coredns/coredns")];
+    let mut images = vec![draft.image_of("registry.k8s.io/coredns/coredns")];
     if draft.site.addons.metrics_server {
-        images.push(draft.image_of("metrics-server", "registry.k8s.io/metrics-server/metrics-server"));
+        images.push(draft.image_of("registry.k8s.io/metrics-server/metrics-server"));
     }
     if draft.site.addons.local_path {
         let repository = "docker.io/rancher/local-path-provisioner";
-        images.push(draft.image_of("local-path-provisioner", repository));
+        images.push(draft.image_of(repository));
     }
-    images.push(draft.image_of("demo", "armilla.local/demo"));
+    images.push(draft.image_of("armilla.local/demo"));
     images
 }
 
 /// The image with a shell and `cp` that flannel's and local-path's helpers use.
 pub(crate) fn helper(draft: &mut Draft<'_>) -> String {
-    draft.image_of("busybox", "docker.io/library/busybox")
+    draft.image_of("docker.io/library/busybox")
 }
 
 /// Everything that any host of the site holds from the bundle.

@@ -54,7 +54,7 @@ fn node_service(draft: &mut Draft<'_>, host: &Host) -> ServiceSpec {
 fn containerd_service(draft: &mut Draft<'_>, host: &Host) -> ServiceSpec {
     let settings = &draft.host(host).settings;
     let pinned = import::all_images(draft);
-    let pause = draft.image_of("pause", "registry.k8s.io/pause");
+    let pause = draft.image_of("registry.k8s.io/pause");
     let config = containerd::config(&containerd::Containerd {
         root: &draft.data.containerd,
         pause_image: &pause,

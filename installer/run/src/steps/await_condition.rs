@@ -93,7 +93,11 @@ fn rolled_out(kind: &str, object: &Value) -> Result<(), String> {
             number("status", "numberAvailable"),
         )
     } else {
-        (number("spec", "replicas"), number("status", "updatedReplicas"), number("status", "availableReplicas"))
+        (
+            number("spec", "replicas"),
+            number("status", "updatedReplicas"),
+            number("status", "availableReplicas"),
+        )
     };
     let wanted = wanted.unwrap_or(1);
     let (updated, available) = (updated.unwrap_or(0), available.unwrap_or(0));

@@ -108,7 +108,9 @@ fn mount_points(table: &str, below: &[String]) -> Vec<String> {
         .lines()
         .filter_map(|line| line.split(' ').nth(1))
         .map(|point| point.replace("\\040", " "))
-        .filter(|point| below.iter().any(|root| point.strip_prefix(root.as_str()).is_some_and(|r| r.starts_with('/'))))
+        .filter(|point| {
+            below.iter().any(|root| point.strip_prefix(root.as_str()).is_some_and(|r| r.starts_with('/')))
+        })
         .collect();
     points.sort_by_key(|point| std::cmp::Reverse(point.matches('/').count()));
     points
@@ -165,8 +167,14 @@ async fn our_rules(port: &HostPort<'_>) -> Result<Vec<String>, Failure> {
 }
 
 /// Tables that belong to one program as a whole: kube-proxy, flannel and the portmap plugin in nftables mode.
-const TABLES: [&str; 6] =
-    ["kube-proxy", "flannel-ipv4", "flannel-ipv6", "cni_hostport", "cni_plugins_masquerade", "kubernetes-firewall"];
+const TABLES: [&str; 6] = [
+    "kube-proxy",
+    "flannel-ipv4",
+    "flannel-ipv6",
+    "cni_hostport",
+    "cni_plugins_masquerade",
+    "kubernetes-firewall",
+];
 /// Chains in the shared tables of iptables mode.
 const CHAINS: [&str; 3] = ["KUBE-", "FLANNEL-", "CNI-"];
 

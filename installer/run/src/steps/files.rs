@@ -33,7 +33,12 @@ pub(super) async fn differing<'f>(
     files: &'f [FileSpec],
 ) -> Result<Vec<&'f FileSpec>, Failure> {
     let stats = try_join_all(files.iter().map(|file| port.stat(&file.path, true))).await?;
-    Ok(files.iter().zip(stats).filter(|(file, stat)| !is_as_planned(file, stat.as_ref())).map(|(f, _)| f).collect())
+    Ok(files
+        .iter()
+        .zip(stats)
+        .filter(|(file, stat)| !is_as_planned(file, stat.as_ref()))
+        .map(|(f, _)| f)
+        .collect())
 }
 
 /// Content, kind and permission bits; of a link, where it points.

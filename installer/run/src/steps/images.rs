@@ -63,7 +63,8 @@ async fn absent(
         images.iter().flat_map(ImageSpec::blobs).map(|blob| (blob.digest.clone(), blob.size)).collect();
     let mut absent = Vec::new();
     for (digest, size) in all {
-        if port.stat(&format!("{store}/{}", digest.hex()), false).await?.is_none_or(|stat| stat.size != size) {
+        if port.stat(&format!("{store}/{}", digest.hex()), false).await?.is_none_or(|stat| stat.size != size)
+        {
             absent.push((digest, size));
         }
     }

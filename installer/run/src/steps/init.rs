@@ -97,11 +97,7 @@ fn objects(phase: InitPhase) -> Option<&'static [&'static str]> {
     }
 }
 
-pub(super) async fn probe(
-    port: &HostPort<'_>,
-    phase: InitPhase,
-    config: &Digest,
-) -> Result<Probe, Failure> {
+pub(super) async fn probe(port: &HostPort<'_>, phase: InitPhase, config: &Digest) -> Result<Probe, Failure> {
     for path in keeps(phase) {
         if port.stat(path, false).await?.is_none() {
             return Ok(Probe::NotMet(format!("{path} is not there")));

@@ -30,7 +30,10 @@ pub(super) async fn act(port: &HostPort<'_>, path: &str, names: &[String]) -> Re
     for name in missing(port, names).await? {
         let output = port.command(["modprobe", &name]).await?;
         if !output.ok() {
-            return Err(failure(format!("modprobe {name} ended with {}", output.code), &output.stderr_text()));
+            return Err(failure(
+                format!("modprobe {name} ended with {}", output.code),
+                &output.stderr_text(),
+            ));
         }
     }
     Ok(())

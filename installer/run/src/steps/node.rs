@@ -23,7 +23,11 @@ pub(super) async fn probe(
         return Ok(Probe::CannotTell(format!("{node} is not in the cluster, or nobody answers")));
     };
     let changes = changes(&object, labels, taints);
-    Ok(if changes.is_empty() { Probe::Met } else { Probe::NotMet(format!("{node} wants {}", changes.join(" "))) })
+    Ok(if changes.is_empty() {
+        Probe::Met
+    } else {
+        Probe::NotMet(format!("{node} wants {}", changes.join(" ")))
+    })
 }
 
 pub(super) async fn act(
@@ -67,7 +71,12 @@ fn changes(object: &Value, labels: &BTreeMap<String, String>, taints: &[Taint]) 
     let wanted: Vec<String> =
         labels.keys().map(|key| format!("label {key}-")).chain(taints.iter().map(removal)).collect();
     let before = object["metadata"]["annotations"][OURS].as_str().unwrap_or("");
-    changes.extend(before.split(',').filter(|old| !old.is_empty() && !wanted.iter().any(|w| w == old)).map(str::to_owned));
+    changes.extend(
+        before
+            .split(',')
+            .filter(|old| !old.is_empty() && !wanted.iter().any(|w| w == old))
+            .map(str::to_owned),
+    );
     let ours = wanted.join(",");
     if before != ours {
         changes.push(format!("annotate {OURS}={ours}"));
@@ -125,10 +134,8 @@ pub(super) async fn drain(
     timeout_seconds: u32,
 ) -> Result<(), Failure> {
     let timeout = format!("--timeout={timeout_seconds}s");
-    let words =
-        ["drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", timeout.as_str()];
-    let output =
-        port.control_plane().kubectl_within(u64::from(timeout_seconds) + 30, words, b"").await?;
+    let words = ["drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", timeout.as_str()];
+    let output = port.control_plane().kubectl_within(u64::from(timeout_seconds) + 30, words, b"").await?;
     ctx.output(&output.stdout);
     if output.ok() {
         return Ok(());

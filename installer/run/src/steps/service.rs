@@ -38,7 +38,8 @@ pub(super) async fn act(
     // A unit that others start is only restarted when it runs already.
     let verb = if service.running { "restart" } else { "try-restart" };
     if let Err(mut failed) = systemctl(port, &[verb, &service.unit]).await {
-        let journal = port.command(["journalctl", "-u", &service.unit, "-n", "20", "--no-pager", "-o", "cat"]);
+        let journal =
+            port.command(["journalctl", "-u", &service.unit, "-n", "20", "--no-pager", "-o", "cat"]);
         if let Ok(output) = journal.await {
             failed.evidence.extend(output.stdout_text().lines().map(str::to_owned));
         }

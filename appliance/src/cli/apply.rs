@@ -1,0 +1,47 @@
+//! `armilla apply`.
+
+use clap::Args;
+use installer_model::plan::Intent;
+
+use super::{CliError, Output, SiteArgs};
+use crate::performing::{Shown, perform};
+use crate::{planning, wiring};
+
+/// Makes the site what its file says. What was cut off goes on; what is done is not done again.
+#[derive(Debug, Args)]
+pub(super) struct Apply {
+    #[command(flatten)]
+    site: SiteArgs,
+    /// text: a live display; json: events, one a line
+    #[arg(short = 'o', long, value_enum, default_value_t)]
+    output: Output,
+}
+
+pub(super) async fn run(args: &Apply) -> Result<u8, CliError> {
+    let ready = planning::ready(&args.site, "apply").await?;
+    planning::report_findings(&ready)?;
+    ready.refuse_unsupported_changes()?;
+    let plan = ready.plan(&Intent::Install, &[])?;
+    let known = ready.target()?.is_some();
+    let question = format!(
+        "Install {} on {} hosts ({} steps)?",
+        wiring::about(ready.bundle.release()),
+        ready.site.hosts.len(),
+        plan.steps.len()
+    );
+    if !known && !wiring::confirm(args.site.yes, &question) {
+        return Err(CliError::new(1, "go on without a yes").hint("answer the question, or add --yes"));
+    }
+    let shown = if args.output == Output::Json { Shown::Json } else { Shown::Text };
+    let ended = perform(&ready, plan, shown).await?;
+    if ended.exit_code() == 0 {
+        if ended.acts() == 0 {
+            eprintln!("Nothing to do: the site is as its file says.");
+        } else {
+            eprintln!("The site is as its file says.\n\nLook around:\n  armilla status -s {0}\n  armilla kubeconfig -s {0} > kubeconfig && kubectl --kubeconfig kubeconfig get nodes", args.site.site.display());
+        }
+    } else {
+        eprintln!("Mend what is named above, then run the same command again: what is done stays done.");
+    }
+    Ok(ended.exit_code())
+}

@@ -1,0 +1,76 @@
+//! `armilla kubeconfig`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::Value;
+
+use super::{CliError, StateArgs};
+use crate::{kubeconfig, wiring};
+
+/// Its server is a name or address that is reachable from outside and in the API server's certificate.
+#[derive(Debug, Args)]
+pub(super) struct Kubeconfig {
+    /// The site file
+    #[arg(short = 's', long, value_name = "FILE", default_value = "site.yaml")]
+    site: PathBuf,
+    #[command(flatten)]
+    state: StateArgs,
+    /// Merge into this file (default $KUBECONFIG or ~/.kube/config) instead of printing; nothing in it is lost
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
+    merge: Option<PathBuf>,
+    /// Make the merged context the current one
+    #[arg(long, requires = "merge")]
+    switch: bool,
+    /// Another server than the site's own, such as https://127.0.0.1:16443
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+}
+
+pub(super) async fn run(args: &Kubeconfig) -> Result<u8, CliError> {
+    let site = wiring::site(&args.site)?;
+    let admin = fetch(args, &site).await?;
+    let server = args.server.clone().unwrap_or_else(|| format!("https://{}", site.kubeconfig_endpoint()));
+    let ours = kubeconfig::for_people(&admin, site.name.as_str(), &server)
+        .map_err(|why| CliError::new(1, format!("understand the cluster's admin.conf: {why}")))?;
+    match &args.merge {
+        None => print!("{}", kubeconfig::to_yaml(&ours)),
+        Some(path) => merge(&merge_path(path), &ours, args.switch)?,
+    }
+    Ok(0)
+}
+
+async fn fetch(args: &Kubeconfig, site: &installer_model::site::Site) -> Result<String, CliError> {
+    let state = wiring::state_folder(&args.state);
+    let hand = wiring::control_plane_hand(site, &state, "kubeconfig").await?;
+    let bytes = hand.read("/etc/kubernetes/admin.conf", 1 << 20).await.map_err(|error| {
+        CliError::from_error(3, "read /etc/kubernetes/admin.conf: ", &error).hint("is the site installed? `armilla apply`")
+    })?;
+    String::from_utf8(bytes).map_err(|_| CliError::new(1, "understand the cluster's admin.conf: it is not text"))
+}
+
+fn merge_path(path: &Path) -> PathBuf {
+    if !path.as_os_str().is_empty() {
+        return path.to_owned();
+    }
+    let first = std::env::var_os("KUBECONFIG").and_then(|list| std::env::split_paths(&list).next());
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into())).join(".kube/config");
+    first.filter(|path| !path.as_os_str().is_empty()).unwrap_or_else(home)
+}
+
+fn merge(path: &Path, ours: &Value, switch: bool) -> Result<(), CliError> {
+    let failed = |error: std::io::Error| CliError::new(1, format!("merge into {}: {error}", path.display()));
+    let before = match std::fs::read_to_string(path) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(failed(error)),
+    };
+    let merged = kubeconfig::merge(before.as_deref(), ours, switch)
+        .map_err(|why| CliError::new(5, format!("merge into {}: {why}", path.display())).hint("the file was left as it is"))?;
+    if let Some(before) = before {
+        kubeconfig::write_private(&path.with_extension("before-armilla"), &before).map_err(failed)?;
+    }
+    kubeconfig::write_private(path, &merged.text).map_err(failed)?;
+    eprintln!("Merged context {} into {}.", merged.context, path.display());
+    Ok(())
+}

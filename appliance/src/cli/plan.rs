@@ -1,0 +1,41 @@
+//! `armilla plan`.
+
+use clap::Args;
+use installer_model::plan::Intent;
+
+use super::{CliError, Output, SiteArgs};
+use crate::planning;
+
+/// Connects, looks, and shows every step that apply would take, and what differs from the last plan.
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    site: SiteArgs,
+    #[arg(short = 'o', long, value_enum, default_value_t)]
+    output: Output,
+}
+
+pub(super) async fn run(args: &PlanArgs) -> Result<u8, CliError> {
+    let ready = planning::ready(&args.site, "plan").await?;
+    let plan = ready.plan(&Intent::Install, &[])?;
+    match args.output {
+        Output::Json => println!("{}", serde_json::to_string_pretty(&plan).expect("a plan is plain data")),
+        Output::Text => {
+            print!("{}", installer_plan::text::render_plan(&plan));
+            let last = ready.target()?;
+            match last {
+                Some(last) if last.id == plan.id => eprintln!("The same plan as last time."),
+                Some(last) => {
+                    let diff = installer_plan::diff::diff(&last, &plan);
+                    eprintln!("\nAgainst plan {}:", last.id.short());
+                    eprint!("{}", installer_plan::diff::render(&diff));
+                }
+                None => {}
+            }
+            for line in &plan.report {
+                eprintln!("note: {line}");
+            }
+        }
+    }
+    Ok(0)
+}

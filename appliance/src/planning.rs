@@ -1,0 +1,220 @@
+//! From the operator's files to findings and a plan: what check, plan, apply and reset have in common.
+#![expect(clippy::print_stderr, reason = "tells the operator what is being done")]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use appliance_store::{AdoptedPlan, Store};
+use bundles_store::{Bundle, Sealed};
+use installer_model::finding::{Finding, Severity};
+use installer_model::plan::{Intent, Plan};
+use installer_model::settings::{HostSettings, SiteSettings};
+use installer_model::site::{Host, Site};
+use installer_model::survey::{HostFacts, Survey, SurveyedHost};
+use installer_plan::planner::{self, PlanInput};
+use installer_plan::{HostInput, decide, preflight};
+use installer_run::SiteWorld;
+use installer_ssh::{Hand, HandError};
+
+use crate::cli::{CliError, SiteArgs, chain};
+use crate::wiring;
+
+/// Everything that was read and found before anything is touched.
+pub(crate) struct Ready {
+    pub(crate) site: Site,
+    pub(crate) bundle: Arc<Bundle<Sealed>>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) state: PathBuf,
+    pub(crate) world: Arc<SiteWorld>,
+    pub(crate) findings: Vec<Finding>,
+    hosts: BTreeMap<String, HostInput>,
+    shared: SiteSettings,
+}
+
+/// Reads the files, connects to all hosts, surveys them and judges. `verb` is what the store's holder is called.
+pub(crate) async fn ready(args: &SiteArgs, verb: &str) -> Result<Ready, CliError> {
+    let site = wiring::site(&args.site)?;
+    let state = wiring::state_folder(&args.state);
+    let store = Arc::new(wiring::store(&state, verb)?);
+    let bundle = Arc::new(wiring::bundle(args, &site, &store)?);
+    let targets = wiring::targets(&site, &store, args.yes)?;
+    let binaries = wiring::hand_binaries(Some(&bundle), &state)?;
+    let control_plane = founder(&site).name.to_string();
+    let world = SiteWorld::new(targets, binaries, Some(Arc::clone(&bundle)), control_plane);
+    eprintln!("Looking at {} hosts ...", site.hosts.len());
+    let survey = survey(&site, &world, store.ledger()).await?;
+    let findings = preflight::judge(&site, bundle.release(), &survey);
+    let shared = decide::site_settings(&site, &survey);
+    let hosts = host_inputs(&site, &survey)?;
+    Ok(Ready { site, bundle, store, state, world: Arc::new(world), findings, hosts, shared })
+}
+
+fn founder(site: &Site) -> &Host {
+    site.control_planes().next().expect("a valid site has a control plane")
+}
+
+/// The facts of every host. A host that cannot be reached or read is an error; all such hosts are named at once.
+async fn survey(site: &Site, world: &SiteWorld, ledger: &str) -> Result<Survey, CliError> {
+    let mut problems = Vec::new();
+    let mut codes = Vec::new();
+    let mut hands = BTreeMap::new();
+    for (name, hand) in world.connect().await {
+        match hand {
+            Ok(hand) => drop(hands.insert(name, hand)),
+            Err(error) => {
+                codes.push(u8::try_from(error.exit_code()).unwrap_or(1));
+                problems.push(format!("{name}: failed to {}\nhint: {}", chain(&error), error.hint()));
+            }
+        }
+    }
+    if !problems.is_empty() {
+        return Err(CliError::all(codes.into_iter().max().unwrap_or(8), problems));
+    }
+    let mut survey = Survey::default();
+    let looks = site.hosts.iter().map(|host| {
+        let hand = Arc::clone(&hands[host.name.as_str()]);
+        async move { (host, look(site, host, &hand, ledger).await) }
+    });
+    for (host, looked) in futures_util::future::join_all(looks).await {
+        match looked {
+            Ok(surveyed) => drop(survey.hosts.insert(host.name.clone(), surveyed)),
+            Err(problem) => problems.push(format!("{}: failed to {problem}", host.name)),
+        }
+    }
+    if problems.is_empty() { Ok(survey) } else { Err(CliError::all(1, problems)) }
+}
+
+async fn look(site: &Site, host: &Host, hand: &Hand, ledger: &str) -> Result<SurveyedHost, String> {
+    let said = |error: HandError| chain(&error);
+    let options = preflight::fact_options(site, host);
+    let ping = std::time::Instant::now();
+    hand.ping().await.map_err(said)?;
+    let rtt = ping.elapsed();
+    let facts = hand.facts(options).await.map_err(said)?;
+    let now = wiring::now_ns();
+    let facts: HostFacts =
+        serde_json::from_value(facts).map_err(|error| format!("understand the host's facts: {error}"))?;
+    let ours = hand.fence_record().await.map_err(said)?.is_some_and(|record| record.ledger == ledger);
+    let half = u64::try_from(rtt.as_nanos() / 2).unwrap_or(0);
+    let skew = |clock: u64| (i128::from(clock) - i128::from(now - half)) / 1_000_000;
+    let clock_skew_ms = facts.clock_unix_ns.and_then(|clock| i64::try_from(skew(clock)).ok());
+    let ssh_rtt_us = u64::try_from(rtt.as_micros()).ok();
+    Ok(SurveyedHost { facts, surveyed_unix_ns: now, ssh_rtt_us, clock_skew_ms, ours })
+}
+
+fn host_inputs(site: &Site, survey: &Survey) -> Result<BTreeMap<String, HostInput>, CliError> {
+    let mut inputs = BTreeMap::new();
+    let mut problems = Vec::new();
+    for host in &site.hosts {
+        let facts = survey.facts(&host.name).expect("every host was surveyed");
+        match facts.arch() {
+            Some(arch) => {
+                let settings: HostSettings = decide::host_settings(host, facts);
+                inputs.insert(host.name.to_string(), HostInput { arch, settings });
+            }
+            None => {
+                let machine = facts.machine.as_deref().unwrap_or("unknown");
+                problems.push(format!("{}: its architecture is {machine}, wanted x86_64 or aarch64", host.name));
+            }
+        }
+    }
+    if problems.is_empty() { Ok(inputs) } else { Err(CliError::all(5, problems)) }
+}
+
+impl Ready {
+    /// The plan for what is intended, held against the plan that is the target now.
+    pub(crate) fn plan(&self, intent: &Intent, keep: &[String]) -> Result<Plan, CliError> {
+        let parent = self.target()?.map(|plan| plan.id.clone());
+        let input = PlanInput {
+            site: &self.site,
+            release: self.bundle.release(),
+            hosts: &self.hosts,
+            shared: &self.shared,
+            parent,
+        };
+        let plan = match intent {
+            Intent::Install => planner::install(&input),
+            Intent::Reset => planner::reset(&input, keep),
+            Intent::ResetHosts(names) => {
+                let host = self.site.hosts.iter().find(|host| names.iter().any(|name| name == host.name.as_str()));
+                planner::reset_host(&input, host.expect("the verb looked the host up"), keep)
+            }
+        };
+        plan.map_err(|gaps| CliError::new(5, gaps.to_string()).hint("build the bundle for this site's architectures"))
+    }
+
+    pub(crate) fn target(&self) -> Result<Option<AdoptedPlan>, CliError> {
+        self.store.target(self.site.name.as_str()).map_err(|error| CliError::from_error(1, "", &error))
+    }
+
+    /// What apply cannot do yet is refused by its path, before anything is touched.
+    pub(crate) fn refuse_unsupported_changes(&self) -> Result<(), CliError> {
+        let before: Option<Site> = self
+            .store
+            .site(self.site.name.as_str())
+            .map_err(|error| CliError::from_error(1, "read the site as it was: ", &error))?;
+        let Some(before) = before else { return Ok(()) };
+        let problems = unsupported(&before, &self.site);
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(CliError::all(5, problems).hint("put these back as they were, or reset the site and install it anew"))
+    }
+}
+
+/// Changes between two site files that an existing cluster does not follow.
+fn unsupported(before: &Site, now: &Site) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut fixed = |path: &str, was: String, is: String| {
+        if was != is {
+            problems.push(format!("{path}: was {was} when the cluster was made and is now {is}"));
+        }
+    };
+    fixed("network.podCIDR", before.network.pod_cidr.to_string(), now.network.pod_cidr.to_string());
+    fixed("network.serviceCIDR", before.network.service_cidr.to_string(), now.network.service_cidr.to_string());
+    fixed("network.clusterDomain", before.network.cluster_domain.to_string(), now.network.cluster_domain.to_string());
+    fixed("api.port", before.api.port.to_string(), now.api.port.to_string());
+    fixed("dataRoot", before.data_root.to_string(), now.data_root.to_string());
+    for host in &before.hosts {
+        let name = &host.name;
+        match now.host(name) {
+            None => problems.push(format!("hosts: {name} is gone from the file; take it out with `armilla reset --host {name}` first")),
+            Some(same) if same.roles.control_plane != host.roles.control_plane => {
+                problems.push(format!("hosts[{name}].roles: a host cannot become or cease to be a control plane yet"));
+            }
+            Some(same) if same.cluster_address != host.cluster_address => problems.push(format!(
+                "hosts[{name}].clusterAddress: was {} when it joined and is now {}",
+                host.cluster_address, same.cluster_address
+            )),
+            Some(_) => {}
+        }
+    }
+    problems
+}
+
+/// Shows what was found; refusals end the command.
+pub(crate) fn report_findings(ready: &Ready) -> Result<(), CliError> {
+    let refused = ready.findings.iter().filter(|finding| finding.severity == Severity::Refuse).count();
+    if refused == 0 {
+        let warnings: Vec<Finding> =
+            ready.findings.iter().filter(|f| f.severity == Severity::Warn).cloned().collect();
+        if !warnings.is_empty() {
+            eprint!("{}", findings_text(&warnings));
+        }
+        return Ok(());
+    }
+    eprint!("{}", findings_text(&ready.findings));
+    Err(CliError::new(5, format!("start: {refused} findings stand in the way")).hint("nothing was changed; mend them and run again"))
+}
+
+/// One block per finding, the worst first.
+pub(crate) fn findings_text(findings: &[Finding]) -> String {
+    let mut sorted: Vec<&Finding> = findings.iter().collect();
+    sorted.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.id.cmp(&b.id)));
+    let mut text = String::new();
+    for finding in sorted {
+        text.push_str(&preflight::finding_line(finding));
+    }
+    text
+}
