@@ -75,7 +75,7 @@ impl State {
             }
             Event::RunCancelled => Some("cancelled: what has started is let end".to_owned()),
             Event::RunEnded { outcome } => Some(format!("run {} ended: {outcome}", record.run)),
-            Event::OutputSealed { .. } | Event::Unknown => None,
+            Event::Unknown => None,
         }
     }
 

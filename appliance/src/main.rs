@@ -18,11 +18,31 @@ fn main() -> ExitCode {
     // What hosts run is told apart before anything else: it is started often and prints for programs.
     match args.get(1).map(String::as_str) {
         Some("hand") => exit(installer_hand::main(&args[2..])),
-        Some("node") => exit(appliance_node::main(&args[2..])),
+        Some("node") => node(&args[2..]),
         _ => cli::main(),
     }
 }
 
 fn exit(code: i32) -> ExitCode {
     ExitCode::from(u8::try_from(code).unwrap_or(1))
+}
+
+/// `armilla node --config FILE`: the node service, for systemd.
+#[expect(clippy::print_stderr, reason = "systemd keeps what a service says there")]
+fn node(args: &[String]) -> ExitCode {
+    let [flag, config] = args else {
+        eprintln!("armilla node: want --config FILE");
+        return ExitCode::from(2);
+    };
+    if flag != "--config" {
+        eprintln!("armilla node: unknown option {flag}");
+        return ExitCode::from(2);
+    }
+    match appliance_node::main(std::path::Path::new(config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("armilla node: {}", cli::chain(&error));
+            ExitCode::FAILURE
+        }
+    }
 }

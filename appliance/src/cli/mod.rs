@@ -57,7 +57,8 @@ enum Verb {
     /// Take hosts out of the cluster and put them back as they were
     Reset(reset::Reset),
     /// Build, show and verify bundles
-    Bundle(bundle::BundleArgs),
+    #[command(subcommand)]
+    Bundle(bundle::BundleCommand),
     /// Print a completion script for a shell
     Completion(completion::Completion),
 }
@@ -111,7 +112,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Kubeconfig(args) => wait(kubeconfig::run(&args)),
         Verb::Run(args) => wait(run::run(&args)),
         Verb::Reset(args) => wait(reset::run(&args)),
-        Verb::Bundle(args) => bundle::run(args),
+        Verb::Bundle(command) => return bundle::run(command),
         Verb::Completion(args) => completion::run(&args, &mut Cli::command()),
     };
     match done {

@@ -142,41 +142,34 @@ impl<'a> HostPort<'a> {
     }
 
     /// A short command: half a minute.
-    pub(crate) async fn command<'c>(
-        &self,
-        argv: impl IntoIterator<Item = &'c str>,
-    ) -> Result<CommandOutput, Failure> {
+    pub(crate) async fn command(&self, argv: &[&str]) -> Result<CommandOutput, Failure> {
         self.command_within(30, argv, b"").await
     }
 
-    pub(crate) async fn command_within<'c>(
+    pub(crate) async fn command_within(
         &self,
         seconds: u64,
-        argv: impl IntoIterator<Item = &'c str>,
+        argv: &[&str],
         stdin: &[u8],
     ) -> Result<CommandOutput, Failure> {
-        let mut command = Command::new(argv).timeout_ms(seconds * 1000);
+        let mut command = Command::new(argv.iter().copied()).timeout_ms(seconds * 1000);
         command.env.insert("KUBECTL_EXTERNAL_DIFF".to_owned(), format!("{} hand differ", self.binary()));
         command.max_output = 8 << 20;
         let command = &command;
         self.call(|hand| async move { hand.command(command.clone(), stdin).await }).await
     }
 
-    pub(crate) async fn kubectl<'c>(
-        &self,
-        words: impl IntoIterator<Item = &'c str>,
-        stdin: &[u8],
-    ) -> Result<CommandOutput, Failure> {
+    pub(crate) async fn kubectl(&self, words: &[&str], stdin: &[u8]) -> Result<CommandOutput, Failure> {
         self.kubectl_within(60, words, stdin).await
     }
 
-    pub(crate) async fn kubectl_within<'c>(
+    pub(crate) async fn kubectl_within(
         &self,
         seconds: u64,
-        words: impl IntoIterator<Item = &'c str>,
+        words: &[&str],
         stdin: &[u8],
     ) -> Result<CommandOutput, Failure> {
-        self.command_within(seconds, KUBECTL.into_iter().chain(words), stdin).await
+        self.command_within(seconds, &[&KUBECTL, words].concat(), stdin).await
     }
 
     /// The bundle's own binary on the host, as placed by the plan.

@@ -9,8 +9,8 @@ const APPLY: [&str; 4] = ["--server-side", "--force-conflicts", "--field-manager
 
 /// The server says what an apply would change. `kubectl diff` ends with 0 for nothing, 1 for something.
 pub(super) async fn probe(port: &HostPort<'_>, manifest: &str) -> Result<Probe, Failure> {
-    let words = ["diff"].iter().chain(&APPLY).copied();
-    let output = port.control_plane().kubectl(words, manifest.as_bytes()).await?;
+    let words = [&["diff"], &APPLY[..]].concat();
+    let output = port.control_plane().kubectl(&words, manifest.as_bytes()).await?;
     Ok(match output.code {
         0 => Probe::Met,
         1 => Probe::NotMet("the cluster's objects are not as planned".to_owned()),
@@ -25,8 +25,8 @@ pub(super) async fn act(
     name: &str,
     manifest: &str,
 ) -> Result<(), Failure> {
-    let words = ["apply"].iter().chain(&APPLY).copied();
-    let output = port.control_plane().kubectl(words, manifest.as_bytes()).await?;
+    let words = [&["apply"], &APPLY[..]].concat();
+    let output = port.control_plane().kubectl(&words, manifest.as_bytes()).await?;
     ctx.output(output.stdout_text().as_bytes());
     if output.ok() { Ok(()) } else { Err(failure(format!("apply {name}"), &output.stderr_text())) }
 }

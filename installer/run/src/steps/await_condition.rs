@@ -20,7 +20,7 @@ pub(super) async fn probe(port: &HostPort<'_>, condition: &Condition) -> Result<
         }
         Condition::ApiServiceAvailable(name) => vec!["get", "apiservice", name, "-o", "json"],
     };
-    let output = port.control_plane().kubectl(words, b"").await?;
+    let output = port.control_plane().kubectl(&words, b"").await?;
     if !output.ok() {
         return Ok(Probe::NotMet(last_line(&output.stderr_text())));
     }

@@ -14,7 +14,7 @@ pub(super) async fn probe_pods(port: &HostPort<'_>) -> Result<Probe, Failure> {
     if !runtime_answers(port).await? {
         return Ok(Probe::Met);
     }
-    let pods = port.command([CRICTL, "pods", "-q"]).await?;
+    let pods = port.command(&[CRICTL, "pods", "-q"]).await?;
     Ok(match pods.stdout_text().lines().count() {
         0 if pods.ok() => Probe::Met,
         0 => Probe::CannotTell(pods.stderr_text().trim().to_owned()),
@@ -28,13 +28,13 @@ pub(super) async fn stop_pods(port: &HostPort<'_>, ctx: &StepContext) -> Result<
     }
     // Removing takes the pods' network down with them; a pod whose network cannot be taken down any more is stopped
     // all the same and its rest is removed with the links and folders.
-    let output = port.command_within(300, [CRICTL, "rmp", "--all", "--force"], b"").await?;
+    let output = port.command_within(300, &[CRICTL, "rmp", "--all", "--force"], b"").await?;
     ctx.output(&output.stdout);
     ctx.output(&output.stderr);
     if output.ok() {
         return Ok(());
     }
-    let again = port.command_within(300, [CRICTL, "rmp", "--all", "--force"], b"").await?;
+    let again = port.command_within(300, &[CRICTL, "rmp", "--all", "--force"], b"").await?;
     if again.ok() { Ok(()) } else { Err(failure("stop all pods", &again.stderr_text())) }
 }
 
@@ -42,7 +42,7 @@ async fn runtime_answers(port: &HostPort<'_>) -> Result<bool, Failure> {
     if port.stat(CONTAINERD_SOCKET, false).await?.is_none() || port.stat(CRICTL, false).await?.is_none() {
         return Ok(false);
     }
-    Ok(port.command(["systemctl", "is-active", "--quiet", "containerd.service"]).await?.ok())
+    Ok(port.command(&["systemctl", "is-active", "--quiet", "containerd.service"]).await?.ok())
 }
 
 pub(super) async fn probe_units(port: &HostPort<'_>, units: &[String]) -> Result<Probe, Failure> {
@@ -60,16 +60,16 @@ pub(super) async fn remove_units(port: &HostPort<'_>, units: &[String]) -> Resul
         if port.stat(&unit_path(unit), false).await?.is_none() {
             continue;
         }
-        let output = port.command_within(120, ["systemctl", "disable", "--now", unit], b"").await?;
+        let output = port.command_within(120, &["systemctl", "disable", "--now", unit], b"").await?;
         if !output.ok() {
             return Err(failure(format!("stop {unit}"), &output.stderr_text()));
         }
-        port.command(["systemctl", "kill", "--signal=KILL", unit]).await?;
+        port.command(&["systemctl", "kill", "--signal=KILL", unit]).await?;
         port.remove(&[unit_path(unit)]).await?;
     }
-    port.command(["systemctl", "daemon-reload"]).await?;
+    port.command(&["systemctl", "daemon-reload"]).await?;
     for unit in units {
-        port.command(["systemctl", "reset-failed", unit]).await?;
+        port.command(&["systemctl", "reset-failed", unit]).await?;
     }
     Ok(())
 }
@@ -88,10 +88,10 @@ pub(super) async fn probe_mounts(port: &HostPort<'_>, below: &[String]) -> Resul
 
 pub(super) async fn unmount(port: &HostPort<'_>, below: &[String]) -> Result<(), Failure> {
     for point in mounts(port, below).await? {
-        let output = port.command(["umount", &point]).await?;
+        let output = port.command(&["umount", &point]).await?;
         if !output.ok() {
             // Something holds it: it goes when that ends.
-            port.command(["umount", "-l", &point]).await?;
+            port.command(&["umount", "-l", &point]).await?;
         }
     }
     Ok(())
@@ -128,7 +128,7 @@ pub(super) async fn probe_links(port: &HostPort<'_>, links: &[String]) -> Result
 pub(super) async fn remove_links(port: &HostPort<'_>, links: &[String]) -> Result<(), Failure> {
     for link in links {
         if port.stat(&format!("/sys/class/net/{link}"), false).await?.is_some() {
-            let output = port.command(["ip", "link", "delete", link]).await?;
+            let output = port.command(&["ip", "link", "delete", link]).await?;
             if !output.ok() {
                 return Err(failure(format!("remove link {link}"), &output.stderr_text()));
             }
@@ -149,7 +149,7 @@ pub(super) async fn remove_rules(port: &HostPort<'_>) -> Result<(), Failure> {
     if script.is_empty() {
         return Ok(());
     }
-    let output = port.command_within(60, [NFT, "-f", "-"], script.as_bytes()).await?;
+    let output = port.command_within(60, &[NFT, "-f", "-"], script.as_bytes()).await?;
     if output.ok() { Ok(()) } else { Err(failure("remove packet filter rules", &output.stderr_text())) }
 }
 
@@ -159,7 +159,7 @@ async fn our_rules(port: &HostPort<'_>) -> Result<Vec<String>, Failure> {
     if port.stat(NFT, false).await?.is_none() {
         return Ok(Vec::new());
     }
-    let listing = port.command_within(60, [NFT, "-a", "list", "ruleset"], b"").await?;
+    let listing = port.command_within(60, &[NFT, "-a", "list", "ruleset"], b"").await?;
     if !listing.ok() {
         return Err(failure("list packet filter rules", &listing.stderr_text()));
     }

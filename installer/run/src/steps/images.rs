@@ -21,7 +21,7 @@ pub(super) async fn probe(port: &HostPort<'_>, images: &[ImageSpec]) -> Result<P
     if let Some(image) = images.iter().find(|image| map.images.get(&image.reference) != Some(&entry(image))) {
         return Ok(Probe::NotMet(format!("the node service does not know {}", image.reference)));
     }
-    let output = port.command(CTR.iter().chain(&["images", "list"]).copied()).await?;
+    let output = port.command(&[&CTR[..], &["images", "list"]].concat()).await?;
     if !output.ok() {
         return Ok(Probe::CannotTell(format!("ctr images list: {}", output.stderr_text().trim())));
     }
@@ -43,8 +43,8 @@ pub(super) async fn act(
     port.put_blobs(ctx, &blobs).await?;
     import(port, ctx, &store, images).await?;
     for image in images {
-        let argv = CTR.iter().chain(&["images", "label", &image.reference, PINNED]).copied();
-        let output = port.command_within(60, argv, b"").await?;
+        let words = ["images", "label", &image.reference, PINNED];
+        let output = port.command_within(60, &[&CTR[..], &words].concat(), b"").await?;
         if !output.ok() {
             return Err(failure(format!("pin {}", image.reference), &output.stderr_text()));
         }

@@ -107,7 +107,7 @@ pub(super) async fn probe(port: &HostPort<'_>, phase: InitPhase, config: &Digest
         return Ok(Probe::NotMet(why));
     }
     let Some(words) = objects(phase) else { return Ok(Probe::Met) };
-    let output = port.kubectl(["get"].iter().chain(words).copied(), b"").await?;
+    let output = port.kubectl(&[&["get"], words].concat(), b"").await?;
     if output.ok() {
         return Ok(Probe::Met);
     }

@@ -48,13 +48,13 @@ pub(super) async fn act(
 async fn renew_kubelet(port: &HostPort<'_>, ctx: &StepContext) -> Result<(), Failure> {
     let argv = [KUBEADM, "upgrade", "node", "phase", "kubelet-config"];
     port.unit(ctx, &argv, &[]).await?.success("renew the kubelet's configuration")?;
-    let output = port.command_within(60, ["systemctl", "restart", "kubelet.service"], b"").await?;
+    let output = port.command_within(60, &["systemctl", "restart", "kubelet.service"], b"").await?;
     if output.ok() { Ok(()) } else { Err(failure("restart the kubelet", &output.stderr_text())) }
 }
 
 async fn join(port: &HostPort<'_>, ctx: &StepContext, config: &str) -> Result<(), Failure> {
     let founder = port.control_plane();
-    let token = founder.command_within(60, [KUBEADM, "token", "create", "--ttl", "30m"], b"").await?;
+    let token = founder.command_within(60, &[KUBEADM, "token", "create", "--ttl", "30m"], b"").await?;
     if !token.ok() {
         return Err(failure("make a join token", &token.stderr_text()));
     }
@@ -68,7 +68,7 @@ async fn join(port: &HostPort<'_>, ctx: &StepContext, config: &str) -> Result<()
 
 /// Whether the cluster has the node; `None` when nobody answers.
 pub(super) async fn is_node(port: &HostPort<'_>, node: &str) -> Result<Option<bool>, Failure> {
-    let output = port.control_plane().kubectl(["get", "node", node, "-o", "name"], b"").await?;
+    let output = port.control_plane().kubectl(&["get", "node", node, "-o", "name"], b"").await?;
     if output.ok() {
         return Ok(Some(true));
     }

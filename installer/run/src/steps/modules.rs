@@ -28,7 +28,7 @@ pub(super) async fn probe(port: &HostPort<'_>, path: &str, names: &[String]) -> 
 pub(super) async fn act(port: &HostPort<'_>, path: &str, names: &[String]) -> Result<(), Failure> {
     port.write(path, 0o644, content(names).as_bytes()).await?;
     for name in missing(port, names).await? {
-        let output = port.command(["modprobe", &name]).await?;
+        let output = port.command(&["modprobe", &name]).await?;
         if !output.ok() {
             return Err(failure(
                 format!("modprobe {name} ended with {}", output.code),

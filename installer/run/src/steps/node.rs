@@ -41,7 +41,7 @@ pub(super) async fn act(
     };
     for change in changes(&object, labels, taints) {
         let (verb, words) = change.split_once(' ').expect("every change has a verb and an argument");
-        let output = port.control_plane().kubectl([verb, "node", node, "--overwrite", words], b"").await?;
+        let output = port.control_plane().kubectl(&[verb, "node", node, "--overwrite", words], b"").await?;
         // A taint or label to be removed that is gone already is what was wanted.
         if !output.ok() && !output.stderr_text().contains("not found") {
             return Err(failure(format!("{verb} node {node}"), &output.stderr_text()));
@@ -93,7 +93,7 @@ fn removal(taint: &Taint) -> String {
 }
 
 async fn get(port: &HostPort<'_>, node: &str) -> Result<Option<Value>, Failure> {
-    let output = port.control_plane().kubectl(["get", "node", node, "-o", "json"], b"").await?;
+    let output = port.control_plane().kubectl(&["get", "node", node, "-o", "json"], b"").await?;
     Ok(if output.ok() { serde_json::from_slice(&output.stdout).ok() } else { None })
 }
 
@@ -108,7 +108,7 @@ pub(super) async fn probe_drained(port: &HostPort<'_>, node: &str) -> Result<Pro
         return Ok(Probe::NotMet(format!("{node} takes pods")));
     }
     let selector = format!("--field-selector=spec.nodeName={node}");
-    let output = port.control_plane().kubectl(["get", "pods", "-A", "-o", "json", &selector], b"").await?;
+    let output = port.control_plane().kubectl(&["get", "pods", "-A", "-o", "json", &selector], b"").await?;
     let said: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
     let Some(pods) = said["items"].as_array() else {
         return Ok(Probe::CannotTell(output.stderr_text().trim().to_owned()));
@@ -135,7 +135,7 @@ pub(super) async fn drain(
 ) -> Result<(), Failure> {
     let timeout = format!("--timeout={timeout_seconds}s");
     let words = ["drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", timeout.as_str()];
-    let output = port.control_plane().kubectl_within(u64::from(timeout_seconds) + 30, words, b"").await?;
+    let output = port.control_plane().kubectl_within(u64::from(timeout_seconds) + 30, &words, b"").await?;
     ctx.output(&output.stdout);
     if output.ok() {
         return Ok(());
@@ -153,7 +153,7 @@ pub(super) async fn probe_deleted(port: &HostPort<'_>, node: &str) -> Result<Pro
 
 pub(super) async fn delete(port: &HostPort<'_>, node: &str) -> Result<(), Failure> {
     let words = ["delete", "node", node, "--ignore-not-found", "--timeout=60s"];
-    let output = port.control_plane().kubectl_within(90, words, b"").await?;
+    let output = port.control_plane().kubectl_within(90, &words, b"").await?;
     if output.ok() { Ok(()) } else { Err(failure(format!("remove node {node}"), &output.stderr_text())) }
 }
 

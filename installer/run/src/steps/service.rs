@@ -18,10 +18,10 @@ pub(super) async fn probe(port: &HostPort<'_>, service: &ServiceSpec) -> Result<
     if stamp != stamp_of(service).as_bytes() {
         return Ok(Probe::NotMet(format!("{} was started from something else", service.unit)));
     }
-    if !port.command(["systemctl", "is-enabled", "--quiet", &service.unit]).await?.ok() {
+    if !port.command(&["systemctl", "is-enabled", "--quiet", &service.unit]).await?.ok() {
         return Ok(Probe::NotMet(format!("{} is not enabled", service.unit)));
     }
-    if service.running && !port.command(["systemctl", "is-active", "--quiet", &service.unit]).await?.ok() {
+    if service.running && !port.command(&["systemctl", "is-active", "--quiet", &service.unit]).await?.ok() {
         return Ok(Probe::NotMet(format!("{} does not run", service.unit)));
     }
     Ok(Probe::Met)
@@ -38,9 +38,8 @@ pub(super) async fn act(
     // A unit that others start is only restarted when it runs already.
     let verb = if service.running { "restart" } else { "try-restart" };
     if let Err(mut failed) = systemctl(port, &[verb, &service.unit]).await {
-        let journal =
-            port.command(["journalctl", "-u", &service.unit, "-n", "20", "--no-pager", "-o", "cat"]);
-        if let Ok(output) = journal.await {
+        let journal = ["journalctl", "-u", &service.unit, "-n", "20", "--no-pager", "-o", "cat"];
+        if let Ok(output) = port.command(&journal).await {
             failed.evidence.extend(output.stdout_text().lines().map(str::to_owned));
         }
         return Err(failed);
@@ -49,8 +48,7 @@ pub(super) async fn act(
 }
 
 async fn systemctl(port: &HostPort<'_>, words: &[&str]) -> Result<(), Failure> {
-    let argv = ["systemctl"].iter().chain(words).copied();
-    let output = port.command_within(120, argv, b"").await?;
+    let output = port.command_within(120, &[&["systemctl"], words].concat(), b"").await?;
     if output.ok() {
         return Ok(());
     }

@@ -82,7 +82,7 @@ async fn live(port: &HostPort<'_>, key: &str) -> Result<Option<String>, Failure>
 /// Written in place: files of /proc/sys cannot be replaced by a rename.
 async fn set(port: &HostPort<'_>, key: &str, value: &str) -> Result<(), Failure> {
     let script = r#"printf '%s\n' "$2" > "$1""#;
-    let output = port.command(["sh", "-c", script, "sh", &proc_path(key), value]).await?;
+    let output = port.command(&["sh", "-c", script, "sh", &proc_path(key), value]).await?;
     if output.ok() {
         return Ok(());
     }
