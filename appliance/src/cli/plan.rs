@@ -21,9 +21,7 @@ pub(super) async fn run(args: &PlanArgs) -> Result<u8, CliError> {
     match args.output {
         Output::Json => println!("{}", serde_json::to_string_pretty(&plan).expect("a plan is plain data")),
         Output::Text => {
-            for step in &plan.steps {
-                println!("{:<32} {}", step.id, step.action.label());
-            }
+            print!("{}", installer_plan::diff::render_plan(&plan));
             let last = ready.target()?;
             match last {
                 Some(last) if last.id == plan.id => eprintln!("The same plan as last time."),

@@ -15,6 +15,8 @@ use crate::world::StepContext;
 const PATIENCE: Duration = Duration::from_secs(180);
 const PAUSE: Duration = Duration::from_secs(2);
 const KUBECTL: [&str; 3] = ["/usr/local/bin/kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf"];
+/// What `kubectl diff` calls; it takes a program and no words of a program's own.
+const DIFFER: &str = "/usr/local/lib/armilla/differ";
 /// Lines of output that a failure carries.
 const EVIDENCE: usize = 12;
 
@@ -153,7 +155,7 @@ impl<'a> HostPort<'a> {
         stdin: &[u8],
     ) -> Result<CommandOutput, Failure> {
         let mut command = Command::new(argv.iter().copied()).timeout_ms(seconds * 1000);
-        command.env.insert("KUBECTL_EXTERNAL_DIFF".to_owned(), format!("{} hand differ", self.binary()));
+        command.env.insert("KUBECTL_EXTERNAL_DIFF".to_owned(), DIFFER.to_owned());
         command.max_output = 8 << 20;
         let command = &command;
         self.call(|hand| async move { hand.command(command.clone(), stdin).await }).await

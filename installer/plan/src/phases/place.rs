@@ -11,7 +11,8 @@ use crate::draft::{Draft, text};
 const NFTABLES: &str = "nftables/";
 
 pub(crate) fn plan(draft: &mut Draft<'_>, host: &Host) {
-    one(draft, host, "armilla", "the node service", &["armilla"]);
+    let armilla = vec![in_bin(draft, host, "armilla"), differ()];
+    draft.files(host, Phase::Place, "armilla", "the node service", armilla, &[]);
     one(draft, host, "containerd", "containerd", &["containerd", "containerd-shim-runc-v2", "ctr"]);
     one(draft, host, "runc", "runc", &["runc"]);
 
@@ -34,6 +35,12 @@ fn one(draft: &mut Draft<'_>, host: &Host, word: &str, title: &str, names: &[&st
 
 fn in_bin(draft: &mut Draft<'_>, host: &Host, name: &str) -> FileSpec {
     draft.bundle_file(host, name, format!("{BIN}/{name}"))
+}
+
+/// `kubectl diff` calls a program with two folders: no host needs a `diff` for it.
+fn differ() -> FileSpec {
+    let script = format!("#!/bin/sh\nexec {BIN}/armilla hand differ \"$@\"\n");
+    FileSpec { path: format!("{ARMILLA_LIB}/differ"), mode: 0o755, source: FileSource::Text(script) }
 }
 
 fn nftables_files(draft: &mut Draft<'_>, host: &Host) -> Vec<FileSpec> {

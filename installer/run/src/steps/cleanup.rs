@@ -224,24 +224,55 @@ pub(super) async fn probe_paths(
     paths: &[String],
     keep: &[String],
 ) -> Result<Probe, Failure> {
-    for path in paths {
-        if port.stat(path, false).await?.is_some() && !holds_kept(path, keep) {
-            return Ok(Probe::NotMet(format!("{path} is there")));
-        }
-    }
-    Ok(Probe::Met)
+    Ok(match removable(port, paths, keep).await?.first() {
+        None => Probe::Met,
+        Some(path) => Probe::NotMet(format!("{path} is there")),
+    })
 }
 
-/// A folder that may be a mount point of its own is emptied when it cannot be removed.
 pub(super) async fn remove_paths(
     port: &HostPort<'_>,
     paths: &[String],
     keep: &[String],
 ) -> Result<(), Failure> {
-    for path in paths.iter().filter(|path| !holds_kept(path, keep)) {
-        port.remove(std::slice::from_ref(path)).await?;
+    for path in removable(port, paths, keep).await? {
+        port.remove(std::slice::from_ref(&path)).await?;
     }
     Ok(())
+}
+
+/// What is there and may go. Of a folder that is a disk of its own, or that holds something to be spared, what lies
+/// in it goes and the folder stays.
+async fn removable(port: &HostPort<'_>, paths: &[String], keep: &[String]) -> Result<Vec<String>, Failure> {
+    let table = port.read("/proc/self/mounts", 4 << 20).await?.unwrap_or_default();
+    let table = String::from_utf8_lossy(&table).into_owned();
+    let mut found = Vec::new();
+    let mut left: Vec<String> = paths.to_vec();
+    while let Some(path) = left.pop() {
+        if port.stat(&path, false).await?.is_none() || keep.contains(&path) {
+            continue;
+        }
+        if is_mount_point(&table, &path) || holds_kept(&path, keep) {
+            left.extend(children(port, &path).await?);
+        } else {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+/// `lost+found` belongs to its disk.
+async fn children(port: &HostPort<'_>, folder: &str) -> Result<Vec<String>, Failure> {
+    let argv = ["find", folder, "-mindepth", "1", "-maxdepth", "1", "!", "-name", "lost+found", "-print0"];
+    let output = port.command(&argv).await?;
+    if !output.ok() {
+        return Err(failure(format!("list {folder}"), &output.stderr_text()));
+    }
+    Ok(output.stdout_text().split_terminator('\0').map(str::to_owned).collect())
+}
+
+fn is_mount_point(table: &str, path: &str) -> bool {
+    table.lines().filter_map(|line| line.split(' ').nth(1)).any(|point| point == path)
 }
 
 /// Whether something to be spared is the path or lies below it.

@@ -1,6 +1,8 @@
 //! A host joins the cluster. The token is made for the join, travels inside the hands' connections and lies on the
 //! host in a file of root's own for as long as the join takes.
 
+use std::time::Duration;
+
 use bundles_format::Digest;
 use installer_model::event::Failure;
 
@@ -10,6 +12,8 @@ use crate::world::{Probe, StepContext};
 
 const STAMP: &str = "join";
 const DISCOVERY: &str = "/etc/armilla/kubeadm/discovery.conf";
+const BOOTSTRAP_CONF: &str = "/etc/kubernetes/bootstrap-kubelet.conf";
+const BOOTSTRAP_PATIENCE: Duration = Duration::from_secs(300);
 const KUBELET_CONF: &str = "/etc/kubernetes/kubelet.conf";
 
 pub(super) async fn probe(port: &HostPort<'_>, node: &str, config: &Digest) -> Result<Probe, Failure> {
@@ -37,7 +41,7 @@ pub(super) async fn act(
     if joined {
         renew_kubelet(port, ctx).await?;
     } else {
-        let result = join(port, ctx, config).await;
+        let result = join(port, ctx, node, config).await;
         port.remove(&[DISCOVERY.to_owned()]).await?;
         result?;
     }
@@ -52,7 +56,7 @@ async fn renew_kubelet(port: &HostPort<'_>, ctx: &StepContext) -> Result<(), Fai
     if output.ok() { Ok(()) } else { Err(failure("restart the kubelet", &output.stderr_text())) }
 }
 
-async fn join(port: &HostPort<'_>, ctx: &StepContext, config: &str) -> Result<(), Failure> {
+async fn join(port: &HostPort<'_>, ctx: &StepContext, node: &str, config: &str) -> Result<(), Failure> {
     let founder = port.control_plane();
     let token = founder.command_within(60, &[KUBEADM, "token", "create", "--ttl", "30m"], b"").await?;
     if !token.ok() {
@@ -63,7 +67,29 @@ async fn join(port: &HostPort<'_>, ctx: &StepContext, config: &str) -> Result<()
     let text = installer_render::kubeadm::discovery(&base64(&ca), token.stdout_text().trim());
     port.write(DISCOVERY, 0o600, text.as_bytes()).await?;
     let argv = [KUBEADM, "join", "phase", "kubelet-start", "--config", config];
-    port.unit(ctx, &argv, &[]).await?.success("run kubeadm join phase kubelet-start")
+    port.unit(ctx, &argv, &[]).await?.success("run kubeadm join phase kubelet-start")?;
+    await_bootstrap(port, ctx, node).await
+}
+
+/// The kubelet trades the token for a certificate of its own and registers its node; then the token's file goes, as
+/// kubeadm itself has it (its phase for that asks for an `admin.conf`, which a worker has not).
+async fn await_bootstrap(port: &HostPort<'_>, ctx: &StepContext, node: &str) -> Result<(), Failure> {
+    let registered = async {
+        loop {
+            let certified = port.stat(KUBELET_CONF, false).await?.is_some();
+            if certified && is_node(port, node).await? == Some(true) {
+                return port.remove(&[BOOTSTRAP_CONF.to_owned()]).await;
+            }
+            ctx.note(if certified { "the kubelet registers its node" } else { "the kubelet asks for its certificate" });
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    if let Ok(ended) = tokio::time::timeout(BOOTSTRAP_PATIENCE, registered).await {
+        return ended;
+    }
+    let journal = ["journalctl", "-u", "kubelet.service", "-n", "20", "--no-pager", "-o", "cat"];
+    let said = port.command(&journal).await?.stdout_text();
+    Err(failure(format!("see {node} register within {} s", BOOTSTRAP_PATIENCE.as_secs()), &said))
 }
 
 /// Whether the cluster has the node; `None` when nobody answers.
