@@ -9,6 +9,8 @@ use installer_model::event::{Event, Record};
 use installer_model::plan::{Intent, Phase, Plan, StepId};
 use installer_model::site::Site;
 use installer_plan::next::Limits;
+use installer_run::hub::Hub;
+use installer_run::socket::Server;
 use installer_run::{Canceller, Ended, Engine, Observer, Progress, RunError, SystemClock};
 
 use crate::cli::{CliError, chain};
@@ -34,6 +36,10 @@ pub(crate) async fn perform(ready: &Ready, plan: Plan, shown: Shown) -> Result<E
     if plan.intent == Intent::Install {
         observers.push(Arc::new(KeepSite::new(&ready.store, &ready.site)));
     }
+    let hub = Arc::new(Hub::default());
+    observers.push(hub.clone());
+    let server = Server::start(&ready.state, Arc::clone(&ready.store), hub)
+        .map_err(|error| CliError::from_error(1, "", &error))?;
     let engine = Engine {
         store: Arc::clone(&ready.store),
         world: ready.world.clone(),
@@ -45,6 +51,7 @@ pub(crate) async fn perform(ready: &Ready, plan: Plan, shown: Shown) -> Result<E
     let interrupts = tokio::spawn(heed_interrupts(canceller));
     let ended = engine.run(&adopted, cancel).await;
     interrupts.abort();
+    server.close().await;
     ended.map_err(|error| match error {
         RunError::Aborted { .. } => CliError::new(130, chain(&error)),
         RunError::Store(error) => CliError::from_error(1, "keep the run: ", &error),

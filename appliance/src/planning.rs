@@ -7,14 +7,13 @@ use std::sync::Arc;
 
 use appliance_store::{AdoptedPlan, Store};
 use bundles_store::{Bundle, Sealed};
-use installer_model::finding::{Finding, Severity};
+use installer_model::finding::{Finding, Language, Severity};
 use installer_model::plan::{Intent, Plan};
 use installer_model::settings::{HostSettings, SiteSettings};
 use installer_model::site::{Host, Site};
 use installer_model::survey::{HostFacts, Survey, SurveyedHost};
 use installer_plan::planner::{self, PlanInput};
-use installer_plan::{HostInput, decide};
-use preflight_later as preflight;
+use installer_plan::{HostInput, decide, preflight};
 use installer_run::SiteWorld;
 use installer_ssh::{Hand, HandError};
 use installer_wire::{FailureKind, FenceRecord};
@@ -49,7 +48,9 @@ pub(crate) async fn ready(args: &SiteArgs, verb: &str) -> Result<Ready, CliError
     let world = SiteWorld::new(targets, binaries, Some(Arc::clone(&bundle)), control_plane);
     eprintln!("Looking at {} hosts ...", site.hosts.len());
     let survey = survey(&site, &world, store.ledger()).await?;
-    let findings = preflight::judge(&site, bundle.release(), &survey);
+    let kept = store.put_check(site.name.as_str(), &survey);
+    kept.map_err(|error| CliError::from_error(1, "keep the survey: ", &error))?;
+    let findings = preflight::preflight(&site, bundle.release(), &survey);
     let shared = decide::site_settings(&site, &survey);
     let hosts = host_inputs(&site, &survey)?;
     Ok(Ready { site, bundle, store, state, world: Arc::new(world), findings, hosts, shared })
@@ -92,11 +93,11 @@ async fn survey(site: &Site, world: &SiteWorld, ledger: &str) -> Result<Survey, 
 
 async fn look(site: &Site, host: &Host, hand: &Hand, ledger: &str) -> Result<SurveyedHost, String> {
     let said = |error: HandError| chain(&error);
-    let options = preflight::fact_options(site, host);
+    let questions = serde_json::to_value(preflight::questions(site, host)).expect("plain data");
     let ping = std::time::Instant::now();
     hand.ping().await.map_err(said)?;
     let rtt = ping.elapsed();
-    let facts = hand.facts(options).await.map_err(said)?;
+    let facts = hand.facts(questions).await.map_err(said)?;
     let now = wiring::now_ns();
     let facts: HostFacts =
         serde_json::from_value(facts).map_err(|error| format!("understand the host's facts: {error}"))?;
@@ -129,7 +130,8 @@ fn host_inputs(site: &Site, survey: &Survey) -> Result<BTreeMap<String, HostInpu
             }
             None => {
                 let machine = facts.machine.as_deref().unwrap_or("unknown");
-                problems.push(format!("{}: its architecture is {machine}, wanted x86_64 or aarch64", host.name));
+                problems
+                    .push(format!("{}: its architecture is {machine}, wanted x86_64 or aarch64", host.name));
             }
         }
     }
@@ -151,11 +153,14 @@ impl Ready {
             Intent::Install => planner::install(&input),
             Intent::Reset => planner::reset(&input, keep),
             Intent::ResetHosts(names) => {
-                let host = self.site.hosts.iter().find(|host| names.iter().any(|name| name == host.name.as_str()));
+                let host =
+                    self.site.hosts.iter().find(|host| names.iter().any(|name| name == host.name.as_str()));
                 planner::reset_host(&input, host.expect("the verb looked the host up"), keep)
             }
         };
-        plan.map_err(|gaps| CliError::new(5, gaps.to_string()).hint("build the bundle for this site's architectures"))
+        plan.map_err(|gaps| {
+            CliError::new(5, gaps.to_string()).hint("build the bundle for this site's architectures")
+        })
     }
 
     pub(crate) fn target(&self) -> Result<Option<AdoptedPlan>, CliError> {
@@ -173,7 +178,8 @@ impl Ready {
         if problems.is_empty() {
             return Ok(());
         }
-        Err(CliError::all(5, problems).hint("put these back as they were, or reset the site and install it anew"))
+        Err(CliError::all(5, problems)
+            .hint("put these back as they were, or reset the site and install it anew"))
     }
 }
 
@@ -186,16 +192,28 @@ fn unsupported(before: &Site, now: &Site) -> Vec<String> {
         }
     };
     fixed("network.podCIDR", before.network.pod_cidr.to_string(), now.network.pod_cidr.to_string());
-    fixed("network.serviceCIDR", before.network.service_cidr.to_string(), now.network.service_cidr.to_string());
-    fixed("network.clusterDomain", before.network.cluster_domain.to_string(), now.network.cluster_domain.to_string());
+    fixed(
+        "network.serviceCIDR",
+        before.network.service_cidr.to_string(),
+        now.network.service_cidr.to_string(),
+    );
+    fixed(
+        "network.clusterDomain",
+        before.network.cluster_domain.to_string(),
+        now.network.cluster_domain.to_string(),
+    );
     fixed("api.port", before.api.port.to_string(), now.api.port.to_string());
     fixed("dataRoot", before.data_root.to_string(), now.data_root.to_string());
     for host in &before.hosts {
         let name = &host.name;
         match now.host(name) {
-            None => problems.push(format!("hosts: {name} is gone from the file; take it out with `armilla reset --host {name}` first")),
+            None => problems.push(format!(
+                "hosts: {name} is gone from the file; take it out with `armilla reset --host {name}` first"
+            )),
             Some(same) if same.roles.control_plane != host.roles.control_plane => {
-                problems.push(format!("hosts[{name}].roles: a host cannot become or cease to be a control plane yet"));
+                problems.push(format!(
+                    "hosts[{name}].roles: a host cannot become or cease to be a control plane yet"
+                ));
             }
             Some(same) if same.cluster_address != host.cluster_address => problems.push(format!(
                 "hosts[{name}].clusterAddress: was {} when it joined and is now {}",
@@ -219,23 +237,36 @@ pub(crate) fn report_findings(ready: &Ready) -> Result<(), CliError> {
         return Ok(());
     }
     eprint!("{}", findings_text(&ready.findings));
-    Err(CliError::new(5, format!("start: {refused} findings stand in the way")).hint("nothing was changed; mend them and run again"))
+    Err(CliError::new(5, format!("start: {refused} findings stand in the way"))
+        .hint("nothing was changed; mend them and run again"))
+}
+
+/// The language of findings: that of the operator's terminal.
+fn language() -> Language {
+    let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(std::env::var_os).unwrap_or_default();
+    if set.to_string_lossy().starts_with("zh") { Language::Zh } else { Language::En }
 }
 
 /// One block per finding, the worst first.
 pub(crate) fn findings_text(findings: &[Finding]) -> String {
+    if findings.is_empty() {
+        return "Nothing stands in the way.\n".to_owned();
+    }
+    let language = language();
     let mut sorted: Vec<&Finding> = findings.iter().collect();
     sorted.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.id.cmp(&b.id)));
     let mut text = String::new();
     for finding in sorted {
-        text.push_str(&preflight::finding_line(finding));
+        let host = finding.host.as_ref().map_or("site", |name| name.as_str());
+        let (title, why) = (finding.title.get(language), finding.text.get(language));
+        text.push_str(&format!("{:<6} {host}: {title} ({})\n", finding.severity.to_string(), finding.id));
+        text.push_str(&format!(
+            "       found {}; wanted {}\n       {why}\n",
+            finding.observed, finding.wanted
+        ));
+        if let Some(fix) = &finding.fix {
+            text.push_str(&format!("       fix: {}\n", fix.get(language)));
+        }
     }
     text
-}
-
-mod preflight_later {
-    use super::*;
-    pub(super) fn judge(_: &Site, _: &bundles_format::Release, _: &Survey) -> Vec<Finding> { Vec::new() }
-    pub(super) fn fact_options(_: &Site, _: &Host) -> serde_json::Value { serde_json::json!({ "dataDirs": ["/var/lib", "/var/lib/etcd"], "fsyncDir": "/var/lib" }) }
-    pub(super) fn finding_line(f: &Finding) -> String { format!("{:?}\n", f) }
 }

@@ -11,6 +11,7 @@ use bundles_format::{Arch, Release};
 use bundles_store::{Bundle, PublicKey, Sealed, Trust};
 use installer_model::secret::Secret;
 use installer_model::site::{Host, JumpHop, SecretRef, Site, SshLogin};
+use installer_run::reader::Reader;
 use installer_ssh::{Auth, Binary, BinarySource, Fingerprint, Hand, HandError, HostKeyPolicy, Sudo, Target};
 
 use crate::cli::{CliError, SiteArgs, StateArgs};
@@ -36,7 +37,8 @@ pub(crate) fn state_folder(args: &StateArgs) -> PathBuf {
         return folder.clone();
     }
     let base = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into())).join(".local/state");
+    let home =
+        || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into())).join(".local/state");
     base.unwrap_or_else(home).join("armilla")
 }
 
@@ -58,14 +60,20 @@ pub(crate) fn store(folder: &Path, command: &str) -> Result<Store, CliError> {
     })
 }
 
+/// Reads runs and plans, whoever has the store open.
+pub(crate) fn reader(args: &StateArgs, command: &str) -> Reader {
+    Reader::new(&state_folder(args), Holder::this_process(command, now_ms()))
+}
+
 /// The bundle of the command line or of the site file, opened under a trusted key.
 pub(crate) fn bundle(args: &SiteArgs, site: &Site, store: &Store) -> Result<Bundle<Sealed>, CliError> {
     let chosen = site.bundle.as_ref();
     let beside = |path: &Path| args.site.parent().unwrap_or(Path::new("")).join(home(path));
-    let path = args.bundle.clone().or_else(|| chosen.map(|choice| beside(&choice.path))).ok_or_else(|| {
-        CliError::new(2, "choose a bundle: neither the command line nor the site file names one")
-            .hint("add `-b FILE`, or `bundle.path` in the site file")
-    })?;
+    let path =
+        args.bundle.clone().or_else(|| chosen.map(|choice| beside(&choice.path))).ok_or_else(|| {
+            CliError::new(2, "choose a bundle: neither the command line nor the site file names one")
+                .hint("add `-b FILE`, or `bundle.path` in the site file")
+        })?;
     let unverified = Bundle::inspect(&path)
         .map_err(|error| CliError::from_error(5, &format!("open bundle {}: ", path.display()), &error))?;
     let trust = trust(args, site, store, unverified.signer(), &path)?;
@@ -86,8 +94,9 @@ fn trust(
         return Trust::read(file).map_err(|error| CliError::from_error(5, "read the trusted key: ", &error));
     }
     if let Some(text) = site.bundle.as_ref().and_then(|choice| choice.trust.as_ref()) {
-        return Trust::from_pem(text)
-            .ok_or_else(|| CliError::new(5, "understand bundle.trust of the site file: it is no public key in PEM"));
+        return Trust::from_pem(text).ok_or_else(|| {
+            CliError::new(5, "understand bundle.trust of the site file: it is no public key in PEM")
+        });
     }
     let pinned = store.bundle_keys().map_err(|error| CliError::from_error(1, "", &error))?;
     let fingerprint = signer.fingerprint().to_string();
@@ -97,14 +106,24 @@ fn trust(
     if let Some(known) = pinned.first() {
         return Err(CliError::new(
             5,
-            format!("trust bundle {}: it is sealed by {fingerprint}, known is {}", path.display(), known.fingerprint),
+            format!(
+                "trust bundle {}: it is sealed by {fingerprint}, known is {}",
+                path.display(),
+                known.fingerprint
+            ),
         )
         .hint("if both are yours, name the new key with --trust FILE"));
     }
-    let question = format!("{} is sealed by {fingerprint}, seen for the first time. Trust it from now on?", path.display());
+    let question = format!(
+        "{} is sealed by {fingerprint}, seen for the first time. Trust it from now on?",
+        path.display()
+    );
     if !confirm(args.yes, &question) {
-        return Err(CliError::new(5, format!("trust bundle {}: nobody vouched for {fingerprint}", path.display()))
-            .hint("name its public key with --trust FILE"));
+        return Err(CliError::new(
+            5,
+            format!("trust bundle {}: nobody vouched for {fingerprint}", path.display()),
+        )
+        .hint("name its public key with --trust FILE"));
     }
     let key = PinnedKey { fingerprint, key: signer.to_pem(), pinned_at: now_ms() };
     store.pin_bundle_key(&key).map_err(|error| CliError::from_error(1, "", &error))?;
@@ -150,11 +169,13 @@ impl Secrets {
         let secret = match from {
             SecretRef::File(path) => {
                 let text = std::fs::read_to_string(home(path));
-                let text = text.map_err(|error| format!("read the {what} from {}: {error}", path.display()))?;
+                let text =
+                    text.map_err(|error| format!("read the {what} from {}: {error}", path.display()))?;
                 Secret::new(text.lines().next().unwrap_or_default())
             }
             SecretRef::Env(name) => Secret::new(
-                std::env::var(name).map_err(|_| format!("read the {what}: environment variable {name} is not set"))?,
+                std::env::var(name)
+                    .map_err(|_| format!("read the {what}: environment variable {name} is not set"))?,
             ),
             SecretRef::Prompt => {
                 let typed = rpassword::prompt_password(format!("{what}: "));
@@ -167,7 +188,11 @@ impl Secrets {
 }
 
 /// Where SSH goes for every host of the site. Everything that is wrong is named at once.
-pub(crate) fn targets(site: &Site, store: &Arc<Store>, yes: bool) -> Result<BTreeMap<String, Target>, CliError> {
+pub(crate) fn targets(
+    site: &Site,
+    store: &Arc<Store>,
+    yes: bool,
+) -> Result<BTreeMap<String, Target>, CliError> {
     let mut secrets = Secrets::default();
     let mut targets = BTreeMap::new();
     let mut problems = Vec::new();
@@ -192,9 +217,9 @@ fn target(host: &Host, secrets: &mut Secrets, store: &Arc<Store>, yes: bool) -> 
     target.sudo = match (&host.sudo.password, target.user == "root") {
         (_, true) => Sudo::None,
         (None, false) => Sudo::NoPassword,
-        (Some(from), false) => {
-            Sudo::Password(secrets.get(from, &format!("sudo password of {}@{}", target.user, target.address))?)
-        }
+        (Some(from), false) => Sudo::Password(
+            secrets.get(from, &format!("sudo password of {}@{}", target.user, target.address))?,
+        ),
     };
     Ok(target)
 }
@@ -224,7 +249,9 @@ fn login(
 /// The site file's key, else the one that was seen before, else the operator is asked.
 fn host_key(address: &str, ssh: &SshLogin, store: &Arc<Store>, yes: bool) -> Result<HostKeyPolicy, String> {
     let name = format!("{address}:{}", ssh.port);
-    let parse = |text: &str| text.parse::<Fingerprint>().map(HostKeyPolicy::Pinned).map_err(|error| error.to_string());
+    let parse = |text: &str| {
+        text.parse::<Fingerprint>().map(HostKeyPolicy::Pinned).map_err(|error| error.to_string())
+    };
     if let Some(fingerprint) = &ssh.host_key {
         return parse(fingerprint.as_str());
     }
@@ -239,7 +266,8 @@ fn ask_host_key(name: String, store: Arc<Store>, yes: bool) -> HostKeyPolicy {
     static ONE_AT_A_TIME: std::sync::Mutex<()> = std::sync::Mutex::new(());
     HostKeyPolicy::Ask(Arc::new(move |host, fingerprint| {
         let _turn = ONE_AT_A_TIME.lock();
-        let question = format!("{host} shows host key {fingerprint}, seen for the first time. Trust it from now on?");
+        let question =
+            format!("{host} shows host key {fingerprint}, seen for the first time. Trust it from now on?");
         let trusted = confirm(yes, &question);
         let key = PinnedKey { fingerprint: fingerprint.to_string(), key: String::new(), pinned_at: now_ms() };
         trusted && store.pin_host_key(&name, &key).is_ok()
@@ -247,12 +275,10 @@ fn ask_host_key(name: String, store: Arc<Store>, yes: bool) -> HostKeyPolicy {
 }
 
 /// The binaries that become hands: this one for its own architecture, the bundle's for others.
-pub(crate) fn hand_binaries(
-    bundle: Option<&Bundle<Sealed>>,
-    state: &Path,
-) -> Result<BinarySource, CliError> {
+pub(crate) fn hand_binaries(bundle: Option<&Bundle<Sealed>>, state: &Path) -> Result<BinarySource, CliError> {
     let unreadable = |error: HandError| CliError::new(1, error.to_string());
-    let own = std::env::current_exe().map_err(|error| CliError::new(1, format!("find this program: {error}")))?;
+    let own =
+        std::env::current_exe().map_err(|error| CliError::new(1, format!("find this program: {error}")))?;
     let own_arch = Arch::from_machine(std::env::consts::ARCH);
     let mut binaries = Vec::new();
     if let Some(arch) = own_arch {

@@ -38,7 +38,10 @@ pub(super) async fn run(args: &Apply) -> Result<u8, CliError> {
         if ended.acts() == 0 {
             eprintln!("Nothing to do: the site is as its file says.");
         } else {
-            eprintln!("The site is as its file says.\n\nLook around:\n  armilla status -s {0}\n  armilla kubeconfig -s {0} > kubeconfig && kubectl --kubeconfig kubeconfig get nodes", args.site.site.display());
+            eprintln!(
+                "The site is as its file says.\n\nLook around:\n  armilla status -s {0}\n  armilla kubeconfig -s {0} > kubeconfig && kubectl --kubeconfig kubeconfig get nodes",
+                args.site.site.display()
+            );
         }
     } else {
         eprintln!("Mend what is named above, then run the same command again: what is done stays done.");

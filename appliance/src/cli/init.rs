@@ -33,7 +33,10 @@ pub(super) fn run(args: &Init) -> Result<u8, CliError> {
     }
     let path = args.output.display();
     let mut file = OpenOptions::new().write(true).create_new(true).open(&args.output).map_err(|error| {
-        let failed = CliError::new(if error.kind() == std::io::ErrorKind::AlreadyExists { 4 } else { 1 }, format!("write {path}: {error}"));
+        let failed = CliError::new(
+            if error.kind() == std::io::ErrorKind::AlreadyExists { 4 } else { 1 },
+            format!("write {path}: {error}"),
+        );
         failed.hint("name another file with --output, or print it with --output -")
     })?;
     file.write_all(text.as_bytes()).map_err(|error| CliError::new(1, format!("write {path}: {error}")))?;

@@ -44,9 +44,11 @@ async fn fetch(args: &Kubeconfig, site: &installer_model::site::Site) -> Result<
     let state = wiring::state_folder(&args.state);
     let hand = wiring::control_plane_hand(site, &state, "kubeconfig").await?;
     let bytes = hand.read("/etc/kubernetes/admin.conf", 1 << 20).await.map_err(|error| {
-        CliError::from_error(3, "read /etc/kubernetes/admin.conf: ", &error).hint("is the site installed? `armilla apply`")
+        CliError::from_error(3, "read /etc/kubernetes/admin.conf: ", &error)
+            .hint("is the site installed? `armilla apply`")
     })?;
-    String::from_utf8(bytes).map_err(|_| CliError::new(1, "understand the cluster's admin.conf: it is not text"))
+    String::from_utf8(bytes)
+        .map_err(|_| CliError::new(1, "understand the cluster's admin.conf: it is not text"))
 }
 
 fn merge_path(path: &Path) -> PathBuf {
@@ -54,7 +56,8 @@ fn merge_path(path: &Path) -> PathBuf {
         return path.to_owned();
     }
     let first = std::env::var_os("KUBECONFIG").and_then(|list| std::env::split_paths(&list).next());
-    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into())).join(".kube/config");
+    let home =
+        || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into())).join(".kube/config");
     first.filter(|path| !path.as_os_str().is_empty()).unwrap_or_else(home)
 }
 
@@ -65,8 +68,9 @@ fn merge(path: &Path, ours: &Value, switch: bool) -> Result<(), CliError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => return Err(failed(error)),
     };
-    let merged = kubeconfig::merge(before.as_deref(), ours, switch)
-        .map_err(|why| CliError::new(5, format!("merge into {}: {why}", path.display())).hint("the file was left as it is"))?;
+    let merged = kubeconfig::merge(before.as_deref(), ours, switch).map_err(|why| {
+        CliError::new(5, format!("merge into {}: {why}", path.display())).hint("the file was left as it is")
+    })?;
     if let Some(before) = before {
         kubeconfig::write_private(&path.with_extension("before-armilla"), &before).map_err(failed)?;
     }

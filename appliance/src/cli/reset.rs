@@ -24,7 +24,8 @@ pub(super) struct Reset {
 pub(super) async fn run(args: &Reset) -> Result<u8, CliError> {
     let ready = planning::ready(&args.site, "reset").await?;
     let intent = intent(args, &ready.site)?;
-    let keep = std::path::absolute(&ready.state).map_err(|error| CliError::new(1, format!("find the state folder: {error}")))?;
+    let keep = std::path::absolute(&ready.state)
+        .map_err(|error| CliError::new(1, format!("find the state folder: {error}")))?;
     let plan = ready.plan(&intent, &[keep.display().to_string()])?;
     let question = match &args.host {
         Some(host) => format!("Take {host} out of the cluster and delete all that it holds?"),
@@ -38,7 +39,10 @@ pub(super) async fn run(args: &Reset) -> Result<u8, CliError> {
     if ended.outcome == Outcome::Healthy {
         forget(&ready, &intent)?;
         match &args.host {
-            Some(host) => eprintln!("{host} is out of the cluster and clean. Take it out of {}.", args.site.site.display()),
+            Some(host) => eprintln!(
+                "{host} is out of the cluster and clean. Take it out of {}.",
+                args.site.site.display()
+            ),
             None => eprintln!("Every host is as it was."),
         }
     }

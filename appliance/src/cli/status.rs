@@ -20,28 +20,39 @@ pub(super) struct Status {
 pub(super) async fn run(args: &Status) -> Result<u8, CliError> {
     let site = wiring::site(&args.site)?;
     let state = wiring::state_folder(&args.state);
-    {
-        let store = wiring::store(&state, "status")?;
-        let runs = store.runs().map_err(|error| CliError::from_error(1, "", &error))?;
-        match runs.iter().rfind(|run| run.site == site.name.as_str()) {
-            None => println!("{}: nothing was run yet", site.name),
-            Some(run) => {
-                let outcome = run.outcome.map_or("open".to_owned(), |outcome| outcome.to_string());
-                let took = run.ended_at.map_or(String::new(), |end| {
-                    format!(", took {}", display::seconds(end.saturating_sub(run.started_at)))
-                });
-                println!("{}: run {} {outcome}{took}", site.name, run.run);
-            }
-        }
-    }
+    let reader = wiring::reader(&args.state, "status");
+    let runs = reader.runs().map_err(|error| CliError::from_error(1, "", &error))?;
+    let Some(last) = runs.iter().rfind(|run| run.site == site.name.as_str()) else {
+        println!("{}: nothing was run yet", site.name);
+        return Ok(0);
+    };
+    let Some(outcome) = last.outcome else {
+        let (_, view) = reader.run(&last.run).map_err(|error| CliError::from_error(1, "", &error))?;
+        let done = view.steps.values().filter(|step| step.state.succeeded()).count();
+        let total = reader.plan(&last.plan).map_or(0, |plan| plan.steps.len());
+        println!("{}: run {} is open, {done} of {total} steps are done", site.name, last.run);
+        return Ok(0);
+    };
+    let took = last.ended_at.map_or(0, |end| end.saturating_sub(last.started_at));
+    println!("{}: run {} {outcome}, took {}", site.name, last.run, display::seconds(took));
     let hand = wiring::control_plane_hand(&site, &state, "status").await?;
-    let argv = ["/usr/local/bin/kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "get", "nodes", "-o", "wide"];
-    let output = hand
-        .command(Command::new(argv), b"")
-        .await
-        .map_err(|error| CliError::from_error(1, "ask the cluster for its nodes: ", &error).hint(error.hint()))?;
+    let argv = [
+        "/usr/local/bin/kubectl",
+        "--kubeconfig",
+        "/etc/kubernetes/admin.conf",
+        "get",
+        "nodes",
+        "-o",
+        "wide",
+    ];
+    let output = hand.command(Command::new(argv), b"").await.map_err(|error| {
+        CliError::from_error(1, "ask the cluster for its nodes: ", &error).hint(error.hint())
+    })?;
     if !output.ok() {
-        return Err(CliError::new(1, format!("ask the cluster for its nodes: {}", output.stderr_text().trim())));
+        return Err(CliError::new(
+            1,
+            format!("ask the cluster for its nodes: {}", output.stderr_text().trim()),
+        ));
     }
     print!("{}", output.stdout_text());
     Ok(0)

@@ -5,8 +5,8 @@
 
 pub mod blobs;
 pub mod command;
-pub mod facts;
 pub mod differ;
+pub mod facts;
 pub mod failure;
 pub mod fence;
 pub mod files;

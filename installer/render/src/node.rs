@@ -27,12 +27,12 @@ WantedBy=multi-user.target
     )
 }
 
-/// `armilla-route.service`: a host without a default route has no route for Service addresses, and the kernel looks
-/// for one before kube-proxy's rules apply.
+/// `armilla-route.service`: the kernel looks for a route to a Service address before kube-proxy's rules apply. In a
+/// closed room there is none; elsewhere it is the default route, and early packets would leave the cluster.
 pub fn route_unit(service_cidr: &str, interface: &str) -> String {
     format!(
         "[Unit]
-Description=Route for Service addresses on a host without a default route (Armilla)
+Description=Route for Service addresses (Armilla)
 After=network-online.target
 Wants=network-online.target
 Before=kubelet.service

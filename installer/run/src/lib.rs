@@ -2,13 +2,13 @@
 
 pub mod cancel;
 pub mod engine;
+mod host_port;
 pub mod hub;
 pub mod observe;
 pub mod query;
 pub mod reader;
-pub mod socket;
-mod host_port;
 mod site_world;
+pub mod socket;
 mod steps;
 pub mod world;
 

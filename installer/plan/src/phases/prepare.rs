@@ -1,4 +1,4 @@
-//! Prepare: kernel modules and settings, and the route that a closed room lacks.
+//! Prepare: kernel modules and settings, and the route for Service addresses.
 
 use std::collections::BTreeMap;
 
@@ -31,9 +31,9 @@ pub(crate) fn plan(draft: &mut Draft<'_>, host: &Host) {
     let sysctls = Action::Sysctls { path: paths::SYSCTLS.to_owned(), values };
     draft.add(host, Phase::Prepare, "sysctls", sysctls, &[&modules]);
 
-    let settings = &draft.host(host).settings;
-    if settings.service_cidr_route_needed {
-        let interface = settings.cluster_interface.clone().unwrap_or_else(|| "eth0".to_owned());
+    // Without a default route the kernel finds no way to a Service address before kube-proxy's rules apply; with one,
+    // what is sent before those rules are there leaves the cluster through it.
+    if let Some(interface) = draft.host(host).settings.cluster_interface.clone() {
         let unit = node::route_unit(&draft.site.network.service_cidr.to_string(), &interface);
         let service = Action::Service(ServiceSpec {
             unit: "armilla-route.service".to_owned(),

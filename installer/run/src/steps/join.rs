@@ -80,7 +80,11 @@ async fn await_bootstrap(port: &HostPort<'_>, ctx: &StepContext, node: &str) -> 
             if certified && is_node(port, node).await? == Some(true) {
                 return port.remove(&[BOOTSTRAP_CONF.to_owned()]).await;
             }
-            ctx.note(if certified { "the kubelet registers its node" } else { "the kubelet asks for its certificate" });
+            ctx.note(if certified {
+                "the kubelet registers its node"
+            } else {
+                "the kubelet asks for its certificate"
+            });
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     };
