@@ -119,11 +119,14 @@ pub struct HostFacts {
     pub user_id: Option<u32>,
 }
 
-/// Kernel settings that a node needs, with the value it needs; empty: any, but it must be settable. Beside routing they
-/// are the kubelet's own (`setupKernelTunables`): it ends when it may not set them.
+/// Kernel settings that a node needs, with the value it needs; empty: any. The first ones are what the plan sets, the
+/// others the kubelet's own (`setupKernelTunables`): it ends when it may not set them.
 pub const SYSCTLS: &[(&str, &str)] = &[
     ("net.ipv4.ip_forward", "1"),
     ("net.bridge.bridge-nf-call-iptables", "1"),
+    ("net.bridge.bridge-nf-call-ip6tables", "1"),
+    ("fs.inotify.max_user_instances", "8192"),
+    ("fs.inotify.max_user_watches", "524288"),
     ("net.netfilter.nf_conntrack_max", ""),
     ("vm.overcommit_memory", "1"),
     ("vm.panic_on_oom", "0"),
@@ -134,7 +137,8 @@ pub const SYSCTLS: &[(&str, &str)] = &[
 ];
 
 /// Commands that kubeadm, the kubelet and Armilla call on a host. Each distribution has them; a stripped one may not.
-pub const COMMANDS: &[&str] = &["cp", "losetup", "mount", "sh", "systemctl", "umount"];
+/// `modprobe` is needed only where there are modules to load.
+pub const COMMANDS: &[&str] = &["cp", "losetup", "modprobe", "mount", "sh", "systemctl", "umount"];
 
 impl HostFacts {
     pub fn arch(&self) -> Option<Arch> {

@@ -43,6 +43,15 @@ pub(super) fn addons(view: &SiteView<'_>) -> Vec<Objection> {
         .collect()
 }
 
+pub(super) fn workers(view: &SiteView<'_>) -> Vec<Objection> {
+    when(!view.site.hosts.iter().any(|host| host.roles.worker), || {
+        Objection::warn("none", "one").fix(
+            "add worker to the roles of a host; a control plane may carry both",
+            "为某台主机的 roles 添加 worker；控制平面可同时担任",
+        )
+    })
+}
+
 const SKEW_WARN_MS: u64 = 5_000;
 const SKEW_REFUSE_MS: u64 = 30_000;
 

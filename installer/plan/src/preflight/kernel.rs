@@ -21,27 +21,9 @@ pub(super) fn version(view: &HostView<'_>) -> Vec<Objection> {
     }
 }
 
-/// Which of the two packet filters is needed depends on kube-proxy's mode; the other features are always.
+/// `ip_tables` is not among them: in iptables mode, too, the tools that come along speak nf_tables.
 pub(super) fn features(view: &HostView<'_>) -> Vec<Objection> {
-    let filter = match view.site.kube_proxy_mode {
-        KubeProxyChoice::Iptables => KernelFeature::IpTables,
-        KubeProxyChoice::Nftables => KernelFeature::NfTables,
-        KubeProxyChoice::Auto if decide::carries_nftables(view.facts) => KernelFeature::NfTables,
-        KubeProxyChoice::Auto => KernelFeature::IpTables,
-    };
-    let needed = KernelFeature::ALL.into_iter().filter(|feature| match feature {
-        // nftables can stand in for iptables: the tools of the images speak either.
-        KernelFeature::IpTables => {
-            filter == *feature && view.facts.feature(KernelFeature::NfTables) != Presence::Usable
-        }
-        KernelFeature::NfTables => filter == *feature,
-        KernelFeature::Overlay
-        | KernelFeature::BrNetfilter
-        | KernelFeature::NfConntrack
-        | KernelFeature::Vxlan
-        | KernelFeature::Bridge
-        | KernelFeature::Veth => true,
-    });
+    let needed = KernelFeature::ALL.into_iter().filter(|feature| *feature != KernelFeature::IpTables);
     let (mut missing, mut unknown) = (Vec::new(), Vec::new());
     for feature in needed {
         match view.facts.feature(feature) {

@@ -174,8 +174,9 @@ fn finding(check: &Check, host: Option<&HostName>, objection: Objection) -> Find
     }
 }
 
-/// What the hand of a host must be asked so that every check has what it judges. The fsync test runs where etcd will.
-pub fn questions(site: &Site, host: &Host) -> Questions {
+/// What the hand of a host must be asked so that every check has what it judges. The fsync test runs where etcd will;
+/// where etcd runs already (`ours`) its disk is left in peace.
+pub fn questions(site: &Site, host: &Host, ours: bool) -> Questions {
     let folders = DataFolders::below(site.data_root.as_str());
     let mut data_dirs =
         vec![ARMILLA_ROOT.to_owned(), BIN.to_owned(), "/etc".to_owned(), "/var/lib/kubelet".to_owned()];
@@ -185,7 +186,7 @@ pub fn questions(site: &Site, host: &Host) -> Questions {
     }
     data_dirs.sort();
     data_dirs.dedup();
-    Questions { data_dirs, fsync_dir: host.roles.control_plane.then_some(folders.etcd) }
+    Questions { data_dirs, fsync_dir: (host.roles.control_plane && !ours).then_some(folders.etcd) }
 }
 
 /// Bytes as people read them: `3.5 GiB`.

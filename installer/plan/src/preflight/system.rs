@@ -1,7 +1,7 @@
 //! What the host is and runs.
 
 use bundles_format::Arch;
-use installer_model::survey::{Capabilities, Selinux};
+use installer_model::survey::{Capabilities, Presence, Selinux};
 
 use super::{HostView, Objection, when};
 
@@ -47,17 +47,19 @@ pub(super) fn capabilities(view: &HostView<'_>) -> Vec<Objection> {
 }
 
 pub(super) fn commands(view: &HostView<'_>) -> Vec<Objection> {
+    let to_load = view.facts.features.values().any(|presence| *presence == Presence::Loadable);
+    let needed = |name: &str| name != "modprobe" || to_load;
     let missing: Vec<&str> = view
         .facts
         .commands
         .iter()
-        .filter(|(_, found)| found.is_none())
+        .filter(|(name, found)| found.is_none() && needed(name))
         .map(|(name, _)| name.as_str())
         .collect();
     when(!missing.is_empty(), || {
         Objection::refuse(format!("missing: {}", missing.join(" ")), "present").fix(
-            "install the distribution's coreutils and util-linux (mount)",
-            "安装发行版的 coreutils 与 util-linux（mount）",
+            "install the distribution's coreutils, util-linux (mount) and kmod (modprobe)",
+            "安装发行版的 coreutils、util-linux（mount）与 kmod（modprobe）",
         )
     })
 }

@@ -40,7 +40,8 @@ fn each_check_finds_what_it_is_for() {
 #[test]
 fn a_change_trips_its_own_check_and_its_known_companions_only() {
     // A kernel that is too old for Kubernetes is too old for nftables, and one that cannot be told is as well.
-    const COMPANIONS: &[(&str, &str)] = &[("kernel", "kube-proxy-mode")];
+    // The second control plane of the trip has no disk measured.
+    const COMPANIONS: &[(&str, &str)] = &[("kernel", "kube-proxy-mode"), ("workers", "fsync")];
     for (id, change, ..) in TRIPS {
         let mut world = World::sound();
         change(&mut world);
@@ -197,6 +198,23 @@ fn displays_and_virtual_functions_are_no_accelerators() {
 }
 
 #[test]
+fn modprobe_is_needed_only_where_modules_wait_to_be_loaded() {
+    let mut world = World::sound();
+    world.worker().commands.insert("modprobe".into(), None);
+    world.worker().features.values_mut().for_each(|presence| *presence = Presence::Usable);
+    assert_eq!(look(&world), []);
+}
+
+#[test]
+fn a_member_of_the_cluster_is_not_asked_to_exercise_its_disk_again() {
+    let mut world = World::sound();
+    assert_eq!(questions(&world.site, &world.site.hosts[0], true).fsync_dir, None);
+    world.host("control").ours = true;
+    world.control().fsync = None;
+    assert_eq!(look(&world), []);
+}
+
+#[test]
 fn containers_share_the_clock_of_their_machine() {
     let mut world = World::sound();
     world.worker().time_services.clear();
@@ -207,14 +225,14 @@ fn containers_share_the_clock_of_their_machine() {
 #[test]
 fn the_hand_is_asked_about_every_directory_that_a_check_judges() {
     let world = World::sound();
-    let control = questions(&world.site, &world.site.hosts[0]);
+    let control = questions(&world.site, &world.site.hosts[0], false);
     assert_eq!(control.fsync_dir.as_deref(), Some("/var/lib/etcd"));
     for dir in
         ["/var/lib/armilla", "/usr/local/bin", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd"]
     {
         assert!(control.data_dirs.iter().any(|asked| asked == dir), "{dir}");
     }
-    let worker = questions(&world.site, &world.site.hosts[1]);
+    let worker = questions(&world.site, &world.site.hosts[1], false);
     assert_eq!(worker.fsync_dir, None);
     assert!(!worker.data_dirs.iter().any(|dir| dir == "/var/lib/etcd"));
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bundles_format::{Arch, Blob, Component, Digest, FileArtifact, ImageArtifact, Release};
 use installer_model::finding::Severity;
 use installer_model::finding::Severity::{Info, Refuse, Warn};
-use installer_model::site::Site;
+use installer_model::site::{Roles, Site};
 use installer_model::survey::*;
 
 pub(super) struct World {
@@ -236,6 +236,7 @@ pub(super) const TRIPS: &[Trip] = &[
     ("kubernetes-version", |w| w.wish("kubernetes: {version: 1.36.0}\n"), Refuse, "", "1.37.1"),
     ("kubernetes-version", |w| w.release.components.retain(|c| c.name != "kubernetes"), Refuse, "", "no component"),
     ("addons-in-bundle", |w| w.release.components.retain(|c| c.name != "metrics-server"), Refuse, "", "metrics-server"),
+    ("workers", |w| w.site.hosts[1].roles = Roles { control_plane: true, worker: false }, Warn, "", "none"),
     ("architecture", |w| w.worker().machine = Some("loongarch64".into()), Refuse, "worker", "loongarch64"),
     ("architecture", |w| { w.release.architectures = vec![Arch::Arm64]; w.control().machine = Some("aarch64".into()); }, Refuse, "worker", "x86_64"),
     ("clock-skew", |w| w.host("worker").clock_skew_ms = Some(31_000), Refuse, "worker", "30.9 s"),
@@ -250,6 +251,7 @@ pub(super) const TRIPS: &[Trip] = &[
     ("systemd", |w| w.worker().init.systemd_version = Some(208), Refuse, "worker", "208"),
     ("capabilities", |w| w.worker().capabilities = Some(Capabilities(!(1 << 21))), Refuse, "worker", "CAP_SYS_ADMIN"),
     ("commands", |w| { w.worker().commands.insert("losetup".into(), None); }, Refuse, "worker", "losetup"),
+    ("commands", |w| { w.worker().commands.insert("modprobe".into(), None); }, Refuse, "worker", "modprobe"),
     ("cpus", |w| w.control().cpu.count = Some(1), Refuse, "control", "1"),
     ("memory", |w| w.control().memory.as_mut().unwrap().total = 1 << 30, Refuse, "control", "1.0 GiB"),
     ("memory", |w| w.worker().memory.as_mut().unwrap().total = 1 << 30, Warn, "worker", "1.0 GiB"),
