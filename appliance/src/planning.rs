@@ -11,7 +11,7 @@ use installer_model::finding::{Finding, Language, Severity};
 use installer_model::plan::{Intent, Plan};
 use installer_model::settings::{HostSettings, SiteSettings};
 use installer_model::site::{Host, Site};
-use installer_model::survey::{HostFacts, Survey, SurveyedHost};
+use installer_model::survey::{HostFacts, Survey, SurveyedHost, clock_skew_ms};
 use installer_plan::planner::{self, PlanInput};
 use installer_plan::{HostInput, decide, preflight};
 use installer_run::SiteWorld;
@@ -93,7 +93,8 @@ async fn survey(site: &Site, world: &SiteWorld, ledger: &str) -> Result<Survey, 
 
 async fn look(site: &Site, host: &Host, hand: &Hand, ledger: &str) -> Result<SurveyedHost, String> {
     let said = |error: HandError| chain(&error);
-    let questions = serde_json::to_value(preflight::questions(site, host)).expect("plain data");
+    let ours = owner(hand).await.map_err(said)?.is_some_and(|record| record.ledger == ledger);
+    let questions = serde_json::to_value(preflight::questions(site, host, ours)).expect("plain data");
     let ping = std::time::Instant::now();
     hand.ping().await.map_err(said)?;
     let rtt = ping.elapsed();
@@ -101,12 +102,9 @@ async fn look(site: &Site, host: &Host, hand: &Hand, ledger: &str) -> Result<Sur
     let now = wiring::now_ns();
     let facts: HostFacts =
         serde_json::from_value(facts).map_err(|error| format!("understand the host's facts: {error}"))?;
-    let ours = owner(hand).await.map_err(said)?.is_some_and(|record| record.ledger == ledger);
-    let half = u64::try_from(rtt.as_nanos() / 2).unwrap_or(0);
-    let skew = |clock: u64| (i128::from(clock) - i128::from(now - half)) / 1_000_000;
-    let clock_skew_ms = facts.clock_unix_ns.and_then(|clock| i64::try_from(skew(clock)).ok());
-    let ssh_rtt_us = u64::try_from(rtt.as_micros()).ok();
-    Ok(SurveyedHost { facts, surveyed_unix_ns: now, ssh_rtt_us, clock_skew_ms, ours })
+    let rtt_us = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
+    let clock_skew_ms = facts.clock_unix_ns.map(|clock| clock_skew_ms(clock, now, rtt_us));
+    Ok(SurveyedHost { facts, surveyed_unix_ns: now, ssh_rtt_us: Some(rtt_us), clock_skew_ms, ours })
 }
 
 /// Which ledger and run the host was last claimed for.
