@@ -61,6 +61,10 @@ pub enum NodeError {
 /// Runs the node service until SIGTERM or SIGINT. Needs no runtime around it: one thread does everything but reading
 /// files, which keeps the service small on hosts that have better things to do.
 pub fn main(config: &Path) -> Result<(), NodeError> {
+    // Where the kernel gives huge pages unasked, a few hundred kilobytes of heap take several megabytes.
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!(%error, "failed to turn huge pages off");
+    }
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(4)
