@@ -33,6 +33,7 @@ use installer_model::node::{NodeConfig, NodeFileError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
 
 use balancer::{Backends, Balancer};
 use mirror::Mirror;
@@ -61,6 +62,7 @@ pub enum NodeError {
 /// Runs the node service until SIGTERM or SIGINT. Needs no runtime around it: one thread does everything but reading
 /// files, which keeps the service small on hosts that have better things to do.
 pub fn main(config: &Path) -> Result<(), NodeError> {
+    log();
     // Where the kernel gives huge pages unasked, a few hundred kilobytes of heap take several megabytes.
     if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
         tracing::debug!(%error, "failed to turn huge pages off");
@@ -81,6 +83,14 @@ pub fn main(config: &Path) -> Result<(), NodeError> {
             };
             service.run(&mut hangup, stop).await
         })
+}
+
+/// Logs to standard error, which systemd keeps and gives its time to. `RUST_LOG=appliance_node=debug` shows each request.
+fn log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // Fails where somebody else has set up logging before: then that is where it goes.
+    let _ = lines.with_ansi(false).without_time().try_init();
 }
 
 /// The node service with both of its sockets open.
