@@ -160,6 +160,9 @@ fn build(args: BuildArgs) -> Result<(), Failure> {
     let suffix = kubernetes.as_ref().map(|version| format!("+k8s{version}")).unwrap_or_default();
     let kubeadm_config =
         kubernetes.zip(version_of("etcd")).map(|(kubernetes, etcd)| kubeadm(&kubernetes, &etcd));
+    // A catalogue without Kubernetes is somebody's own and makes no cluster.
+    let prove: fn(&Release) -> Vec<String> =
+        if kubeadm_config.is_some() { installer_plan::closure::gaps } else { |_| Vec::new() };
     let options = BuildOptions {
         kubeadm_config,
         catalog,
@@ -172,6 +175,7 @@ fn build(args: BuildArgs) -> Result<(), Failure> {
         name: "armilla".to_owned(),
         version: format!("{}{suffix}", env!("CARGO_PKG_VERSION")),
         wanted: args.wanted,
+        prove,
         jobs: args.jobs,
     };
     let built = bundles_build::build(&options, &progress)?;

@@ -42,6 +42,8 @@ pub struct BuildOptions {
     pub wanted: Vec<String>,
     /// A kubeadm configuration: the kubeadm that was built says which images it wants for it.
     pub kubeadm_config: Option<String>,
+    /// Says what a release lacks for the plans that will be made from it, a line each. The planner is not ours to know.
+    pub prove: fn(&Release) -> Vec<String>,
     /// Components built at a time; each Go build uses every processor by itself.
     pub jobs: usize,
 }
@@ -75,6 +77,8 @@ pub enum BuildError {
     Release(#[from] ReleaseError),
     #[error("close the bundle; images that a cluster will ask for and that are not in it:\n{}", lines(.0))]
     Open(Vec<Gap>),
+    #[error("close the bundle; what plans will ask for and that is not in it:\n{}", lines(.0))]
+    Unfit(Vec<String>),
     #[error("ask kubeadm which images it wants")]
     Kubeadm(#[source] CommandError),
     #[error("use {path}")]
@@ -110,6 +114,10 @@ pub fn build(options: &BuildOptions, progress: &(dyn Fn(Progress) + Sync)) -> Re
     let gaps = gaps(&release, wanted.iter().map(String::as_str));
     if !gaps.is_empty() {
         return Err(BuildError::Open(gaps));
+    }
+    let lacks = (options.prove)(&release);
+    if !lacks.is_empty() {
+        return Err(BuildError::Unfit(lacks));
     }
     let open = |blob: &bundles_format::Blob| File::open(&blobs[&blob.digest]);
     let writing = |done, total| progress(Progress::Writing { done, total });

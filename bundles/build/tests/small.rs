@@ -66,6 +66,7 @@ impl Yard {
             name: "test".into(),
             version: "1".into(),
             wanted: vec![],
+            prove: |_| Vec::new(),
             kubeadm_config: None,
             jobs: 2,
         }
@@ -297,6 +298,7 @@ fn go_child() {
         name: "test".into(),
         version: "1".into(),
         wanted: vec![],
+        prove: |_| Vec::new(),
         kubeadm_config: None,
         jobs: 1,
     };

@@ -1,5 +1,6 @@
 //! From a wish to a plan: preflight, planner, diff, lint, next. Pure: no clock, no files, no sockets.
 
+pub mod closure;
 pub mod decide;
 pub mod diff;
 mod digest;
