@@ -1,7 +1,10 @@
 # Verbs, one line each; what they do lies in .ci/ and in the crates.
-.PHONY: binary check fix test
+.PHONY: binary bundle check fix lab test test-full
 
 binary: ; @.ci/binary
+bundle: ; @.ci/bundle
 check: ; cargo clippy --workspace --all-targets
 fix: ; cargo fmt --all && cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
+lab: ; @cargo run -q -p lab -- $(or $(ARGS),ls)
 test: ; @.ci/test
+test-full: ; @.ci/test-full $(PART)
