@@ -4,19 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use bundles_build::{BuildOptions, Catalog, Given, Lock, Progress, default_cache, update_lock};
 use bundles_format::{Arch, Release};
 use bundles_store::{Bundle, KeyPair, Sealed, Trust};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::{CliError, Output};
+
 #[derive(Debug, Subcommand)]
-pub(crate) enum BundleCommand {
+pub(super) enum BundleCommand {
     /// Make a key pair: the private key that seals bundles, and FILE.pub that is trusted.
     Keygen { file: PathBuf },
     /// Build a bundle from the catalogue and seal it.
@@ -30,7 +31,7 @@ pub(crate) enum BundleCommand {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct BuildArgs {
+pub(super) struct BuildArgs {
     /// Where the bundle goes.
     file: PathBuf,
     /// The private key, from `bundle keygen`.
@@ -42,6 +43,9 @@ pub(crate) struct BuildArgs {
     /// A file that the catalogue takes from outside: `armilla:amd64=PATH`.
     #[arg(long = "file", value_name = "NAME:ARCH=PATH", value_parser = parse_file)]
     files: Vec<((String, Arch), PathBuf)>,
+    /// A directory with such files: `DIR/x86_64/armilla`, `DIR/aarch64/pause`.
+    #[arg(long, value_name = "DIR")]
+    programs: Option<PathBuf>,
     /// A directory with a catalogue of your own; its lock is DIR/lock.json.
     #[arg(long, value_name = "DIR")]
     catalog: Option<PathBuf>,
@@ -52,31 +56,21 @@ pub(crate) struct BuildArgs {
     /// Where what was built is kept for the next time.
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
-    /// An image that must be in the bundle; may be given several times.
-    #[arg(long = "want", value_name = "IMAGE")]
-    wanted: Vec<String>,
     /// Components built at a time.
     #[arg(long, value_name = "N", default_value_t = 2)]
     jobs: usize,
     #[arg(short, long, value_enum, default_value_t)]
-    output: Format,
+    output: Output,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct OpenArgs {
+pub(super) struct OpenArgs {
     bundle: PathBuf,
     /// The public key that must have sealed it.
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
     #[arg(short, long, value_enum, default_value_t)]
-    output: Format,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    #[default]
-    Text,
-    Json,
+    output: Output,
 }
 
 fn parse_file(text: &str) -> Result<((String, Arch), PathBuf), String> {
@@ -85,71 +79,69 @@ fn parse_file(text: &str) -> Result<((String, Arch), PathBuf), String> {
     Ok(((name.to_owned(), arch.parse()?), PathBuf::from(path)))
 }
 
-/// Runs the verb; 1 when it failed, 5 when a bundle was refused.
-pub(crate) fn run(command: BundleCommand) -> ExitCode {
-    let done = match command {
+pub(super) fn run(command: BundleCommand) -> Result<u8, CliError> {
+    match command {
         BundleCommand::Keygen { file } => keygen(&file),
         BundleCommand::Build(args) => build(*args),
         BundleCommand::Show(args) => show(&args),
         BundleCommand::Verify(args) => verify(&args),
         BundleCommand::Ls(args) => list(&args),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure { code, error }) => {
-            tell(&format!("error: failed to {}", chain(error.as_ref())));
-            ExitCode::from(code)
-        }
     }
+    .map(|()| 0)
 }
 
-const FAILED: u8 = 1;
-const REFUSED: u8 = 5;
-
-struct Failure {
-    code: u8,
-    error: Box<dyn Error>,
+/// The machine's or the file's fault.
+fn failed(error: impl Error) -> CliError {
+    CliError::from_error(1, "failed to ", &error)
 }
 
-impl<E: Into<Box<dyn Error>>> From<E> for Failure {
-    fn from(error: E) -> Failure {
-        Failure { code: FAILED, error: error.into() }
-    }
+/// The bundle is not one that may be used.
+fn refused(error: impl Error) -> CliError {
+    CliError::from_error(5, "failed to ", &error)
 }
 
-fn refused(error: impl Into<Box<dyn Error>>) -> Failure {
-    Failure { code: REFUSED, error: error.into() }
-}
-
-fn keygen(file: &Path) -> Result<(), Failure> {
-    let (pair, public) = bundles_store::keygen(file)?;
+fn keygen(file: &Path) -> Result<(), CliError> {
+    let (pair, public) = bundles_store::keygen(file).map_err(failed)?;
     say(&format!("private key {}\npublic key  {}", file.display(), public.display()));
     say(&format!("fingerprint {}", pair.public().fingerprint()));
     Ok(())
 }
 
-fn build(args: BuildArgs) -> Result<(), Failure> {
+fn build(args: BuildArgs) -> Result<(), CliError> {
     let cache = args.cache.unwrap_or_else(default_cache);
     let draw = Draw::new();
     let progress = |event| draw.event(event);
     let (catalog, lock) = match &args.catalog {
         None => (Catalog::built_in(), Lock::built_in()),
         Some(directory) => {
-            let (catalog, path) = (Catalog::read(directory)?, directory.join("lock.json"));
+            let (catalog, path) = (Catalog::read(directory).map_err(failed)?, directory.join("lock.json"));
             if let Some(names) = &args.update_lock {
                 let names: Vec<String> = names.iter().filter(|name| !name.is_empty()).cloned().collect();
-                update_lock(&catalog, Lock::read(&path)?, &names, &cache, &progress)?.write(&path)?;
+                let old = Lock::read(&path).map_err(failed)?;
+                let renewed = update_lock(&catalog, old, &names, &cache, &progress).map_err(failed)?;
+                renewed.write(&path).map_err(failed)?;
             }
-            (catalog, Lock::read(&path)?)
+            let lock = Lock::read(&path).map_err(failed)?;
+            (catalog, lock)
         }
     };
     let architectures = match args.architectures.is_empty() {
         true => {
-            vec![Arch::from_machine(std::env::consts::ARCH).ok_or("choose an architecture: give --arch")?]
+            vec![Arch::from_machine(std::env::consts::ARCH).ok_or_else(|| {
+                CliError::new(2, "no bundle is built for this machine's architecture: give --arch")
+            })?]
         }
         false => args.architectures,
     };
     let mut files: Given = args.files.into_iter().collect();
+    for arch in args.programs.iter().flat_map(|_| Arch::ALL) {
+        for name in catalog.given() {
+            let path = args.programs.iter().map(|programs| programs.join(arch.machine()).join(&name));
+            for path in path.filter(|path| path.is_file()) {
+                files.entry((name.clone(), arch)).or_insert(path);
+            }
+        }
+    }
     // This very program is the armilla of its own architecture.
     if let (Some(own), Ok(path)) = (Arch::from_machine(std::env::consts::ARCH), std::env::current_exe()) {
         files.entry(("armilla".to_owned(), own)).or_insert(path);
@@ -164,29 +156,29 @@ fn build(args: BuildArgs) -> Result<(), Failure> {
     let prove: fn(&Release) -> Vec<String> =
         if kubeadm_config.is_some() { installer_plan::closure::gaps } else { |_| Vec::new() };
     let options = BuildOptions {
-        kubeadm_config,
         catalog,
         lock,
         architectures,
         files,
         cache,
         output: args.file,
-        key: KeyPair::read(&args.key)?,
+        key: KeyPair::read(&args.key).map_err(failed)?,
         name: "armilla".to_owned(),
         version: format!("{}{suffix}", env!("CARGO_PKG_VERSION")),
-        wanted: args.wanted,
+        wanted: Vec::new(),
+        kubeadm_config,
         prove,
         jobs: args.jobs,
     };
-    let built = bundles_build::build(&options, &progress)?;
+    let built = bundles_build::build(&options, &progress).map_err(failed)?;
     draw.done();
     match args.output {
-        Format::Json => say(&json!({
+        Output::Json => say(&json!({
             "bundle": options.output, "id": built.written.id, "size": built.written.size,
             "components": built.units, "cached": built.cached, "seconds": built.took.as_secs_f64(),
         })
         .to_string()),
-        Format::Text => say(&format!(
+        Output::Text => say(&format!(
             "{}: {}, {} components ({} from the cache), {}, sealed by {}",
             options.output.display(),
             bytes(built.written.size),
@@ -208,10 +200,10 @@ fn kubeadm(kubernetes: &str, etcd: &str) -> String {
 }
 
 /// Opens a bundle for a person to look at: without --trust, its own key is taken and that is said.
-fn open(args: &OpenArgs) -> Result<Bundle<Sealed>, Failure> {
+fn open(args: &OpenArgs) -> Result<Bundle<Sealed>, CliError> {
     let bundle = Bundle::inspect(&args.bundle).map_err(refused)?;
     let trust = match &args.trust {
-        Some(path) => Trust::read(path)?,
+        Some(path) => Trust::read(path).map_err(failed)?,
         None => {
             tell(&format!("not held against a trusted key; it says {}", bundle.signer().fingerprint()));
             Trust::key(bundle.signer().clone())
@@ -220,10 +212,10 @@ fn open(args: &OpenArgs) -> Result<Bundle<Sealed>, Failure> {
     bundle.seal(&trust).map_err(refused)
 }
 
-fn show(args: &OpenArgs) -> Result<(), Failure> {
+fn show(args: &OpenArgs) -> Result<(), CliError> {
     let bundle = open(args)?;
     let release = bundle.release();
-    if args.output == Format::Json {
+    if args.output == Output::Json {
         say(&json!({
             "id": bundle.id(), "signer": bundle.signer(), "size": bundle.size(), "release": release,
         })
@@ -247,7 +239,7 @@ fn show(args: &OpenArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn verify(args: &OpenArgs) -> Result<(), Failure> {
+fn verify(args: &OpenArgs) -> Result<(), CliError> {
     let bundle = open(args)?;
     let bar = bar("{bar:30} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left");
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -259,19 +251,19 @@ fn verify(args: &OpenArgs) -> Result<(), Failure> {
     verified.map_err(refused)?;
     let blobs = bundle.release().blobs().len();
     match args.output {
-        Format::Json => {
+        Output::Json => {
             say(&json!({ "id": bundle.id(), "signer": bundle.signer(), "blobs": blobs }).to_string())
         }
-        Format::Text => {
+        Output::Text => {
             say(&format!("good: {blobs} blobs, {}, sealed by {}", bytes(bundle.size()), bundle.signer()))
         }
     }
     Ok(())
 }
 
-fn list(args: &OpenArgs) -> Result<(), Failure> {
+fn list(args: &OpenArgs) -> Result<(), CliError> {
     let bundle = open(args)?;
-    if args.output == Format::Json {
+    if args.output == Output::Json {
         say(&json!(rows(bundle.release())).to_string());
         return Ok(());
     }
@@ -412,16 +404,6 @@ fn clock(time: Duration) -> String {
         0..60 => format!("{seconds} s"),
         60.. => format!("{} min {:02} s", seconds / 60, seconds % 60),
     }
-}
-
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut at = error.source();
-    while let Some(source) = at {
-        text += &format!(": {source}");
-        at = source.source();
-    }
-    text
 }
 
 /// To standard output; a reader who went away is no reason to complain to anybody.

@@ -112,7 +112,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Kubeconfig(args) => wait(kubeconfig::run(&args)),
         Verb::Run(args) => wait(run::run(&args)),
         Verb::Reset(args) => wait(reset::run(&args)),
-        Verb::Bundle(command) => return bundle::run(command),
+        Verb::Bundle(command) => bundle::run(command),
         Verb::Completion(args) => completion::run(&args, &mut Cli::command()),
     };
     match done {

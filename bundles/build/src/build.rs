@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use bundles_format::{Arch, Component, Digest, FORMAT, Gap, Release, ReleaseError, gaps};
+use bundles_format::{Arch, Component, Digest, FORMAT, Release, ReleaseError, gaps};
 use bundles_store::{KeyPair, Written};
 
 use crate::Progress;
@@ -75,10 +75,8 @@ pub enum BuildError {
     ResolveDeb(String, #[source] Box<DebError>),
     #[error("accept the release")]
     Release(#[from] ReleaseError),
-    #[error("close the bundle; images that a cluster will ask for and that are not in it:\n{}", lines(.0))]
-    Open(Vec<Gap>),
-    #[error("close the bundle; what plans will ask for and that is not in it:\n{}", lines(.0))]
-    Unfit(Vec<String>),
+    #[error("close the bundle; a cluster will ask for what is not in it:\n{}", lines(.0))]
+    Open(Vec<String>),
     #[error("ask kubeadm which images it wants")]
     Kubeadm(#[source] CommandError),
     #[error("use {path}")]
@@ -112,12 +110,13 @@ pub fn build(options: &BuildOptions, progress: &(dyn Fn(Progress) + Sync)) -> Re
         wanted.extend(kubeadm_images(&release, &blobs, &cache, config)?);
     }
     let gaps = gaps(&release, wanted.iter().map(String::as_str));
-    if !gaps.is_empty() {
-        return Err(BuildError::Open(gaps));
-    }
-    let lacks = (options.prove)(&release);
-    if !lacks.is_empty() {
-        return Err(BuildError::Unfit(lacks));
+    let mut open: Vec<String> =
+        gaps.iter().map(|gap| format!("image {} for {}", gap.reference, gap.arch)).collect();
+    open.extend((options.prove)(&release));
+    open.sort();
+    open.dedup();
+    if !open.is_empty() {
+        return Err(BuildError::Open(open));
     }
     let open = |blob: &bundles_format::Blob| File::open(&blobs[&blob.digest]);
     let writing = |done, total| progress(Progress::Writing { done, total });

@@ -192,6 +192,17 @@ impl Catalog {
         Catalog::parse(files).expect("the catalogue in this binary is read by its tests")
     }
 
+    /// The names of the files that the caller gives, per architecture.
+    pub fn given(&self) -> BTreeSet<String> {
+        let sources = self.components.iter().flat_map(|component| component.sources.values());
+        sources
+            .filter_map(|source| match source {
+                SourceSpec::File(name) => Some(name.clone()),
+                SourceSpec::Go(_) | SourceSpec::Deb(_) | SourceSpec::Url(_) | SourceSpec::Oci(_) => None,
+            })
+            .collect()
+    }
+
     /// Every `*.yaml` of a directory.
     pub fn read(directory: &Path) -> Result<Catalog, CatalogError> {
         let at = |path: &Path| {

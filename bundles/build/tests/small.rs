@@ -165,10 +165,12 @@ fn an_image_that_somebody_wants_and_nobody_made_fails_the_build() {
     let yard = Yard::new();
     let mut options = yard.options(TOOL, "cache", "out");
     options.wanted = vec!["example.org/tool:v1.2.3".into(), "example.org/other:2".into()];
+    options.prove = |_| vec!["a plan's file".into()];
     let error = build(&options, &|_| {}).unwrap_err();
     let BuildError::Open(gaps) = &error else { panic!("{error}") };
-    let named: Vec<String> = gaps.iter().map(ToString::to_string).collect();
-    assert_eq!(named, ["example.org/other:2 (amd64)", "example.org/other:2 (arm64)"]);
+    let named =
+        ["a plan's file", "image example.org/other:2 for amd64", "image example.org/other:2 for arm64"];
+    assert_eq!(*gaps, named);
     assert!(!yard.path("out").exists(), "no bundle is left that looks whole");
 }
 
