@@ -3,6 +3,7 @@
 mod cli;
 mod display;
 mod kubeconfig;
+mod live;
 mod performing;
 mod planning;
 mod wiring;

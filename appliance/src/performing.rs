@@ -15,6 +15,7 @@ use installer_run::{Canceller, Ended, Engine, Observer, Progress, RunError, Syst
 
 use crate::cli::{CliError, chain};
 use crate::display;
+use crate::live::Live;
 use crate::planning::Ready;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +30,10 @@ pub(crate) async fn perform(ready: &Ready, plan: Plan, shown: Shown) -> Result<E
         CliError::from_error(4, "adopt the plan: ", &error).hint("somebody else planned meanwhile: run again")
     })?;
     let display: Arc<dyn Observer> = match shown {
-        Shown::Text => Arc::new(display::Lines::default()),
+        Shown::Text => match Live::new() {
+            Some(live) => Arc::new(live),
+            None => Arc::new(display::Lines::default()),
+        },
         Shown::Json => Arc::new(display::Json),
     };
     let mut observers = vec![display];
@@ -81,10 +85,11 @@ impl KeepSite {
 impl Observer for KeepSite {
     fn record(&self, record: &Record) {
         let (Event::StepDone { step, .. } | Event::StepMet { step, .. }) = &record.event else { return };
-        if is_of(step, Phase::Found) && !self.kept.swap(true, Ordering::Relaxed) {
-            if let Err(error) = self.store.put_site(self.site.name.as_str(), &self.site) {
-                tracing::warn!(%error, "the site was not kept");
-            }
+        if is_of(step, Phase::Found)
+            && !self.kept.swap(true, Ordering::Relaxed)
+            && let Err(error) = self.store.put_site(self.site.name.as_str(), &self.site)
+        {
+            tracing::warn!(%error, "the site was not kept");
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use appliance_store::{Holder, PinnedKey, Store, StoreError};
 use bundles_format::{Arch, Release};
@@ -52,9 +52,10 @@ pub(crate) fn now_ns() -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Opens the store for this command alone.
+/// Opens the store for this command alone. A verb that only reads has it open for a moment: that is waited for.
 pub(crate) fn store(folder: &Path, command: &str) -> Result<Store, CliError> {
-    Store::open(folder, &Holder::this_process(command, now_ms())).map_err(|error| {
+    let holder = Holder::this_process(command, now_ms());
+    Store::open_within(folder, &holder, Duration::from_secs(2)).map_err(|error| {
         let code = if matches!(error, StoreError::InUse { .. }) { 4 } else { 1 };
         CliError::from_error(code, "", &error)
     })
