@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -144,11 +144,9 @@ fn collect(mut from: impl Read + Send + 'static, max: usize) -> Receiver<Vec<u8>
 fn gathered(from: &Receiver<Vec<u8>>, max: usize) -> (Vec<u8>, bool) {
     let deadline = Instant::now() + GRACE;
     let mut all = Vec::new();
-    loop {
-        match from.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(piece) => all.extend(piece),
-            Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => break,
-        }
+    // Ends with the stream, or when the grace is over.
+    while let Ok(piece) = from.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        all.extend(piece);
     }
     let truncated = all.len() > max;
     all.truncate(max);

@@ -8,6 +8,7 @@
 
 use installer_wire::{GREETING, NOISE_LIMIT};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::{mpsc, oneshot};
 use zeroize::Zeroizing;
@@ -21,6 +22,9 @@ const PROMPT: &str = "[armilla asks for the sudo password]";
 
 /// How much of what a program writes to its standard error is kept, from the end.
 const SAID_LIMIT: usize = 8 * 1024;
+
+/// How long a program that will not greet may take to say why.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// Who becomes root, and where.
 #[derive(Clone)]
@@ -104,9 +108,13 @@ impl Root {
                 }
                 (Met::Asked, _) => return Err(self.wrong_password()),
                 (Met::EndOfOutput, _) => {
-                    drop(input);
-                    let _ = listening.await;
-                    let code = exit.await.ok().flatten();
+                    // With its streams closed it ends, even if it was still talking.
+                    drop((input, output));
+                    let code = tokio::time::timeout(LAST_WORDS, async {
+                        let _ = listening.await;
+                        exit.await.ok().flatten()
+                    });
+                    let code = code.await.ok().flatten();
                     return Err(self.why_not(code, &said.text(), answered));
                 }
             }

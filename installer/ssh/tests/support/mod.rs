@@ -1,4 +1,5 @@
 //! A real sshd on 127.0.0.1 with keys and a configuration of its own, and a relay in front of it that can be cut.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its server has failed")]
 
 use std::fs;
 use std::io::{Read, Write};
@@ -13,19 +14,19 @@ use std::time::{Duration, Instant};
 
 use installer_ssh::{Auth, Binary, BinarySource, Fingerprint, HostKeyPolicy, Target};
 
-pub struct Sshd {
+pub(crate) struct Sshd {
     child: Child,
-    pub port: u16,
-    pub folder: tempfile::TempDir,
+    pub(crate) port: u16,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 /// Settings of a server beyond the usual.
 #[derive(Default)]
-pub struct Settings<'a> {
+pub(crate) struct Settings<'a> {
     /// Lines for sshd_config.
-    pub lines: &'a [&'a str],
+    pub(crate) lines: &'a [&'a str],
     /// A password for a stand-in of sudo, which is put first on the PATH.
-    pub sudo_password: Option<&'a str>,
+    pub(crate) sudo_password: Option<&'a str>,
 }
 
 /// Asks, takes one line, and asks again when it is wrong, as sudo does with `-S -p`.
@@ -42,7 +43,7 @@ exit 1
 "#;
 
 impl Sshd {
-    pub fn start(settings: &Settings<'_>) -> Sshd {
+    pub(crate) fn start(settings: &Settings<'_>) -> Sshd {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         // sshd wants this folder and does not make it; on a host its unit does.
@@ -87,22 +88,22 @@ impl Sshd {
         server
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn fingerprint(&self, name: &str) -> Fingerprint {
+    pub(crate) fn fingerprint(&self, name: &str) -> Fingerprint {
         let printed = Command::new("ssh-keygen").arg("-lf").arg(self.path(name)).output().unwrap();
         let printed = String::from_utf8(printed.stdout).unwrap();
         printed.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
-    pub fn key(&self, name: &str) -> Auth {
+    pub(crate) fn key(&self, name: &str) -> Auth {
         Auth::Key { file: self.path(name), passphrase: None }
     }
 
     /// This user, by key, with the host key pinned.
-    pub fn target(&self) -> Target {
+    pub(crate) fn target(&self) -> Target {
         let host_key = HostKeyPolicy::Pinned(self.fingerprint("host_ed25519"));
         let user = String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap();
         let mut target = Target::new("127.0.0.1", user.trim(), self.key("user"), host_key);
@@ -111,7 +112,7 @@ impl Sshd {
     }
 
     /// The folder that hands use on this host.
-    pub fn root(&self) -> String {
+    pub(crate) fn root(&self) -> String {
         self.path("data root").to_str().unwrap().to_owned()
     }
 }
@@ -128,7 +129,7 @@ fn keygen(kind: &str, path: &Path, passphrase: &str) {
     assert!(made.expect("start ssh-keygen (package openssh-client)").success());
 }
 
-pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !done() {
         assert!(Instant::now() < deadline, "waited in vain: {what}");
@@ -137,7 +138,7 @@ pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// The program of `examples/hand.rs`, which cargo builds along with the tests.
-pub fn hand_program() -> BinarySource {
+pub(crate) fn hand_program() -> BinarySource {
     let tests = std::env::current_exe().unwrap();
     let program = tests.parent().unwrap().parent().unwrap().join("examples/hand");
     let binary = Binary::read(&program).expect("cargo test -p installer-ssh builds the example `hand`");
@@ -145,8 +146,8 @@ pub fn hand_program() -> BinarySource {
 }
 
 /// Passes bytes on to a server until it is told otherwise.
-pub struct Relay {
-    pub port: u16,
+pub(crate) struct Relay {
+    pub(crate) port: u16,
     state: Arc<RelayState>,
 }
 
@@ -158,7 +159,7 @@ struct RelayState {
 }
 
 impl Relay {
-    pub fn to(port: u16) -> Relay {
+    pub(crate) fn to(port: u16) -> Relay {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let relay = Relay { port: listener.local_addr().unwrap().port(), state: Arc::default() };
         relay.state.cut_after.store(u64::MAX, Ordering::SeqCst);
@@ -176,22 +177,18 @@ impl Relay {
     }
 
     /// Cuts every connection once this many more bytes have passed.
-    pub fn cut_after(&self, bytes: u64) {
+    pub(crate) fn cut_after(&self, bytes: u64) {
         let passed = self.state.passed.load(Ordering::SeqCst);
         self.state.cut_after.store(passed.saturating_add(bytes), Ordering::SeqCst);
     }
 
-    pub fn mend(&self) {
+    pub(crate) fn mend(&self) {
         self.state.cut_after.store(u64::MAX, Ordering::SeqCst);
     }
 
     /// Holds bytes back without closing anything, as a network that is gone does.
-    pub fn hold(&self, holding: bool) {
+    pub(crate) fn hold(&self, holding: bool) {
         self.state.holding.store(holding, Ordering::SeqCst);
-    }
-
-    pub fn passed(&self) -> u64 {
-        self.state.passed.load(Ordering::SeqCst)
     }
 }
 
