@@ -95,9 +95,10 @@ fn failed(error: impl Error) -> CliError {
     CliError::from_error(1, "failed to ", &error)
 }
 
-/// The bundle is not one that may be used.
-fn refused(error: impl Error) -> CliError {
-    CliError::from_error(5, "failed to ", &error)
+/// The bundle is not there, or not one that may be used.
+fn refused(path: &Path, error: impl Error) -> CliError {
+    let code = if path.exists() { 5 } else { 3 };
+    CliError::from_error(code, &format!("{}: failed to ", path.display()), &error)
 }
 
 fn keygen(file: &Path) -> Result<(), CliError> {
@@ -201,7 +202,7 @@ fn kubeadm(kubernetes: &str, etcd: &str) -> String {
 
 /// Opens a bundle for a person to look at: without --trust, its own key is taken and that is said.
 fn open(args: &OpenArgs) -> Result<Bundle<Sealed>, CliError> {
-    let bundle = Bundle::inspect(&args.bundle).map_err(refused)?;
+    let bundle = Bundle::inspect(&args.bundle).map_err(|error| refused(&args.bundle, error))?;
     let trust = match &args.trust {
         Some(path) => Trust::read(path).map_err(failed)?,
         None => {
@@ -209,7 +210,7 @@ fn open(args: &OpenArgs) -> Result<Bundle<Sealed>, CliError> {
             Trust::key(bundle.signer().clone())
         }
     };
-    bundle.seal(&trust).map_err(refused)
+    bundle.seal(&trust).map_err(|error| refused(&args.bundle, error))
 }
 
 fn show(args: &OpenArgs) -> Result<(), CliError> {
@@ -248,7 +249,7 @@ fn verify(args: &OpenArgs) -> Result<(), CliError> {
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    verified.map_err(refused)?;
+    verified.map_err(|error| refused(&args.bundle, error))?;
     let blobs = bundle.release().blobs().len();
     match args.output {
         Output::Json => {
