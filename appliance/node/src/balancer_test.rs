@@ -96,6 +96,20 @@ async fn a_backend_that_dies_midway_ends_its_connections_and_the_next_go_elsewhe
 }
 
 #[tokio::test]
+async fn a_refused_connection_is_remembered_without_any_probe() {
+    let (dead, living) = (Backend::start(1).await, Backend::start(2).await);
+    let backends = Backends::new(&[dead.address, living.address]);
+    let dead_address = dead.address;
+    dead.die().await;
+    for _ in 0..2 {
+        let (address, _stream) = backends.connect().await.unwrap();
+        assert_eq!(address, living.address);
+    }
+    assert_eq!(backends.answering(), (1, 2));
+    assert_eq!(backends.update(Pool::candidates), [living.address, dead_address]);
+}
+
+#[tokio::test]
 async fn two_hundred_connections_at_once_each_get_their_own_bytes_back() {
     let (first, second) = (Backend::start(1).await, Backend::start(2).await);
     let (address, _, _task) = balancer(&[first.address, second.address]).await;
