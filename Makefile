@@ -1,9 +1,11 @@
 # Verbs, one line each; what they do lies in .ci/ and in the crates.
-.PHONY: binary bundle check fix lab test test-full
+.PHONY: binary bundle check demo demo-down fix lab test test-full
 
 binary: ; @.ci/binary
 bundle: ; @.ci/bundle
 check: ; cargo clippy --workspace --all-targets
+demo: ; @.ci/demo
+demo-down: ; @.ci/demo-down
 fix: ; cargo fmt --all && cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
 lab: ; @cargo run -q -p lab -- $(or $(ARGS),ls)
 test: ; @.ci/test

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use lab::{Cut, LabName, Rate};
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Real hosts on one machine: for the demo, the tests and the benchmarks. Runs as root.
 #[derive(Debug, Parser)]
@@ -92,12 +93,32 @@ pub(crate) enum Verb {
         #[arg(short, long, value_enum, default_value_t)]
         output: Output,
     },
+    /// Install Kubernetes on three hosts of a lab and show that it works; may be run again.
+    Demo {
+        #[command(flatten)]
+        place: DemoPlace,
+        /// Where `make binary` has run.
+        #[arg(long, default_value = ".")]
+        checkout: PathBuf,
+    },
+    /// Take the demo away: its lab and its folder.
+    DemoDown {
+        #[command(flatten)]
+        place: DemoPlace,
+    },
     /// What `forward` starts.
     #[command(hide = true, name = lab::RELAY_VERB)]
     Relay {
         #[arg(long)]
         to: SocketAddr,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoPlace {
+    /// Where the site file, the bundle, the keys and the kubeconfig lie.
+    #[arg(long, default_value = ".demo")]
+    pub(crate) folder: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -27,9 +27,13 @@ pub(crate) fn run_with_input<S: AsRef<OsStr>>(
     arguments: impl IntoIterator<Item = S>,
     input: &str,
 ) -> Result<String, CommandError> {
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let words = in_words(&command);
+    run_command_with_input(Command::new(program).args(arguments), input)
+}
+
+/// As [`run_with_input`], for a prepared command.
+pub(crate) fn run_command_with_input(command: &mut Command, input: &str) -> Result<String, CommandError> {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let words = in_words(command);
     let failed = |source| CommandError::Start { command: words.clone(), source };
     let mut child = command.spawn().map_err(failed)?;
     // A program that ends without reading says why in its status; the broken pipe adds nothing.

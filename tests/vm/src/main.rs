@@ -4,6 +4,7 @@ mod cli;
 
 use clap::Parser;
 use cli::{Arguments, Verb, show};
+use lab::demo::{Demo, DemoError, Folder, Product};
 use lab::{Lab, LabError, NeedsError, SpecError};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -19,6 +20,8 @@ pub(crate) enum Trouble {
     Spec(#[from] SpecError),
     #[error(transparent)]
     Needs(#[from] NeedsError),
+    #[error(transparent)]
+    Demo(#[from] DemoError),
     #[error("find the owner: no process {0}")]
     NoOwner(u32),
     #[error("read {file}")]
@@ -70,6 +73,16 @@ fn act(Arguments { name, verb }: Arguments) -> Result<(), Trouble> {
             let program = std::env::current_exe().map_err(Trouble::Run)?;
             print(&show::forward(&lab.forward(&program, listen, address(&lab, &to)?)?, output))
         }
+        Verb::Demo { place, checkout } => {
+            lab::check_needs(false)?;
+            let product = Product::of_checkout(&checkout)?;
+            let folder = Folder::make(&place.folder).map_err(DemoError::File)?;
+            let program = std::env::current_exe().map_err(Trouble::Run)?;
+            Ok(Demo { lab: name, folder, product, program }.run(&say)?)
+        }
+        Verb::DemoDown { place } => {
+            Ok(Demo::down(&name, &Folder::at(&place.folder).map_err(DemoError::File)?)?)
+        }
         Verb::Relay { to } => Ok(lab::serve_relay(&name, to).map_err(LabError::Forward)?),
     }
 }
@@ -91,6 +104,11 @@ fn address(lab: &Lab, text: &str) -> Result<SocketAddr, Trouble> {
 
 fn print(text: &str) -> Result<(), Trouble> {
     std::io::stdout().write_all(text.as_bytes()).map_err(Trouble::Print)
+}
+
+#[expect(clippy::print_stdout, reason = "this is where the command line speaks")]
+fn say(text: &str) {
+    println!("{text}");
 }
 
 #[expect(clippy::print_stderr, reason = "this is where the command line speaks")]
