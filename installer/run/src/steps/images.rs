@@ -83,7 +83,7 @@ async fn import(
     port.write(&path, 0o600, &list).await?;
     let argv = [port.binary(), "hand", "import", "--content-store", store, "--ctr", CTR[0], "--list", &path];
     let end = port.unit(ctx, &argv, &[]).await?;
-    port.remove(&[path.clone()]).await?;
+    port.remove(std::slice::from_ref(&path)).await?;
     end.success("import images")
 }
 
