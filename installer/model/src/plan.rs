@@ -157,7 +157,7 @@ pub enum Action {
     Sysctls { path: String, values: BTreeMap<String, String> },
     /// These files and folders are there with this content.
     Files { title: String, folders: Vec<FolderSpec>, files: Vec<FileSpec> },
-    /// A route exists on this interface, now and at boot (through the node service's unit).
+    /// A unit is set up, and runs where it should.
     Service(ServiceSpec),
     /// containerd holds these images, unpacked and pinned, and the node service answers for them.
     Images { containerd_root: String, images: Vec<ImageSpec> },
@@ -354,7 +354,7 @@ impl Action {
             Action::Service(service) if service.running => format!("run {}", service.unit),
             Action::Service(service) => format!("set up {}", service.unit),
             Action::Images { images, .. } => format!("import {} images", images.len()),
-            Action::Init { phase, .. } => format!("kubeadm init: {}", phase.as_str()),
+            Action::Init { phase, .. } => format!("run kubeadm init phase {}", phase.as_str()),
             Action::JoinWorker { node, founder, .. } => format!("join {node} to the cluster of {founder}"),
             Action::Node { node, .. } => format!("set labels and taints of {node}"),
             Action::Apply { name, .. } => format!("apply {name}"),

@@ -30,7 +30,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { steps_per_host: 2, hosts: 32 }
+        Limits { steps_per_host: 4, hosts: 32 }
     }
 }
 

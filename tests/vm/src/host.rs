@@ -1,22 +1,16 @@
-//! One host: made on a disk of its own, started, watched until ssh answers, cut from power.
+//! One host that was made: started, watched until ssh answers, entered, cut from power.
 
 use crate::address;
-use crate::cgroup;
 use crate::command::{self, CommandError};
 use crate::condition::{Cable, Condition};
 use crate::file::{self, FileError};
-use crate::guest::{Guest, GuestFile};
 use crate::netns;
 use crate::place::{HostPlace, Place, namespace_file};
 use crate::process::Process;
-use crate::random;
-use crate::scripts;
-use crate::spec::HostSpec;
 use crate::state::{HostRecord, Record};
 use std::fs::File;
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -26,6 +20,10 @@ use std::time::{Duration, Instant};
 pub enum HostError {
     #[error("make {host}")]
     Make { host: String, source: CommandError },
+    #[error("change the cables of {host}")]
+    Cables { host: String, source: CommandError },
+    #[error("run a command on {host}")]
+    Command { host: String, source: CommandError },
     #[error("keep the files of a host")]
     File(#[from] FileError),
     #[error("start {host}")]
@@ -48,8 +46,8 @@ const SSH_ANSWERS_WITHIN: Duration = Duration::from_secs(90);
 /// One host of a lab that is up.
 #[derive(Debug, Clone)]
 pub struct Host {
-    lab_namespace: String,
-    place: HostPlace,
+    pub(crate) lab_namespace: String,
+    pub(crate) place: HostPlace,
     record: HostRecord,
 }
 
@@ -88,94 +86,6 @@ impl Host {
         &self.place.namespace
     }
 
-    fn run<'a>(&self, program: &str, words: impl IntoIterator<Item = &'a str>) -> Result<String, HostError> {
-        command::run(program, words)
-            .map_err(|source| HostError::Make { host: self.record.name.clone(), source })
-    }
-
-    /// Makes the host's disk and root, and everything in it that is its own. Returns its public host key.
-    pub(crate) fn make(&self, base: &Path, spec: &HostSpec, lab: &Record) -> Result<String, HostError> {
-        file::make_directory(&self.place.directory)?;
-        self.make_disk(&lab.disks, spec)?;
-        self.mount_root(base)?;
-        self.write_files(spec, lab)?;
-        self.set_passwords(lab)?;
-        let key = self.place.root().join("etc/ssh/ssh_host_ed25519_key");
-        let words = ["-q", "-t", "ed25519", "-N", "", "-C", self.name(), "-f"];
-        self.run("ssh-keygen", words.into_iter().chain([key.to_string_lossy().as_ref()]))?;
-        self.write_scripts()?;
-        Ok(file::read(&key.with_extension("pub"))?)
-    }
-
-    /// A sparse image: takes what is written to it, and hurts nobody else when it is full.
-    fn make_disk(&self, disks: &Path, spec: &HostSpec) -> Result<(), HostError> {
-        file::make_directory(disks)?;
-        let image = disks.join(format!("{}.img", self.record.name));
-        let size = |file: File| file.set_len(spec.disk_size.bytes());
-        File::create(&image).and_then(size).map_err(FileError::new("make disk image", &image))?;
-        let image = image.to_string_lossy();
-        let options = "lazy_itable_init=1,lazy_journal_init=1,nodiscard";
-        self.run("mkfs.ext4", ["-q", "-F", "-E", options, &image])?;
-        file::make_directory(&self.place.disk())?;
-        self.run("mount", ["-o", "loop", &image, &self.place.disk().to_string_lossy()])?;
-        for name in ["upper", "work"].into_iter().chain(OWN_DIRECTORIES.iter().map(|(name, _)| *name)) {
-            file::make_directory(&self.place.disk().join(name))?;
-        }
-        Ok(())
-    }
-
-    fn mount_root(&self, base: &Path) -> Result<(), HostError> {
-        file::make_directory(&self.place.root())?;
-        let disk = self.place.disk();
-        let (upper, work) = (disk.join("upper"), disk.join("work"));
-        let options =
-            format!("lowerdir={},upperdir={},workdir={}", base.display(), upper.display(), work.display());
-        let root = self.place.root();
-        self.run("mount", ["-t", "overlay", "overlay", "-o", &options, &root.to_string_lossy()]).map(drop)
-    }
-
-    fn write_files(&self, spec: &HostSpec, lab: &Record) -> Result<(), HostError> {
-        let authorized = file::read(&lab.key.with_extension("pub"))?;
-        let guest = Guest {
-            name: self.name(),
-            address: self.record.address,
-            cluster_address: self.record.cluster_address,
-            isolated: lab.isolated,
-            machine_id: &random::hex(16)?,
-            os_release: spec.os_release.as_deref(),
-            sshd: &spec.sshd,
-            authorized: &authorized,
-        };
-        for GuestFile { path, text, mode } in guest.files() {
-            let path = self.place.root().join(path);
-            file::make_directory(path.parent().expect("a guest's file lies in a directory"))?;
-            file::write(&path, &text, mode)?;
-        }
-        self.authorize_user(&authorized)
-    }
-
-    /// The ordinary user's key must be the user's own file, or sshd does not trust it.
-    fn authorize_user(&self, authorized: &str) -> Result<(), HostError> {
-        let home = self.place.root().join("home/site");
-        let user = std::fs::metadata(&home).map_err(FileError::new("find", &home))?;
-        let directory = home.join(".ssh");
-        file::make_directory(&directory)?;
-        let keys = directory.join("authorized_keys");
-        file::write(&keys, authorized, 0o600)?;
-        for path in [&directory, &keys] {
-            chown(path, Some(user.uid()), Some(user.gid())).map_err(FileError::new("give away", path))?;
-        }
-        Ok(())
-    }
-
-    fn set_passwords(&self, lab: &Record) -> Result<(), HostError> {
-        let lines = format!("root:{}\nsite:{}\n", lab.root_password, lab.site_password);
-        let root = self.place.root();
-        command::run_with_input("chroot", [root.as_os_str(), "chpasswd".as_ref()], &lines)
-            .map(drop)
-            .map_err(|source| HostError::Make { host: self.record.name.clone(), source })
-    }
-
     pub(crate) fn cables(&self) -> Vec<Cable> {
         let cable = |card, bridge, port: String, address| Cable {
             port,
@@ -189,26 +99,12 @@ impl Host {
         [Some(first), self.record.cluster_address.map(second)].into_iter().flatten().collect()
     }
 
-    fn write_scripts(&self) -> Result<(), HostError> {
-        let moves = cgroup::make(&self.place.cgroup)?;
-        let scripts = scripts::Scripts {
-            lab: &self.lab_namespace,
-            host: self.name(),
-            place: &self.place,
-            cables: &self.cables(),
-            cgroups: &moves,
-        };
-        file::write(&self.place.cables_script(), &scripts.cables(), 0o600)?;
-        file::write(&self.place.start_script(), &scripts.start(), 0o600)?;
-        self.keep_condition(&Condition::default())
-    }
-
     pub(crate) fn condition(&self) -> Condition {
         let text = file::read(&self.place.condition()).unwrap_or_default();
         serde_json::from_str(&text).unwrap_or_default()
     }
 
-    fn keep_condition(&self, condition: &Condition) -> Result<(), HostError> {
+    pub(crate) fn keep_condition(&self, condition: &Condition) -> Result<(), HostError> {
         let text = serde_json::to_string(condition).expect("a condition is plain data");
         let script = condition.script(&self.lab_namespace, &self.place.namespace, &self.cables());
         file::write(&self.place.condition(), &text, 0o600)?;
@@ -220,7 +116,8 @@ impl Host {
         self.keep_condition(condition)?;
         if self.is_on() {
             let script = self.place.condition_script();
-            self.run("sh", [script.to_string_lossy().as_ref()])?;
+            command::run("sh", [script])
+                .map_err(|source| HostError::Cables { host: self.record.name.clone(), source })?;
         }
         Ok(())
     }
@@ -337,9 +234,22 @@ impl Host {
         let leader = self.leader().ok_or_else(|| HostError::Off(self.record.name.clone()))?;
         let mut command = Command::new("nsenter");
         command.arg(format!("--target={}", leader.pid));
-        command.args(["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd", "--"]);
-        command.args(["env", "-i", "HOME=/root", "LANG=C.UTF-8", "TERM=dumb"]);
-        command.arg("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").args(words);
+        command.args([
+            "--mount",
+            "--uts",
+            "--ipc",
+            "--net",
+            "--pid",
+            "--cgroup",
+            "--root",
+            "--wd",
+            "--no-fork",
+        ]);
+        command.args(["--", "env", "-i", "HOME=/root", "LANG=C.UTF-8"]);
+        command.arg("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        // nsenter would stop itself when a host that shuts down stops all its processes, never collect its child, and
+        // so keep the host from ending. A shell waits and minds nothing else.
+        command.args(["sh", "-c", "\"$@\"; exit $?", "sh"]).args(words);
         Ok(command)
     }
 
@@ -347,13 +257,9 @@ impl Host {
     pub fn shell(&self, line: &str) -> Result<String, HostError> {
         let mut command = self.command(["sh", "-c", line])?;
         command::run_command(command.stdin(Stdio::null()))
-            .map_err(|source| HostError::Make { host: self.record.name.clone(), source })
+            .map_err(|source| HostError::Command { host: self.record.name.clone(), source })
     }
 }
-
-/// Directories of the host that lie on its disk as they are: containerd's own overlays cannot lie on an overlay.
-pub(crate) const OWN_DIRECTORIES: &[(&str, &str)] =
-    &[("containerd", "/var/lib/containerd"), ("kubelet", "/var/lib/kubelet"), ("etcd", "/var/lib/etcd")];
 
 /// The last number of the line `NSpid:` is the one that the process has in its own namespace.
 fn is_first_of_its_namespace(pid: u32) -> bool {

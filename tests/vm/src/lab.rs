@@ -172,7 +172,10 @@ impl Lab {
     /// Gives these hosts power and returns when ssh answers on all of them.
     pub fn power_on<S: AsRef<str>>(&self, names: &[S]) -> Result<(), LabError> {
         let hosts = self.select(names)?;
-        hosts.iter().try_for_each(|host| host.start())?;
+        {
+            let _lock = Lock::take(&Place::of(self.name()).lock())?;
+            hosts.iter().try_for_each(|host| host.start())?;
+        }
         Ok(hosts.iter().try_for_each(|host| host.wait())?)
     }
 

@@ -27,6 +27,7 @@ mod gateway;
 mod guest;
 mod host;
 mod lab;
+mod making;
 mod needs;
 mod netns;
 mod place;

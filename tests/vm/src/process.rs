@@ -48,7 +48,7 @@ impl Process {
     }
 
     /// Waits until the process has ended, for at most `limit`; whether it has.
-    pub(crate) fn wait_for_end(self, limit: Duration) -> bool {
+    pub fn wait_for_end(self, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
         while self.is_alive() {
             if Instant::now() > deadline {

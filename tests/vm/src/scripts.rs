@@ -2,7 +2,7 @@
 //! process that brought it up.
 
 use crate::condition::Cable;
-use crate::host::OWN_DIRECTORIES;
+use crate::making::OWN_DIRECTORIES;
 use crate::place::{HostPlace, namespace_file};
 use std::fmt::Write;
 use std::path::PathBuf;

@@ -62,7 +62,8 @@ pub enum Owner {
 /// What differs from host to host.
 #[derive(Debug, Clone)]
 pub struct HostSpec {
-    pub name: String,
+    /// Given by [`LabSpec::new`]: it becomes part of interface names and scripts.
+    pub(crate) name: String,
     pub disk_size: Size,
     /// The whole text of `/etc/os-release`, in place of the base image's.
     pub os_release: Option<String>,

@@ -40,15 +40,28 @@ pub(crate) fn remove(name: &LabName) -> Result<(), TeardownError> {
     let hosts = file::names_in(&place.hosts());
     relay::stop_all(&place);
     end_processes(&place, &hosts)?;
-    unmount_all(&place.directory())?;
     for host in &hosts {
         netns::remove(&place.host(host).namespace).map_err(TeardownError::Network)?;
     }
     netns::remove(&place.gateway_namespace()).map_err(TeardownError::Network)?;
     netns::remove(&place.own_namespace()).map_err(TeardownError::Network)?;
     cgroup::remove(&place.cgroup());
-    file::remove_tree(&disks)?;
-    Ok(file::remove_tree(&place.directory())?)
+    remove_directory(&place.directory())?;
+    Ok(file::remove_tree(&disks)?)
+}
+
+/// What a killed `up` had just called (mount, say) may still be ending, and put something there once more.
+fn remove_directory(directory: &Path) -> Result<(), TeardownError> {
+    let mut attempts_left = 5;
+    loop {
+        unmount_all(directory)?;
+        match file::remove_tree(directory) {
+            Ok(()) => return Ok(()),
+            Err(error) if attempts_left == 0 => return Err(error.into()),
+            Err(_) => attempts_left -= 1,
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// All hosts first get the blow and are waited for together afterwards.

@@ -17,10 +17,9 @@ pub(crate) fn host(draft: &mut Draft<'_>, host: &Host, founder: &Host) {
 
 pub(crate) fn cluster(draft: &mut Draft<'_>, founder: &Host) {
     let ready = draft.find(founder, Phase::Prove, "ready");
-    let mut workloads = vec![
-        ("flannel", "daemonset", "kube-flannel", "kube-flannel-ds"),
-        ("coredns", "deployment", "kube-system", "coredns"),
-    ];
+    // The network's DaemonSet is not among them: it would wait for hosts that joined and died. A node is Ready only with
+    // its network, and what follows here runs over it.
+    let mut workloads = vec![("coredns", "deployment", "kube-system", "coredns")];
     if draft.site.addons.metrics_server {
         workloads.push(("metrics-server", "deployment", "kube-system", "metrics-server"));
     }
