@@ -39,8 +39,8 @@ run
   | a/prove/c started
   | a/prove/ready started
   | b/join/kubelet done
-  | a/prove/ready done
   | a/prove/b started
+  | a/prove/ready done
   | a/prove/c done
   | a/prove/b done
   | r-1 ended: healthy
@@ -85,8 +85,8 @@ run
   | a/prove/c started
   | a/prove/ready started
   | b/join/kubelet met
-  | a/prove/ready met
   | a/prove/b started
+  | a/prove/ready met
   | a/prove/c met
   | a/prove/b met
   | r-2 ended: healthy
