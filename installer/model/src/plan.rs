@@ -372,6 +372,41 @@ impl Action {
     }
 }
 
+impl Action {
+    /// What its probe looks at: what a step of this kind proves.
+    pub fn proof(&self) -> &'static str {
+        match self {
+            Action::Modules { .. } => "each module is loaded or built in, and is listed for the next boot",
+            Action::Sysctls { .. } => "each setting has its value now, and is listed for the next boot",
+            Action::Files { .. } => "each file has its content, by sha256, and its permission bits",
+            Action::Service(_) => {
+                "its files are as planned, it is enabled, it runs, and was started from just these files"
+            }
+            Action::Images { .. } => {
+                "containerd holds each image under its digest, pinned, and the node service knows it"
+            }
+            Action::Init { .. } => {
+                "the phase was done with this configuration, what it wrote is unchanged, what it made is in the cluster"
+            }
+            Action::JoinWorker { .. } => "the kubelet has its certificate, and the cluster has the node",
+            Action::Node { .. } => {
+                "the node has these labels and taints, and none of ours that the site no longer names"
+            }
+            Action::Apply { .. } => "a server-side apply would change nothing",
+            Action::Await { .. } => "the cluster says so",
+            Action::Drain { .. } => "the node takes no pods and carries none but its own",
+            Action::DeleteNode { .. } => "the cluster does not have the node",
+            Action::StopPods => "the container runtime has no pod, or does not run",
+            Action::RemoveUnits { .. } => "no unit file is there",
+            Action::Unmount { .. } => "nothing is mounted below the folders",
+            Action::RemoveLinks { .. } => "no such link is there",
+            Action::RemoveRules => "no table or chain of ours is in the packet filter",
+            Action::RemovePaths { .. } => "no such path is there, but for what is to be kept",
+            Action::RestoreSysctls => "nothing is left to restore",
+        }
+    }
+}
+
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
