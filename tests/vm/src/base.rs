@@ -48,12 +48,21 @@ fn recipe_of_this_machine() -> Result<Recipe, BaseError> {
     Recipe::from_machine(&os_release, &targets, &settings).map_err(BaseError::Recipe)
 }
 
-/// In a mount namespace of its own: what mmdebstrap mounts in the tree ends with it, even if it is killed, so that the
-/// tree can always be removed.
+/// In namespaces of its own: what mmdebstrap mounts in the tree and whatever it starts end with it, so that the tree can
+/// always be removed. And it ends with this process, or the next one would make the tree while this one still does.
 fn make(recipe: &Recipe, target: &Path) -> Result<(), BaseError> {
-    let words = ["--mount", "--propagation=private", "mmdebstrap", "--quiet"].map(String::from);
-    let all = words.into_iter().chain(recipe.arguments(&target.to_string_lossy()));
+    let words = [
+        "--pdeathsig=KILL",
+        "unshare",
+        "--mount",
+        "--propagation=private",
+        "--pid",
+        "--fork",
+        "--kill-child",
+    ];
+    let words = words.into_iter().chain(["--mount-proc", "mmdebstrap", "--quiet"]).map(String::from);
+    let all = words.chain(recipe.arguments(&target.to_string_lossy()));
     let sources = recipe.sources.join("\n") + "\n";
-    command::run_with_input("unshare", all, &sources).map_err(BaseError::Make)?;
+    command::run_with_input("setpriv", all, &sources).map_err(BaseError::Make)?;
     Ok(())
 }

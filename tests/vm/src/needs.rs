@@ -14,6 +14,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("mount", "mount"),
     ("nft", "nftables"),
     ("nsenter", "util-linux"),
+    ("setpriv", "util-linux"),
     ("setsid", "util-linux"),
     ("ssh-keygen", "openssh-client"),
     ("systemd-nspawn", "systemd-container"),
