@@ -39,15 +39,19 @@ pub(crate) struct Ready {
 /// Reads the files, connects to all hosts, surveys them and judges. `verb` is what the store's holder is called.
 pub(crate) async fn ready(args: &SiteArgs, verb: &str) -> Result<Ready, CliError> {
     let site = wiring::site(&args.site)?;
+    args.take_over.iter().try_for_each(|name| wiring::host(&site, name).map(drop))?;
     let state = wiring::state_folder(&args.state);
     let store = Arc::new(wiring::store(&state, verb)?);
     let bundle = Arc::new(wiring::bundle(args, &site, &store)?);
     let targets = wiring::targets(&site, &store, args.yes)?;
     let binaries = wiring::hand_binaries(Some(&bundle), &state)?;
     let control_plane = founder(&site).name.to_string();
-    let world = SiteWorld::new(targets, binaries, Some(Arc::clone(&bundle)), control_plane);
+    let world = SiteWorld::new(targets, binaries, Some(Arc::clone(&bundle)), control_plane)
+        .with_take_over(args.take_over.iter().cloned());
     eprintln!("Looking at {} hosts ...", site.hosts.len());
-    let survey = survey(&site, &world, store.ledger()).await?;
+    let hands = connect(&world).await?;
+    let ours = owned(&hands, store.ledger(), &args.take_over).await?;
+    let survey = survey(&site, &hands, &ours).await?;
     let kept = store.put_check(site.name.as_str(), &survey);
     kept.map_err(|error| CliError::from_error(1, "keep the survey: ", &error))?;
     let findings = preflight::preflight(&site, bundle.release(), &survey);
@@ -60,8 +64,8 @@ fn founder(site: &Site) -> &Host {
     site.control_planes().next().expect("a valid site has a control plane")
 }
 
-/// The facts of every host. A host that cannot be reached or read is an error; all such hosts are named at once.
-async fn survey(site: &Site, world: &SiteWorld, ledger: &str) -> Result<Survey, CliError> {
+/// A hand on every host. All hosts that cannot be reached or do not let us in are named at once.
+async fn connect(world: &SiteWorld) -> Result<BTreeMap<String, Arc<Hand>>, CliError> {
     let mut problems = Vec::new();
     let mut codes = Vec::new();
     let mut hands = BTreeMap::new();
@@ -74,13 +78,52 @@ async fn survey(site: &Site, world: &SiteWorld, ledger: &str) -> Result<Survey, 
             }
         }
     }
-    if !problems.is_empty() {
-        return Err(CliError::all(codes.into_iter().max().unwrap_or(8), problems));
+    match codes.into_iter().max() {
+        None => Ok(hands),
+        Some(code) => Err(CliError::all(code, problems)),
     }
+}
+
+/// Whether each host was claimed by this ledger before. One that another ledger holds is refused unless it is taken
+/// over by name: to judge it as a stranger's leftovers would advise the operator to delete a cluster of ours.
+async fn owned(
+    hands: &BTreeMap<String, Arc<Hand>>,
+    ledger: &str,
+    take_over: &[String],
+) -> Result<BTreeMap<String, bool>, CliError> {
+    let asked = hands.iter().map(|(name, hand)| async move { (name, owner(hand).await) });
+    let mut ours = BTreeMap::new();
+    let mut foreign = Vec::new();
+    for (name, held) in futures_util::future::join_all(asked).await {
+        let held = held.map_err(|error| CliError::from_error(1, &format!("{name}: failed to "), &error))?;
+        let by_name = take_over.contains(name);
+        ours.insert(name.clone(), held.as_ref().is_some_and(|held| by_name || held.ledger == ledger));
+        if let Some(held) = held.filter(|held| held.ledger != ledger && !by_name) {
+            foreign.push(format!(
+                "{name}: it belongs to ledger {} (its run r-{}), this state folder is ledger {ledger}",
+                held.ledger, held.run
+            ));
+        }
+    }
+    if foreign.is_empty() {
+        return Ok(ours);
+    }
+    Err(CliError::all(4, foreign).hint(
+        "name the state folder that these hosts were installed from with --state; if it is lost, take each host over: --take-over HOST",
+    ))
+}
+
+/// The facts of every host. All hosts that cannot be read are named at once.
+async fn survey(
+    site: &Site,
+    hands: &BTreeMap<String, Arc<Hand>>,
+    ours: &BTreeMap<String, bool>,
+) -> Result<Survey, CliError> {
     let mut survey = Survey::default();
+    let mut problems = Vec::new();
     let looks = site.hosts.iter().map(|host| {
-        let hand = Arc::clone(&hands[host.name.as_str()]);
-        async move { (host, look(site, host, &hand, ledger).await) }
+        let (hand, ours) = (&hands[host.name.as_str()], ours[host.name.as_str()]);
+        async move { (host, look(site, host, hand, ours).await) }
     });
     for (host, looked) in futures_util::future::join_all(looks).await {
         match looked {
@@ -91,9 +134,8 @@ async fn survey(site: &Site, world: &SiteWorld, ledger: &str) -> Result<Survey, 
     if problems.is_empty() { Ok(survey) } else { Err(CliError::all(1, problems)) }
 }
 
-async fn look(site: &Site, host: &Host, hand: &Hand, ledger: &str) -> Result<SurveyedHost, String> {
+async fn look(site: &Site, host: &Host, hand: &Hand, ours: bool) -> Result<SurveyedHost, String> {
     let said = |error: HandError| chain(&error);
-    let ours = owner(hand).await.map_err(said)?.is_some_and(|record| record.ledger == ledger);
     let questions = serde_json::to_value(preflight::questions(site, host, ours)).expect("plain data");
     let ping = std::time::Instant::now();
     hand.ping().await.map_err(said)?;

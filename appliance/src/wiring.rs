@@ -1,14 +1,14 @@
 //! What the verbs share: reading what the operator gave, connecting, surveying, planning.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use appliance_store::{Holder, PinnedKey, Store, StoreError};
+use appliance_store::{FileStamp, Holder, PinnedKey, Store, StoreError};
 use bundles_format::{Arch, Release};
-use bundles_store::{Bundle, PublicKey, Sealed, Trust};
+use bundles_store::{Bundle, PublicKey, Sealed, Trust, VerifyError};
 use installer_model::secret::Secret;
 use installer_model::site::{Host, JumpHop, SecretRef, Site, SshLogin};
 use installer_run::reader::Reader;
@@ -19,16 +19,45 @@ use crate::cli::{CliError, SiteArgs, StateArgs};
 /// Where a hand keeps its things on a host.
 const HAND_ROOT: &str = "/var/lib/armilla";
 
+/// A site of some thousand hosts has less than a MiB; what is longer is some other file.
+const SITE_FILE_LIMIT: u64 = 4 << 20;
+
 /// The site file, read and validated: nothing was connected to yet.
 pub(crate) fn site(path: &Path) -> Result<Site, CliError> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        let code = if error.kind() == std::io::ErrorKind::NotFound { 3 } else { 1 };
-        CliError::new(code, format!("read {}: {error}", path.display()))
-            .hint("`armilla init root@ADDRESS ...` writes one")
-    })?;
+    let text = site_text(path)?;
     Site::parse(&text).map_err(|errors| {
         let problems = errors.0.iter().map(|error| format!("{}: {error}", path.display())).collect();
         CliError::all(5, problems)
+    })
+}
+
+fn site_text(path: &Path) -> Result<String, CliError> {
+    let failed = |error: std::io::Error| {
+        let (code, hint) = match error.kind() {
+            std::io::ErrorKind::NotFound => (3, "`armilla init root@ADDRESS ...` writes one"),
+            std::io::ErrorKind::PermissionDenied => (1, "who runs armilla must be allowed to read it"),
+            _ => (5, "name the site file with -s FILE"),
+        };
+        CliError::new(code, format!("read {}: {error}", path.display())).hint(hint)
+    };
+    let wrong = |what: &str| {
+        CliError::new(5, format!("understand {}: {what}", path.display()))
+            .hint("name the site file with -s FILE")
+    };
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    file.take(SITE_FILE_LIMIT + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > SITE_FILE_LIMIT {
+        return Err(wrong("it is longer than 4 MiB, which no site file is"));
+    }
+    String::from_utf8(bytes).map_err(|_| wrong("it is not text in UTF-8"))
+}
+
+/// A host of the site by its name.
+pub(crate) fn host<'a>(site: &'a Site, name: &str) -> Result<&'a Host, CliError> {
+    site.hosts.iter().find(|host| host.name.as_str() == name).ok_or_else(|| {
+        let names: Vec<&str> = site.hosts.iter().map(|host| host.name.as_str()).collect();
+        CliError::new(3, format!("find host {name}: the site has {}", names.join(", ")))
     })
 }
 
@@ -56,8 +85,13 @@ pub(crate) fn now_ns() -> u64 {
 pub(crate) fn store(folder: &Path, command: &str) -> Result<Store, CliError> {
     let holder = Holder::this_process(command, now_ms());
     Store::open_within(folder, &holder, Duration::from_secs(2)).map_err(|error| {
-        let code = if matches!(error, StoreError::InUse { .. }) { 4 } else { 1 };
-        CliError::from_error(code, "", &error)
+        let (code, hint) = match error {
+            StoreError::InUse { .. } => {
+                (4, "wait for it to end; `armilla run follow` shows a run that goes on")
+            }
+            _ => (1, "name another folder with --state"),
+        };
+        CliError::from_error(code, "", &error).hint(hint)
     })
 }
 
@@ -75,13 +109,37 @@ pub(crate) fn bundle(args: &SiteArgs, site: &Site, store: &Store) -> Result<Bund
             CliError::new(2, "choose a bundle: neither the command line nor the site file names one")
                 .hint("add `-b FILE`, or `bundle.path` in the site file")
         })?;
-    let unverified = Bundle::inspect(&path)
-        .map_err(|error| CliError::from_error(5, &format!("open bundle {}: ", path.display()), &error))?;
+    let refused = |error: &dyn std::error::Error, hint: &str| {
+        let code = if path.exists() { 5 } else { 3 };
+        CliError::from_error(code, &format!("open bundle {}: ", path.display()), error).hint(hint)
+    };
+    let unverified = Bundle::inspect(&path).map_err(|error| {
+        refused(&error, "name a whole bundle with -b FILE; copy it again if this one was cut off on the way")
+    })?;
     let trust = trust(args, site, store, unverified.signer(), &path)?;
-    unverified.seal(&trust).map_err(|error| {
-        CliError::from_error(5, &format!("open bundle {}: ", path.display()), &error)
-            .hint("the key comes with whoever made the bundle: --trust FILE")
-    })
+    let sealed = unverified
+        .seal(&trust)
+        .map_err(|error| refused(&error, "the key comes with whoever made the bundle: --trust FILE"))?;
+    verify(&sealed, store).map_err(|error| {
+        refused(&error, "the file changed after it was sealed: copy it again from where it was made")
+    })?;
+    Ok(sealed)
+}
+
+/// Reads every byte before anything is connected to: a flipped bit that is found in the middle of an installation costs
+/// more than this. A file in which all was right once, and which nobody touched since, is not read again.
+fn verify(bundle: &Bundle<Sealed>, store: &Store) -> Result<(), VerifyError> {
+    let id = bundle.id().to_string();
+    let stamp = std::fs::metadata(bundle.path()).ok().map(|metadata| FileStamp::of(&metadata));
+    if stamp.is_some() && store.verified(&id).ok().flatten() == stamp {
+        return Ok(());
+    }
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    bundle.verify(threads, |_, _| {})?;
+    if let Some(Err(error)) = stamp.map(|stamp| store.put_verified(&id, &stamp)) {
+        tracing::warn!(%error, "the bundle will be read again the next time");
+    }
+    Ok(())
 }
 
 fn trust(
@@ -92,7 +150,11 @@ fn trust(
     path: &Path,
 ) -> Result<Trust, CliError> {
     if let Some(file) = &args.trust {
-        return Trust::read(file).map_err(|error| CliError::from_error(5, "read the trusted key: ", &error));
+        let code = if file.exists() { 5 } else { 3 };
+        return Trust::read(file).map_err(|error| {
+            CliError::from_error(code, "", &error)
+                .hint("--trust wants the .pub file that `armilla bundle keygen` wrote")
+        });
     }
     if let Some(text) = site.bundle.as_ref().and_then(|choice| choice.trust.as_ref()) {
         return Trust::from_pem(text).ok_or_else(|| {

@@ -38,13 +38,19 @@ pub(super) async fn run(args: &Apply) -> Result<u8, CliError> {
         if ended.acts() == 0 {
             eprintln!("Nothing to do: the site is as its file says.");
         } else {
+            let with = with(&args.site);
             eprintln!(
-                "The site is as its file says.\n\nLook around:\n  armilla status -s {0}\n  armilla kubeconfig -s {0} > kubeconfig && kubectl --kubeconfig kubeconfig get nodes",
-                args.site.site.display()
+                "The site is as its file says.\n\nLook around:\n  armilla status {with}\n  armilla kubeconfig {with} > kubeconfig && kubectl --kubeconfig kubeconfig get nodes"
             );
         }
     } else {
         eprintln!("Mend what is named above, then run the same command again: what is done stays done.");
     }
     Ok(ended.exit_code())
+}
+
+/// The options with which other verbs find the same site.
+fn with(args: &SiteArgs) -> String {
+    let state = args.state.state.as_ref().map(|folder| format!(" --state {}", folder.display()));
+    format!("-s {}{}", args.site.display(), state.unwrap_or_default())
 }

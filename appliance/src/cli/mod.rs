@@ -34,7 +34,7 @@ struct Cli {
     verb: Verb,
     /// How much to say on standard error
     #[arg(long, global = true, value_name = "LEVEL", default_value = "warn")]
-    log_level: String,
+    log_level: tracing_subscriber::filter::LevelFilter,
 }
 
 #[derive(Debug, Subcommand)]
@@ -77,6 +77,9 @@ pub(crate) struct SiteArgs {
     pub(crate) trust: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) state: StateArgs,
+    /// Take this host from the state folder that it belongs to; may be given again
+    #[arg(long, value_name = "HOST")]
+    pub(crate) take_over: Vec<String>,
     /// Answer every question with yes, the question for unknown host keys and bundle keys among them
     #[arg(short = 'y', long)]
     pub(crate) yes: bool,
@@ -100,9 +103,10 @@ pub(crate) enum Output {
 
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = tracing_subscriber::EnvFilter::try_new(&cli.log_level)
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    if !matches!(cli.verb, Verb::Apply(_) | Verb::Reset(_)) {
+        end_with_the_reader();
+    }
+    tracing_subscriber::fmt().with_max_level(cli.log_level).with_writer(std::io::stderr).init();
     let done = match cli.verb {
         Verb::Init(args) => init::run(&args),
         Verb::Check(args) => wait(check::run(&args)),
@@ -122,6 +126,14 @@ pub(crate) fn main() -> ExitCode {
             ExitCode::from(error.code)
         }
     }
+}
+
+/// `armilla run ls | head` ends quietly when `head` has seen enough, as other programs do. A run goes on: what it does to
+/// hosts does not hang on somebody reading along.
+#[expect(unsafe_code, reason = "the standard library has no other way to undo its ignoring of SIGPIPE")]
+fn end_with_the_reader() {
+    // SAFETY: no thread was started yet, and the default action runs no code of ours.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
 }
 
 fn wait(verb: impl Future<Output = Result<u8, CliError>>) -> Result<u8, CliError> {

@@ -22,8 +22,9 @@ pub(super) struct Reset {
 }
 
 pub(super) async fn run(args: &Reset) -> Result<u8, CliError> {
+    // A slip in the name is told before anything connects.
+    let intent = intent(args, &wiring::site(&args.site.site)?)?;
     let ready = planning::ready(&args.site, "reset").await?;
-    let intent = intent(args, &ready.site)?;
     let keep = std::path::absolute(&ready.state)
         .map_err(|error| CliError::new(1, format!("find the state folder: {error}")))?;
     let plan = ready.plan(&intent, &[keep.display().to_string()])?;
@@ -51,10 +52,7 @@ pub(super) async fn run(args: &Reset) -> Result<u8, CliError> {
 
 fn intent(args: &Reset, site: &Site) -> Result<Intent, CliError> {
     let Some(name) = &args.host else { return Ok(Intent::Reset) };
-    let Some(host) = site.hosts.iter().find(|host| host.name.as_str() == name) else {
-        let names: Vec<&str> = site.hosts.iter().map(|host| host.name.as_str()).collect();
-        return Err(CliError::new(3, format!("find host {name}: the site has {}", names.join(", "))));
-    };
+    let host = wiring::host(site, name)?;
     if host.roles.control_plane {
         return Err(CliError::new(5, format!("take out {name} alone: it is the only control plane"))
             .hint("without --host the whole cluster is reset"));

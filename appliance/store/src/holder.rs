@@ -43,6 +43,9 @@ impl Holder {
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`armilla {}` (process {} on {})", self.command, self.pid, self.host)
+        write!(f, "`armilla {}` (process {} on {}, ", self.command, self.pid, self.host)?;
+        // Days are left out: whoever waits for a process looks at the clock.
+        let seconds = self.started_at / 1000 % 86_400;
+        write!(f, "since {:02}:{:02}:{:02} UTC)", seconds / 3600, seconds / 60 % 60, seconds % 60)
     }
 }

@@ -20,7 +20,7 @@ mod store;
 mod tables;
 
 pub use holder::Holder;
-pub use notes::PinnedKey;
+pub use notes::{FileStamp, PinnedKey};
 pub use output::{OUTPUT_LIMIT, OutputChunk};
 pub use plans::AdoptedPlan;
 pub use runs::{Begun, RunRow};

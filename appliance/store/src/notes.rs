@@ -1,10 +1,12 @@
 //! What else an instance keeps: sites, pinned keys, the last check of each site.
 
+use std::os::unix::fs::MetadataExt;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::store::{Store, StoreError};
-use crate::tables::{BUNDLE_KEYS, CHECKS, HOST_KEYS, SITES};
+use crate::tables::{BUNDLE_KEYS, CHECKS, HOST_KEYS, SITES, VERIFIED};
 
 /// A public key that was trusted, and since when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +18,28 @@ pub struct PinnedKey {
     pub key: String,
     /// Unix time in milliseconds.
     pub pinned_at: u64,
+}
+
+/// Tells one state of a file from another without reading it, as make and rsync do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileStamp {
+    pub device: u64,
+    pub inode: u64,
+    /// Bytes.
+    pub size: u64,
+    /// Unix time in nanoseconds of the last change to content or attributes, which nobody can set.
+    pub changed_ns: i128,
+}
+
+impl FileStamp {
+    pub fn of(metadata: &std::fs::Metadata) -> FileStamp {
+        FileStamp {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            changed_ns: i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec()),
+        }
+    }
 }
 
 impl Store {
@@ -57,6 +81,15 @@ impl Store {
 
     pub fn bundle_keys(&self) -> Result<Vec<PinnedKey>, StoreError> {
         Ok(self.list(BUNDLE_KEYS)?.into_iter().map(|(_, key)| key).collect())
+    }
+
+    /// Remembers that every byte of a bundle was found right in this state of its file.
+    pub fn put_verified(&self, bundle: &str, stamp: &FileStamp) -> Result<(), StoreError> {
+        self.put(VERIFIED, bundle, stamp)
+    }
+
+    pub fn verified(&self, bundle: &str) -> Result<Option<FileStamp>, StoreError> {
+        self.get(VERIFIED, bundle)
     }
 
     /// Keeps the findings and survey of a site's last check.

@@ -211,6 +211,7 @@ fn prepare(db: &Database) -> Result<String, StoreError> {
     create(&transaction, tables::SITES)?;
     create(&transaction, tables::HOST_KEYS)?;
     create(&transaction, tables::BUNDLE_KEYS)?;
+    create(&transaction, tables::VERIFIED)?;
     create(&transaction, tables::PLANS)?;
     create(&transaction, tables::CHECKS)?;
     create(&transaction, tables::RUNS)?;

@@ -13,6 +13,8 @@ pub(crate) const SITES: TableDefinition<&str, &[u8]> = TableDefinition::new("sit
 pub(crate) const HOST_KEYS: TableDefinition<&str, &[u8]> = TableDefinition::new("host_keys");
 /// Fingerprint of a bundle key → `PinnedKey`.
 pub(crate) const BUNDLE_KEYS: TableDefinition<&str, &[u8]> = TableDefinition::new("bundle_keys");
+/// Id of a bundle → `FileStamp` of the file in which every byte was found right.
+pub(crate) const VERIFIED: TableDefinition<&str, &[u8]> = TableDefinition::new("verified");
 /// Plan id → `Plan`.
 pub(crate) const PLANS: TableDefinition<&str, &[u8]> = TableDefinition::new("plans");
 /// Site name → id of the site's target plan, as text.

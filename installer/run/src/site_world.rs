@@ -1,6 +1,6 @@
 //! The real world: the hosts of a site, through hands over SSH.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Seek, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,6 +27,8 @@ pub struct SiteWorld {
     binaries: BinarySource,
     bundle: Option<Arc<Bundle<Sealed>>>,
     control_plane: String,
+    /// Hosts that are claimed even when another ledger holds them.
+    take_over: BTreeSet<String>,
     /// How long a lost connection is tried again; `None` is the usual.
     patience: Option<Duration>,
 }
@@ -52,7 +54,13 @@ impl SiteWorld {
     ) -> SiteWorld {
         let slot = |target| HostSlot { target, hand: Mutex::new(None) };
         let hosts = targets.into_iter().map(|(name, target)| (name, slot(target))).collect();
-        SiteWorld { hosts, binaries, bundle, control_plane, patience: None }
+        SiteWorld { hosts, binaries, bundle, control_plane, take_over: BTreeSet::new(), patience: None }
+    }
+
+    /// Takes these hosts from whichever ledger holds them: the operator named each.
+    pub fn with_take_over(mut self, hosts: impl IntoIterator<Item = String>) -> SiteWorld {
+        self.take_over.extend(hosts);
+        self
     }
 
     /// Gives up on a lost connection after this long.
@@ -94,7 +102,7 @@ impl SiteWorld {
         let mut held = self.slot(host)?.hand.lock().await;
         match held.as_mut() {
             Some(claimed) if Arc::ptr_eq(&claimed.hand, &hand) && claimed.fenced != wanted => {
-                hand.fence(ledger, 1, run, false).await?;
+                hand.fence(ledger, 1, run, self.take_over.contains(host)).await?;
                 claimed.fenced = wanted;
                 Ok(())
             }
