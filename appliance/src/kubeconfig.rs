@@ -69,13 +69,14 @@ pub(crate) fn merge(before: Option<&str>, ours: &Value, switch: bool) -> Result<
     Ok(Merged { text: to_yaml(&all), context: name })
 }
 
-/// Our name, or with an index where the name belongs to a cluster with another CA.
+/// Our name, or with an index where the name stands for something else. A cluster with our CA is ours of an earlier merge.
 fn free_name(all: &Value, wanted: &str, ca: &Value) -> String {
-    let taken = |name: &str| {
-        let clusters = all["clusters"].as_array();
-        clusters.is_some_and(|clusters| {
-            clusters.iter().any(|c| c["name"] == name && &c["cluster"]["certificate-authority-data"] != ca)
-        })
+    let named = |list: &str, name: &str| {
+        all[list].as_array().and_then(|items| items.iter().find(|item| item["name"] == name)).cloned()
+    };
+    let taken = |name: &str| match named("clusters", name) {
+        Some(cluster) => &cluster["cluster"]["certificate-authority-data"] != ca,
+        None => named("contexts", name).is_some() || named("users", &format!("{name}-admin")).is_some(),
     };
     let indexed = (1..).map(|index| format!("{wanted}-{index}"));
     std::iter::once(wanted.to_owned()).chain(indexed).find(|name| !taken(name)).unwrap_or_default()
@@ -87,6 +88,11 @@ fn put(all: &mut Value, list: &str, entry: Value) -> Result<(), String> {
     }
     let items = all[list].as_array_mut().ok_or_else(|| format!("{list} is not a list"))?;
     match items.iter_mut().find(|item| item["name"] == entry["name"]) {
+        // What somebody added to a context of ours, such as a namespace, stays.
+        Some(item) if list == "contexts" && item["context"].is_object() => {
+            item["context"]["cluster"] = entry["context"]["cluster"].clone();
+            item["context"]["user"] = entry["context"]["user"].clone();
+        }
         Some(item) => *item = entry,
         None => items.push(entry),
     }
@@ -138,6 +144,26 @@ mod tests {
         assert_eq!(other.context, "plant-1");
         let all: Value = serde_saphyr::from_str(&other.text).unwrap();
         assert_eq!(all["clusters"].as_array().map(Vec::len), Some(2));
+    }
+
+    #[test]
+    fn a_context_or_user_of_somebody_else_is_not_taken() {
+        for before in [
+            "contexts:\n- name: plant\n  context: {cluster: theirs, user: them}\n",
+            "users:\n- name: plant-admin\n  user: {token: x}\n",
+        ] {
+            let merged = merge(Some(before), &ours("ca1"), false).unwrap();
+            assert_eq!(merged.context, "plant-1", "{before}");
+            assert!(merged.text.contains("theirs") || merged.text.contains("token"), "{}", merged.text);
+        }
+    }
+
+    #[test]
+    fn a_namespace_that_was_set_for_our_context_stays() {
+        let first = merge(None, &ours("ca1"), false).unwrap();
+        let set = first.text.replace("cluster: plant\n", "cluster: plant\n      namespace: web\n");
+        assert_ne!(set, first.text);
+        assert_eq!(merge(Some(&set), &ours("ca1"), false).unwrap().text.matches("namespace: web").count(), 1);
     }
 
     #[test]

@@ -17,8 +17,8 @@ pub(super) struct Kubeconfig {
     #[command(flatten)]
     state: StateArgs,
     /// Merge into this file (default $KUBECONFIG or ~/.kube/config) instead of printing; nothing in it is lost
-    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
-    merge: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    merge: Option<Option<PathBuf>>,
     /// Make the merged context the current one
     #[arg(long, requires = "merge")]
     switch: bool,
@@ -35,7 +35,7 @@ pub(super) async fn run(args: &Kubeconfig) -> Result<u8, CliError> {
         .map_err(|why| CliError::new(1, format!("understand the cluster's admin.conf: {why}")))?;
     match &args.merge {
         None => print!("{}", kubeconfig::to_yaml(&ours)),
-        Some(path) => merge(&merge_path(path), &ours, args.switch)?,
+        Some(path) => merge(&merge_path(path.as_deref()), &ours, args.switch)?,
     }
     Ok(0)
 }
@@ -51,10 +51,13 @@ async fn fetch(args: &Kubeconfig, site: &installer_model::site::Site) -> Result<
         .map_err(|_| CliError::new(1, "understand the cluster's admin.conf: it is not text"))
 }
 
-fn merge_path(path: &Path) -> PathBuf {
-    if !path.as_os_str().is_empty() {
-        return path.to_owned();
-    }
+/// Where kubectl would look; behind a link, the file itself, so that the link stays one.
+fn merge_path(named: Option<&Path>) -> PathBuf {
+    let path = named.map_or_else(usual_path, Path::to_owned);
+    std::fs::canonicalize(&path).unwrap_or(path)
+}
+
+fn usual_path() -> PathBuf {
     let first = std::env::var_os("KUBECONFIG").and_then(|list| std::env::split_paths(&list).next());
     let home =
         || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into())).join(".kube/config");
@@ -71,10 +74,15 @@ fn merge(path: &Path, ours: &Value, switch: bool) -> Result<(), CliError> {
     let merged = kubeconfig::merge(before.as_deref(), ours, switch).map_err(|why| {
         CliError::new(5, format!("merge into {}: {why}", path.display())).hint("the file was left as it is")
     })?;
-    if let Some(before) = before {
-        kubeconfig::write_private(&path.with_extension("before-armilla"), &before).map_err(failed)?;
+    // A second merge finds its own work: the copy of the file as it was before Armilla came stays.
+    if before.as_ref() != Some(&merged.text) {
+        if let Some(before) = before {
+            let mut copy = path.as_os_str().to_owned();
+            copy.push(".before-armilla");
+            kubeconfig::write_private(Path::new(&copy), &before).map_err(failed)?;
+        }
+        kubeconfig::write_private(path, &merged.text).map_err(failed)?;
     }
-    kubeconfig::write_private(path, &merged.text).map_err(failed)?;
     eprintln!("Merged context {} into {}.", merged.context, path.display());
     Ok(())
 }
