@@ -26,6 +26,11 @@ pub(crate) enum Shown {
 
 /// Adopts the plan and runs it to its end. The first Ctrl-C lets what has started end, the second leaves at once.
 pub(crate) async fn perform(ready: &Ready, plan: Plan, shown: Shown) -> Result<Ended, CliError> {
+    ready
+        .world
+        .take_over(ready.store.ledger())
+        .await
+        .map_err(|error| CliError::from_error(1, "take the hosts over: ", &error).hint(error.hint()))?;
     let adopted = ready.store.adopt(&plan).map_err(|error| {
         CliError::from_error(4, "adopt the plan: ", &error).hint("somebody else planned meanwhile: run again")
     })?;

@@ -32,6 +32,8 @@ pub(crate) struct Ready {
     pub(crate) state: PathBuf,
     pub(crate) world: Arc<SiteWorld>,
     pub(crate) findings: Vec<Finding>,
+    /// Whether this ledger has claimed each host before.
+    ours: BTreeMap<String, bool>,
     hosts: BTreeMap<String, HostInput>,
     shared: SiteSettings,
 }
@@ -57,7 +59,7 @@ pub(crate) async fn ready(args: &SiteArgs, verb: &str) -> Result<Ready, CliError
     let findings = preflight::preflight(&site, bundle.release(), &survey);
     let shared = decide::site_settings(&site, &survey);
     let hosts = host_inputs(&site, &survey)?;
-    Ok(Ready { site, bundle, store, state, world: Arc::new(world), findings, hosts, shared })
+    Ok(Ready { site, bundle, store, state, world: Arc::new(world), findings, ours, hosts, shared })
 }
 
 fn founder(site: &Site) -> &Host {
@@ -213,14 +215,39 @@ impl Ready {
             .store
             .site(self.site.name.as_str())
             .map_err(|error| CliError::from_error(1, "read the site as it was: ", &error))?;
-        let Some(before) = before else { return Ok(()) };
-        let problems = unsupported(&before, &self.site);
+        let problems = match before {
+            Some(before) => unsupported(&before, &self.site),
+            None => self.hosts_of_other_sites()?,
+        };
         if problems.is_empty() {
             return Ok(());
         }
         Err(CliError::all(5, problems)
             .hint("put these back as they were, or reset the site and install it anew"))
     }
+
+    /// A site that was never installed has no host that this ledger put into another site's cluster.
+    fn hosts_of_other_sites(&self) -> Result<Vec<String>, CliError> {
+        let failed = |error| CliError::from_error(1, "read the other sites: ", &error);
+        let mut problems = Vec::new();
+        for name in self.store.site_names().map_err(failed)? {
+            let Some(other) = self.store.site::<Site>(&name).map_err(failed)? else { continue };
+            problems.extend(shared_hosts(&self.site, &other, &self.ours));
+        }
+        Ok(problems)
+    }
+}
+
+/// Hosts that carry the cluster of another site.
+fn shared_hosts(site: &Site, other: &Site, ours: &BTreeMap<String, bool>) -> Vec<String> {
+    let claimed = site.hosts.iter().filter(|host| ours.get(host.name.as_str()) == Some(&true));
+    claimed
+        .filter(|host| other.hosts.iter().any(|theirs| theirs.cluster_address == host.cluster_address))
+        .map(|host| {
+            let name = &host.name;
+            format!("hosts[{name}]: it belongs to site {}; was metadata.name that once?", other.name)
+        })
+        .collect()
 }
 
 /// Changes between two site files that an existing cluster does not follow.

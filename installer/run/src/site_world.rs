@@ -63,6 +63,20 @@ impl SiteWorld {
         self
     }
 
+    /// Claims the hosts that are taken over, before any run: a host on which nothing is left to do is ours too from then
+    /// on. One that this ledger holds already stays as it is.
+    pub async fn take_over(&self, ledger: &str) -> Result<(), HandError> {
+        for host in &self.take_over {
+            let claimed = self.hand(host).await?.fence(ledger, 1, 0, true).await;
+            let held =
+                claimed.as_ref().err().and_then(HandError::failure).and_then(|held| held.fence.as_ref());
+            if held.is_none_or(|held| held.ledger != ledger) {
+                claimed?;
+            }
+        }
+        Ok(())
+    }
+
     /// Gives up on a lost connection after this long.
     pub fn with_patience(mut self, patience: Duration) -> SiteWorld {
         self.patience = Some(patience);
