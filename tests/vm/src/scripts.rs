@@ -30,7 +30,8 @@ impl Scripts<'_> {
             let _ = writeln!(script, "ip -n {lab} link delete {port} 2>/dev/null || true");
             let peer = format!("peer name {card} address {hardware} netns {host}");
             let _ = writeln!(script, "ip -n {lab} link add {port} type veth {peer}");
-            let _ = writeln!(script, "ip -n {lab} link set {port} master {bridge}");
+            // A port is a plug, not a station: with an address of its own it would talk to the host past the bridge.
+            let _ = writeln!(script, "ip -n {lab} link set {port} master {bridge} addrgenmode none");
         }
         script + "exec sh ./condition.sh\n"
     }
