@@ -115,7 +115,7 @@ impl Hand {
     ) -> Result<Hand, HandError> {
         let program = place(&root, source, folder).await?;
         let serve = format!("exec {} hand --root {} serve", quoted(&program), quoted(folder));
-        let Greeted { input, mut output, said, exit: _ } = root.run(&serve).await?;
+        let Greeted { input, mut output, said, exit: _ } = root.run_when_free(&serve).await?;
         let mut reader = Reader::default();
         let (answer, _) =
             reader.next(&mut output, 0).await.map_err(|wrong| wrong.into_error(&root.shell, &said))?;
@@ -123,6 +123,11 @@ impl Hand {
             let reason = "the hand did not begin with hello".to_owned();
             return Err(HandError::Protocol { address: root.shell.address().to_owned(), reason });
         };
+        if hello.uid != 0 {
+            let (address, user) = (root.shell.address().to_owned(), root.user);
+            let reason = format!("{user} is not root and no sudo was asked for");
+            return Err(HandError::SudoRefused { address, user, reason });
+        }
         let desk = Arc::new(Desk::default());
         let (outgoing, sending) = mpsc::channel(16);
         tokio::spawn(send(input, sending));

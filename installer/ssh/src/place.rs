@@ -87,7 +87,7 @@ pub async fn place(root: &Root, source: &BinarySource, folder: &str) -> Result<S
         have: source.binaries.keys().copied().collect(),
     })?;
     let path = format!("{folder}/bin/armilla-{}", binary.digest.short());
-    let mut greeted = root.run(&script(folder, &path, binary)).await?;
+    let mut greeted = root.run_when_free(&script(folder, &path, binary)).await?;
     let mut answer = String::new();
     let _ = greeted.output.read_line(&mut answer).await;
     match answer.trim() {

@@ -8,7 +8,7 @@
 
 use installer_wire::{GREETING, NOISE_LIMIT};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::{mpsc, oneshot};
 use zeroize::Zeroizing;
@@ -77,6 +77,20 @@ impl Root {
             Sudo::NoPassword => format!("exec env LC_ALL=C sudo -n -- sh -c {script}"),
             Sudo::Password(_) => {
                 format!("exec env LC_ALL=C sudo -S -p {} -- sh -c {script}", quoted(PROMPT))
+            }
+        }
+    }
+
+    /// Like [`Root::run`], where a channel must come free: a server with `MaxSessions 1` counts the last one for a moment
+    /// after it was closed.
+    pub async fn run_when_free(&self, script: &str) -> Result<Greeted, HandError> {
+        let deadline = Instant::now() + LAST_WORDS;
+        loop {
+            match self.run(script).await {
+                Err(HandError::ChannelRefused { .. }) if Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                other => return other,
             }
         }
     }
@@ -160,8 +174,9 @@ impl Root {
 pub fn place_error(address: String, code: Option<i32>, said: &str) -> HandError {
     let last = said.lines().last().unwrap_or_default();
     // "mkdir: cannot create directory '/x': Read-only file system", as GNU and BusyBox tools say it
-    let path = last.rsplit(": ").nth(1).unwrap_or("the data root").rsplit(' ').next().unwrap_or_default();
-    let path = path.trim_matches(|c| "'‘’\"`".contains(c)).to_owned();
+    let path = last.rsplit(": ").nth(1).and_then(|what| what.rsplit(' ').next()).unwrap_or_default();
+    let path = path.trim_matches(|c| "'‘’\"`".contains(c));
+    let path = if path.starts_with('/') { path.to_owned() } else { "the data root".to_owned() };
     if said.contains("Read-only file system") {
         return HandError::ReadOnly { address, path };
     }
@@ -243,7 +258,7 @@ mod tests {
         );
         let full = "echo 'cat: write error: No space left on device' >&2; exit 1";
         let error = root(Sudo::None).run(full).await.err().unwrap();
-        assert!(matches!(error, HandError::NoSpace { .. }), "{error:?}");
+        assert!(matches!(&error, HandError::NoSpace { path, .. } if path == "the data root"), "{error:?}");
     }
 
     #[test]

@@ -100,6 +100,57 @@ async fn an_encrypted_key_needs_its_passphrase() {
     assert_eq!(error.exit_code(), 7);
 }
 
+/// libssh2 finds the agent by `SSH_AUTH_SOCK` alone, so the test runs itself again as a process of its own that has it.
+#[test]
+fn a_key_in_the_agent_lets_in() {
+    const SERVER: &str = "ARMILLA_TEST_SERVER";
+    if let Ok(server) = std::env::var(SERVER) {
+        let [port, user, root] = &server.split('\n').collect::<Vec<_>>()[..] else { panic!("{server:?}") };
+        let ask = HostKeyPolicy::Ask(Arc::new(|_, _| true));
+        let mut target = Target::new("127.0.0.1", user, Auth::Agent, ask);
+        target.port = port.parse().unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let started = runtime.block_on(Hand::start(&target, &hand_program(), root));
+        return runtime.block_on(started.unwrap().ping()).unwrap();
+    }
+    let server = Sshd::start(&Settings::default());
+    let socket = server.path("agent");
+    let mut agent = std::process::Command::new("ssh-agent")
+        .arg("-D")
+        .arg("-a")
+        .arg(&socket)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_until("the agent answers", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
+    let add = |key: &str| {
+        std::process::Command::new("ssh-add")
+            .arg(server.path(key))
+            .env("SSH_AUTH_SOCK", &socket)
+            .output()
+            .unwrap()
+    };
+    let again = || {
+        let user = server.target().user;
+        std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "a_key_in_the_agent_lets_in"])
+            .env("SSH_AUTH_SOCK", &socket)
+            .env(SERVER, format!("{}\n{user}\n{}", server.port, server.root()))
+            .output()
+            .unwrap()
+    };
+    assert!(add("stranger").status.success());
+    let refused = again();
+    assert!(add("user").status.success());
+    let accepted = again();
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    let said =
+        String::from_utf8_lossy(&refused.stderr).into_owned() + &String::from_utf8_lossy(&refused.stdout);
+    assert!(said.contains("none of the 1 keys in the SSH agent was accepted"), "{said}");
+    assert!(accepted.status.success(), "{}", String::from_utf8_lossy(&accepted.stdout));
+}
+
 #[tokio::test]
 async fn who_is_not_let_in_is_told_so() {
     let server = Sshd::start(&Settings::default());
@@ -360,6 +411,8 @@ async fn units_end_by_themselves_by_order_and_by_misfortune() {
     assert_eq!(hand.stop_unit(&name("stopped")).await.unwrap().state, UnitState::Exited(143));
 
     hand.start_unit(sleeper("lost"), b"").await.unwrap();
+    let begun = hand.follow_unit(&name("lost"), 0).next().await.unwrap();
+    assert_eq!(begun, Followed::Output { offset: 0, bytes: b"on\n".to_vec() });
     let started =
         std::fs::read_to_string(server.path(&format!("data root/runs/{}/started.json", name("lost"))));
     let started: serde_json::Value = serde_json::from_str(&started.unwrap()).unwrap();
