@@ -36,6 +36,8 @@ pub(crate) struct Ready {
     ours: BTreeMap<String, bool>,
     hosts: BTreeMap<String, HostInput>,
     shared: SiteSettings,
+    /// PEM, by the registry's host.
+    registry_cas: BTreeMap<String, String>,
 }
 
 /// Reads the files, connects to all hosts, surveys them and judges. `verb` is what the store's holder is called.
@@ -45,11 +47,13 @@ pub(crate) async fn ready(args: &SiteArgs, verb: &str) -> Result<Ready, CliError
     let state = wiring::state_folder(&args.state);
     let store = Arc::new(wiring::store(&state, verb)?);
     let bundle = Arc::new(wiring::bundle(args, &site, &store)?);
+    let (registry_cas, secrets) = wiring::registries(&site)?;
     let targets = wiring::targets(&site, &store, args.yes)?;
     let binaries = wiring::hand_binaries(Some(&bundle), &state)?;
     let control_plane = founder(&site).name.to_string();
     let world = SiteWorld::new(targets, binaries, Some(Arc::clone(&bundle)), control_plane)
-        .with_take_over(args.take_over.iter().cloned());
+        .with_take_over(args.take_over.iter().cloned())
+        .with_secrets(secrets);
     eprintln!("Looking at {} hosts ...", site.hosts.len());
     let hands = connect(&world).await?;
     let ours = owned(&hands, store.ledger(), &args.take_over).await?;
@@ -59,7 +63,8 @@ pub(crate) async fn ready(args: &SiteArgs, verb: &str) -> Result<Ready, CliError
     let findings = preflight::preflight(&site, bundle.release(), &survey);
     let shared = decide::site_settings(&site, &survey);
     let hosts = host_inputs(&site, &survey)?;
-    Ok(Ready { site, bundle, store, state, world: Arc::new(world), findings, ours, hosts, shared })
+    let world = Arc::new(world);
+    Ok(Ready { site, bundle, store, state, world, findings, ours, hosts, shared, registry_cas })
 }
 
 fn founder(site: &Site) -> &Host {
@@ -189,6 +194,7 @@ impl Ready {
             release: self.bundle.release(),
             hosts: &self.hosts,
             shared: &self.shared,
+            registry_cas: &self.registry_cas,
             parent,
         };
         let plan = match intent {

@@ -268,6 +268,40 @@ pub(crate) fn targets(
     if problems.is_empty() { Ok(targets) } else { Err(CliError::all(7, problems)) }
 }
 
+/// What the site's own registries need beside the site file: their CAs by host, and the passwords that the plan refers to.
+pub(crate) type RegistryParts = (BTreeMap<String, String>, BTreeMap<SecretRef, Secret>);
+
+pub(crate) fn registries(site: &Site) -> Result<RegistryParts, CliError> {
+    let (mut cas, mut passwords) = RegistryParts::default();
+    let mut secrets = Secrets::default();
+    let mut problems = Vec::new();
+    for registry in &site.registries {
+        let host = registry.host.as_str();
+        if let Some(path) = &registry.ca_file {
+            match std::fs::read_to_string(home(path)) {
+                Ok(pem) if pem.contains("-----BEGIN CERTIFICATE-----") => {
+                    drop(cas.insert(host.to_owned(), pem))
+                }
+                Ok(_) => {
+                    problems.push(format!("registry {host}: {} holds no certificate in PEM", path.display()))
+                }
+                Err(error) => problems.push(format!("registry {host}: read {}: {error}", path.display())),
+            }
+        }
+        let Some(login) = &registry.credentials else { continue };
+        if login.password == SecretRef::Prompt && passwords.contains_key(&SecretRef::Prompt) {
+            problems
+                .push(format!("registry {host}: only one registry's password can be asked for; name a file"));
+            continue;
+        }
+        match secrets.get(&login.password, &format!("password of {} at registry {host}", login.username)) {
+            Ok(secret) => drop(passwords.insert(login.password.clone(), secret)),
+            Err(problem) => problems.push(format!("registry {host}: {problem}")),
+        }
+    }
+    if problems.is_empty() { Ok((cas, passwords)) } else { Err(CliError::all(5, problems)) }
+}
+
 fn target(host: &Host, secrets: &mut Secrets, store: &Arc<Store>, yes: bool) -> Result<Target, String> {
     let mut jump: Option<Box<Target>> = None;
     for JumpHop { address, ssh } in &host.jump {

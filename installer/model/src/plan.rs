@@ -7,6 +7,8 @@ use std::fmt;
 use bundles_format::Digest;
 use serde::{Deserialize, Serialize};
 
+use crate::site::SecretRef;
+
 /// Version of the stored shape of [`Plan`].
 pub const PLAN_FORMAT: u32 = 1;
 
@@ -220,7 +222,16 @@ pub enum FileSource {
     },
     /// A symbolic link to this target.
     Link(String),
+    /// Text that logs in somewhere: [`BASIC`] stands where HTTP's basic credentials go when the file is written.
+    Login {
+        template: String,
+        username: String,
+        password: SecretRef,
+    },
 }
+
+/// In the template of [`FileSource::Login`]: base64 of `username:password`.
+pub const BASIC: &str = "{basic}";
 
 /// A systemd unit that runs, is enabled, and was started with exactly these files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,6 +19,8 @@ pub struct HostSettings {
     pub cluster_interface: Option<String>,
     /// kubeadm's own check of the system must be skipped, since it refuses cgroup v1.
     pub ignore_system_verification: bool,
+    /// systemd-timesyncd keeps the time, and can be told the site's time servers.
+    pub timesyncd: bool,
 }
 
 /// Of the cluster as a whole, where the weakest host decides.

@@ -41,6 +41,7 @@ fn gaps_of(release: &Release, arch: Arch, addons: bool, closed: bool, proxy: Kub
         service_cidr_route_needed: closed,
         cluster_interface: Some("eth0".to_owned()),
         ignore_system_verification: true,
+        timesyncd: true,
     };
     let hosts: BTreeMap<String, HostInput> = site
         .hosts
@@ -54,7 +55,14 @@ fn gaps_of(release: &Release, arch: Arch, addons: bool, closed: bool, proxy: Kub
         cluster_interface_needed: closed,
         upstream_dns_present: !closed,
     };
-    let input = PlanInput { site: &site, release, hosts: &hosts, shared: &shared, parent: None };
+    let input = PlanInput {
+        site: &site,
+        release,
+        hosts: &hosts,
+        shared: &shared,
+        registry_cas: &BTreeMap::new(),
+        parent: None,
+    };
     match planner::install(&input) {
         Err(missing) => missing.0,
         Ok(plan) => unplaced(&plan).into_iter().map(|image| format!("image {image} for {arch}")).collect(),

@@ -24,6 +24,8 @@ pub fn host_settings(host: &Host, facts: &HostFacts) -> HostSettings {
         service_cidr_route_needed: !facts.has_default_route_v4(),
         cluster_interface: facts.nic_of(host.cluster_address).map(|nic| nic.name.clone()),
         ignore_system_verification: cgroup_v1,
+        // The kernel keeps 15 letters of a process's name.
+        timesyncd: facts.time_services.iter().any(|name| name == "systemd-timesyn"),
     }
 }
 
@@ -128,6 +130,7 @@ mod tests {
             service_cidr_route_needed: false,
             cluster_interface: Some("eth0".into()),
             ignore_system_verification: false,
+            timesyncd: false,
         };
         assert_eq!(settings, wanted);
         let shared = site_settings(&site(""), &survey([server(), server()]));

@@ -20,6 +20,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) release: &'a Release,
     pub(crate) hosts: &'a BTreeMap<String, HostInput>,
     pub(crate) shared: &'a SiteSettings,
+    pub(crate) registry_cas: &'a BTreeMap<String, String>,
     pub(crate) data: DataFolders,
     steps: Vec<Step>,
     gaps: Vec<String>,
@@ -31,9 +32,10 @@ impl<'a> Draft<'a> {
         release: &'a Release,
         hosts: &'a BTreeMap<String, HostInput>,
         shared: &'a SiteSettings,
+        registry_cas: &'a BTreeMap<String, String>,
     ) -> Draft<'a> {
         let data = DataFolders::below(site.data_root.as_str());
-        Draft { site, release, hosts, shared, data, steps: Vec::new(), gaps: Vec::new() }
+        Draft { site, release, hosts, shared, registry_cas, data, steps: Vec::new(), gaps: Vec::new() }
     }
 
     /// Adds a step of `host`. `word` completes the step's name and is unique in its host and phase.

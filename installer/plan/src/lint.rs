@@ -162,7 +162,7 @@ fn texts<'a>(action: &'a Action) -> Vec<(String, &'a str)> {
         Action::Files { files, .. } | Action::Service(ServiceSpec { files, .. }) => {
             let text = |file: &'a FileSpec| match &file.source {
                 FileSource::Text(text) => Some((file.path.clone(), text.as_str())),
-                FileSource::Blob { .. } | FileSource::Link(_) => None,
+                FileSource::Blob { .. } | FileSource::Link(_) | FileSource::Login { .. } => None,
             };
             files.iter().filter_map(text).collect()
         }

@@ -19,6 +19,8 @@ pub struct PlanInput<'a> {
     /// One entry for every host of the site that the plan touches, by name.
     pub hosts: &'a BTreeMap<String, HostInput>,
     pub shared: &'a SiteSettings,
+    /// PEM of the CA of each of the site's own registries that has one, by the registry's host.
+    pub registry_cas: &'a BTreeMap<String, String>,
     pub parent: Option<PlanId>,
 }
 
@@ -67,7 +69,7 @@ pub fn reset_host(input: &PlanInput<'_>, host: &Host, keep: &[String]) -> Result
 }
 
 fn draft<'a>(input: &PlanInput<'a>) -> Draft<'a> {
-    Draft::new(input.site, input.release, input.hosts, input.shared)
+    Draft::new(input.site, input.release, input.hosts, input.shared, input.registry_cas)
 }
 
 /// The control plane that kubeadm begins with.

@@ -70,14 +70,23 @@ pub fn hosts_path(registry: &str) -> String {
     format!("{CONTAINERD_ETC}/certs.d/{registry}/hosts.toml")
 }
 
-/// A registry of the site's own. The node's own mirror is asked first.
-pub fn registry_hosts(host: &str, mirrors: &[String], ca_path: Option<&str>) -> String {
+/// The hosts file of one of the site's own registries, or of a registry that it stands in for: the node's own mirror is
+/// asked first, then the site's. `login` is the value of the header that logs in.
+pub fn registry_hosts(host: &str, ca_path: Option<&str>, login: Option<&str>) -> String {
     let mut out = format!("server = 'https://{host}'\n\n{}", default_hosts());
-    let ca = ca_path.map(|path| format!("  ca = '{path}'\n")).unwrap_or_default();
-    for url in mirrors.iter().cloned().chain([format!("https://{host}")]) {
-        out.push_str(&format!("\n[host.'{url}']\n  capabilities = ['pull', 'resolve']\n{ca}"));
+    out.push_str(&format!("\n[host.'https://{host}']\n  capabilities = ['pull', 'resolve']\n"));
+    if let Some(path) = ca_path {
+        out.push_str(&format!("  ca = '{path}'\n"));
+    }
+    if let Some(login) = login {
+        out.push_str(&format!("  [host.'https://{host}'.header]\n    authorization = '{login}'\n"));
     }
     out
+}
+
+/// Where the CA of one of the site's own registries lies.
+pub fn registry_ca_path(host: &str) -> String {
+    format!("{CONTAINERD_ETC}/certs.d/{host}/ca.crt")
 }
 
 /// `containerd.service`, after upstream's own unit: `Delegate` and `KillMode` keep pods alive across its restarts.

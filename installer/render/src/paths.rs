@@ -16,6 +16,7 @@ pub const KUBERNETES_ETC: &str = "/etc/kubernetes";
 pub const KUBELET_ETC: &str = "/var/lib/kubelet";
 pub const UNITS: &str = "/etc/systemd/system";
 pub const SYSCTLS: &str = "/etc/sysctl.d/90-armilla.conf";
+pub const TIMESYNCD: &str = "/etc/systemd/timesyncd.conf.d/armilla.conf";
 pub const MODULES: &str = "/etc/modules-load.d/armilla.conf";
 
 /// The API servers' balancer of the node service, on every host: kubeadm's endpoint.

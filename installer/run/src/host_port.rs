@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use bundles_format::Digest;
 use installer_model::event::Failure;
+use installer_model::secret::Secret;
+use installer_model::site::SecretRef;
 use installer_ssh::{Followed, Hand, HandError};
 use installer_wire::{Command, CommandOutput, FailureKind, FileStat, UnitCommand, UnitState};
 
@@ -71,6 +73,11 @@ fn of_hand(error: &HandError) -> Failure {
 impl<'a> HostPort<'a> {
     pub(crate) fn new(world: &'a SiteWorld, host: &'a str) -> HostPort<'a> {
         HostPort { world, host }
+    }
+
+    /// What a reference of the plan stands for.
+    pub(crate) fn secret(&self, from: &SecretRef) -> Result<&'a Secret, Failure> {
+        self.world.secret(from).ok_or_else(|| failure(format!("find the secret from {from}"), ""))
     }
 
     /// The host whose API server answers for the cluster.

@@ -11,6 +11,8 @@ use bundles_store::{Bundle, Sealed};
 use futures_util::future::{join_all, try_join_all};
 use installer_model::event::Failure;
 use installer_model::plan::Step;
+use installer_model::secret::Secret;
+use installer_model::site::SecretRef;
 use installer_ssh::{BinarySource, Blob, Hand, HandError, Target};
 use tokio::sync::Mutex;
 
@@ -29,6 +31,8 @@ pub struct SiteWorld {
     control_plane: String,
     /// Hosts that are claimed even when another ledger holds them.
     take_over: BTreeSet<String>,
+    /// What references of the plan stand for.
+    secrets: BTreeMap<SecretRef, Secret>,
     /// How long a lost connection is tried again; `None` is the usual.
     patience: Option<Duration>,
 }
@@ -54,7 +58,8 @@ impl SiteWorld {
     ) -> SiteWorld {
         let slot = |target| HostSlot { target, hand: Mutex::new(None) };
         let hosts = targets.into_iter().map(|(name, target)| (name, slot(target))).collect();
-        SiteWorld { hosts, binaries, bundle, control_plane, take_over: BTreeSet::new(), patience: None }
+        let (take_over, secrets) = (BTreeSet::new(), BTreeMap::new());
+        SiteWorld { hosts, binaries, bundle, control_plane, take_over, secrets, patience: None }
     }
 
     /// Takes these hosts from whichever ledger holds them: the operator named each.
@@ -75,6 +80,16 @@ impl SiteWorld {
             }
         }
         Ok(())
+    }
+
+    /// Secrets that plans refer to.
+    pub fn with_secrets(mut self, secrets: BTreeMap<SecretRef, Secret>) -> SiteWorld {
+        self.secrets = secrets;
+        self
+    }
+
+    pub(crate) fn secret(&self, from: &SecretRef) -> Option<&Secret> {
+        self.secrets.get(from)
     }
 
     /// Gives up on a lost connection after this long.

@@ -67,11 +67,13 @@ fn files(draft: &Draft<'_>) -> Vec<String> {
         paths::KUBERNETES_ETC.to_owned(),
         paths::SYSCTLS.to_owned(),
         paths::MODULES.to_owned(),
+        paths::TIMESYNCD.to_owned(),
         "/etc/crictl.yaml".to_owned(),
     ]);
     for registry in &draft.site.registries {
         for host in [&registry.host].into_iter().chain(&registry.mirror_of) {
             all.push(containerd::hosts_path(host.as_str()));
+            all.push(containerd::registry_ca_path(host.as_str()));
         }
     }
     debug_assert!(nftables::path_folder().starts_with(paths::ARMILLA_LIB));

@@ -31,6 +31,18 @@ pub(crate) fn plan(draft: &mut Draft<'_>, host: &Host) {
     let sysctls = Action::Sysctls { path: paths::SYSCTLS.to_owned(), values };
     draft.add(host, Phase::Prepare, "sysctls", sysctls, &[&modules]);
 
+    let servers = &draft.site.time_servers;
+    if !servers.is_empty() && draft.host(host).settings.timesyncd {
+        let names: Vec<String> = servers.iter().map(ToString::to_string).collect();
+        let service = Action::Service(ServiceSpec {
+            unit: "systemd-timesyncd.service".to_owned(),
+            files: vec![text(paths::TIMESYNCD, format!("[Time]\nNTP={}\n", names.join(" ")))],
+            started_from: Vec::new(),
+            running: true,
+        });
+        draft.add(host, Phase::Prepare, "time", service, &[]);
+    }
+
     // Without a default route the kernel finds no way to a Service address before kube-proxy's rules apply; with one,
     // what is sent before those rules are there leaves the cluster through it.
     if let Some(interface) = draft.host(host).settings.cluster_interface.clone() {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use bundles_format::Digest;
 use installer_model::node::NodeConfig;
-use installer_model::plan::{Action, FileSpec, Phase, ServiceSpec};
+use installer_model::plan::{Action, BASIC, FileSource, FileSpec, Phase, ServiceSpec};
 use installer_model::site::Host;
 use installer_render::paths::{ARMILLA_ETC, CONTAINERD_ETC, UNITS};
 use installer_render::{containerd, kubelet, nftables, node};
@@ -80,13 +80,24 @@ fn registries(draft: &Draft<'_>) -> Vec<FileSpec> {
     let mut files = Vec::new();
     for registry in &draft.site.registries {
         let host = registry.host.as_str();
-        let ca = registry.ca_file.as_ref().map(|_| format!("{CONTAINERD_ETC}/certs.d/{host}/ca.crt"));
-        let own = containerd::registry_hosts(host, &[], ca.as_deref());
-        files.push(text(containerd::hosts_path(host), own));
-        for mirrored in &registry.mirror_of {
-            let mirrors = [format!("https://{host}")];
-            let content = containerd::registry_hosts(mirrored.as_str(), &mirrors, ca.as_deref());
-            files.push(text(containerd::hosts_path(mirrored.as_str()), content));
+        let ca = draft.registry_cas.get(host);
+        let ca_path = containerd::registry_ca_path(host);
+        files.extend(ca.map(|pem| text(&ca_path, pem)));
+        let ca_path = ca.map(|_| ca_path.as_str());
+        for name in [&registry.host].into_iter().chain(&registry.mirror_of) {
+            let path = containerd::hosts_path(name.as_str());
+            files.push(match &registry.credentials {
+                None => text(path, containerd::registry_hosts(host, ca_path, None)),
+                Some(login) => FileSpec {
+                    path,
+                    mode: 0o600,
+                    source: FileSource::Login {
+                        template: containerd::registry_hosts(host, ca_path, Some(&format!("Basic {BASIC}"))),
+                        username: login.username.clone(),
+                        password: login.password.clone(),
+                    },
+                },
+            });
         }
     }
     files

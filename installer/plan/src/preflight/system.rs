@@ -117,6 +117,19 @@ pub(super) fn time_service(view: &HostView<'_>) -> Vec<Objection> {
     })
 }
 
+/// Time servers of the site file reach the hosts through systemd-timesyncd; other services are left to their owner.
+pub(super) fn time_servers(view: &HostView<'_>) -> Vec<Objection> {
+    let named = !view.site.time_servers.is_empty();
+    let told = view.facts.time_services.iter().any(|name| name == "systemd-timesyn");
+    when(named && !told && !shares_a_clock(view), || {
+        let running = if view.facts.time_services.is_empty() { "none" } else { &view.facts.time_services[0] };
+        Objection::warn(running, "systemd-timesyncd").fix(
+            "name the time servers in this service's own configuration, or use systemd-timesyncd",
+            "在该服务自己的配置中填写时间服务器，或改用 systemd-timesyncd",
+        )
+    })
+}
+
 /// A container has the clock of the machine below it, where the time service runs.
 fn shares_a_clock(view: &HostView<'_>) -> bool {
     const CONTAINERS: [&str; 5] = ["docker", "lxc", "openvz", "podman", "systemd-nspawn"];

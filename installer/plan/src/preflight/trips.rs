@@ -261,6 +261,7 @@ pub(super) const TRIPS: &[Trip] = &[
     ("selinux", |w| w.worker().selinux = Some(Selinux::Enforcing), Warn, "worker", "enforcing"),
     ("firewall", |w| w.worker().firewalls = vec!["firewalld".into()], Refuse, "worker", "firewalld"),
     ("time-service", |w| w.worker().time_services.clear(), Warn, "worker", "none"),
+    ("time-servers", |w| { w.wish("time: {servers: [10.0.0.123]}\n"); w.worker().time_services = vec!["chronyd".into()]; }, Warn, "worker", "chronyd"),
     ("accelerators", |w| w.worker().accelerators = vec![card(0x0302, 0x10de)], Info, "worker", "10de:2330"),
     ("kernel", |w| w.worker().kernel_release = Some("3.10.0-1160.el7.x86_64".into()), Refuse, "worker", "3.10.0"),
     ("kernel", |w| w.worker().kernel_release = None, Warn, "worker", "unknown"),

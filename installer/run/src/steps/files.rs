@@ -1,11 +1,15 @@
 //! Files and folders with a given content.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bundles_format::Digest;
 use futures_util::future::try_join_all;
 use installer_model::event::Failure;
-use installer_model::plan::{FileSource, FileSpec, FolderSpec};
+use installer_model::plan::{BASIC, FileSource, FileSpec, FolderSpec};
+use installer_model::site::SecretRef;
 use installer_wire::{FileKind, FileStat};
 use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 use crate::host_port::HostPort;
 use crate::world::{Probe, StepContext};
@@ -33,24 +37,41 @@ pub(super) async fn differing<'f>(
     files: &'f [FileSpec],
 ) -> Result<Vec<&'f FileSpec>, Failure> {
     let stats = try_join_all(files.iter().map(|file| port.stat(&file.path, true))).await?;
-    Ok(files
-        .iter()
-        .zip(stats)
-        .filter(|(file, stat)| !is_as_planned(file, stat.as_ref()))
-        .map(|(f, _)| f)
-        .collect())
+    let mut differing = Vec::new();
+    for (file, stat) in files.iter().zip(stats) {
+        if !is_as_planned(port, file, stat.as_ref())? {
+            differing.push(file);
+        }
+    }
+    Ok(differing)
 }
 
 /// Content, kind and permission bits; of a link, where it points.
-fn is_as_planned(file: &FileSpec, found: Option<&FileStat>) -> bool {
-    let Some(found) = found else { return false };
-    match &file.source {
+fn is_as_planned(port: &HostPort<'_>, file: &FileSpec, found: Option<&FileStat>) -> Result<bool, Failure> {
+    let Some(found) = found else { return Ok(false) };
+    Ok(match &file.source {
         FileSource::Text(text) => same_file(found, file.mode, &digest_of(text.as_bytes())),
         FileSource::Blob { content, .. } => same_file(found, file.mode, content),
         FileSource::Link(target) => {
             found.kind == FileKind::Link && found.target.as_deref() == Some(target.as_str())
         }
-    }
+        FileSource::Login { template, username, password } => {
+            let text = login_text(port, template, username, password)?;
+            same_file(found, file.mode, &digest_of(text.as_bytes()))
+        }
+    })
+}
+
+/// The template with its credentials; nothing of it is logged or kept.
+fn login_text(
+    port: &HostPort<'_>,
+    template: &str,
+    username: &str,
+    password: &SecretRef,
+) -> Result<Zeroizing<String>, Failure> {
+    let password = port.secret(password)?;
+    let login = Zeroizing::new(format!("{username}:{}", password.expose()));
+    Ok(Zeroizing::new(template.replace(BASIC, &STANDARD.encode(login.as_bytes()))))
 }
 
 fn same_file(found: &FileStat, mode: u32, digest: &Digest) -> bool {
@@ -75,7 +96,7 @@ pub(super) async fn act(
         .iter()
         .filter_map(|file| match &file.source {
             FileSource::Blob { blob, blob_size, .. } => Some((blob.clone(), *blob_size)),
-            FileSource::Text(_) | FileSource::Link(_) => None,
+            FileSource::Text(_) | FileSource::Link(_) | FileSource::Login { .. } => None,
         })
         .collect();
     port.put_blobs(ctx, &blobs).await?;
@@ -91,5 +112,9 @@ async fn write(port: &HostPort<'_>, file: &FileSpec) -> Result<(), Failure> {
         FileSource::Text(text) => port.write(&file.path, file.mode, text.as_bytes()).await,
         FileSource::Blob { blob, content, .. } => port.place(blob, &file.path, file.mode, content).await,
         FileSource::Link(target) => port.link(&file.path, target).await,
+        FileSource::Login { template, username, password } => {
+            let text = login_text(port, template, username, password)?;
+            port.write(&file.path, file.mode, text.as_bytes()).await
+        }
     }
 }

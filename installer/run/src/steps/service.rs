@@ -65,6 +65,10 @@ fn stamp_of(service: &ServiceSpec) -> String {
         FileSource::Text(text) => format!("{} {}\n", file.path, files::digest_of(text.as_bytes())),
         FileSource::Blob { content, .. } => format!("{} {content}\n", file.path),
         FileSource::Link(target) => format!("{} -> {target}\n", file.path),
+        // Without the password: a stamp is no place to try guesses against.
+        FileSource::Login { template, username, .. } => {
+            format!("{} {} {username}\n", file.path, files::digest_of(template.as_bytes()))
+        }
     });
     files.chain(service.started_from.iter().map(|digest| format!("{digest}\n"))).collect()
 }
