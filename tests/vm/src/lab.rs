@@ -184,6 +184,8 @@ impl Lab {
         self.change_cut(host, Some(cut))
     }
 
+    /// Undoes `cut`. A cable that was pulled takes up to a second until packets pass, the kernel's pause between two
+    /// changes of a link.
     pub fn mend(&self, host: &str) -> Result<(), LabError> {
         self.change_cut(host, None)
     }
