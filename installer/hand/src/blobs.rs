@@ -8,8 +8,10 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bundles_format::Digest;
 use installer_wire::{BlobState, Failure, FailureKind};
@@ -18,6 +20,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::failure::{Doing, io_failure};
 use crate::files::{self, NewFile, PIECE};
+
+/// How long somebody who wants to bring a blob waits for another connection that brings it and does not get on.
+pub const RECEIVER_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Who waits for a blob says so more often than this.
+const WANTED_AGE: Duration = Duration::from_secs(5);
 
 pub struct Blobs {
     whole: PathBuf,
@@ -38,6 +46,11 @@ impl Blobs {
         self.partial.join(digest.hex())
     }
 
+    /// Is touched by those who wait for the partial.
+    fn wanted_path(&self, digest: &Digest) -> PathBuf {
+        self.partial.join(format!("{}.wanted", digest.hex()))
+    }
+
     pub fn state(&self, digest: &Digest) -> BlobState {
         let length = |path: PathBuf| fs::metadata(path).map(|meta| meta.len()).ok();
         match length(self.path(digest)) {
@@ -51,7 +64,7 @@ impl Blobs {
 
     pub fn remove(&self, digests: &[Digest]) -> Result<(), Failure> {
         for digest in digests {
-            for path in [self.path(digest), self.partial_path(digest)] {
+            for path in [self.path(digest), self.partial_path(digest), self.wanted_path(digest)] {
                 match fs::remove_file(&path) {
                     Ok(()) => {}
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -63,15 +76,51 @@ impl Blobs {
     }
 
     /// Opens a blob for writing where its partial ends; nothing when it is here already.
-    pub fn receive(&self, digest: &Digest, size: u64) -> Result<Option<Receiving<'_>>, Failure> {
-        if self.path(digest).exists() {
-            return Ok(None);
+    ///
+    /// While another connection brings the same blob this one waits, and lets it be known: a receiver whose connection is
+    /// gone hears nothing of that for hours, and steps back when somebody else wants its place. `Busy` after `patience`
+    /// without a byte more.
+    pub fn receive(
+        &self,
+        digest: &Digest,
+        size: u64,
+        patience: Duration,
+    ) -> Result<Option<Receiving<'_>>, Failure> {
+        let mut since = Instant::now();
+        let mut grown = self.state(digest).bytes;
+        let mut waited = false;
+        let file = loop {
+            if self.path(digest).exists() {
+                return Ok(None);
+            }
+            if let Some(file) = self.lock_partial(digest)? {
+                break file;
+            }
+            waited = true;
+            // Its age says that somebody waits now, not that somebody once did.
+            fs::write(self.wanted_path(digest), "").doing(|| format!("ask for blob {digest}"))?;
+            let bytes = self.state(digest).bytes;
+            if bytes != grown {
+                (since, grown) = (Instant::now(), bytes);
+            } else if since.elapsed() > patience {
+                let busy = format!("blob {digest} is being received by another connection");
+                return Err(Failure::new(FailureKind::Busy, busy));
+            }
+            thread::sleep(Duration::from_millis(100));
+        };
+        if waited {
+            let _ = fs::remove_file(self.wanted_path(digest));
         }
+        self.resume(file, digest, size).map(Some)
+    }
+
+    /// The partial, if nobody else has it.
+    fn lock_partial(&self, digest: &Digest) -> Result<Option<File>, Failure> {
         for folder in [&self.whole, &self.partial] {
             fs::create_dir_all(folder).doing(|| format!("make the folder {}", folder.display()))?;
         }
         let path = self.partial_path(digest);
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
@@ -79,17 +128,22 @@ impl Blobs {
             .mode(0o600)
             .open(&path)
             .doing(|| format!("open blob {digest}"))?;
-        // Two connections may bring the same blob; the second one waits its turn elsewhere.
-        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-            Failure::new(FailureKind::Busy, format!("blob {digest} is being received by another connection"))
-        })?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            return Ok(None);
+        }
+        // Between the opening and the lock its holder may have renamed or deleted it.
+        let ours = file.metadata().doing(|| format!("look at blob {digest}"))?.ino();
+        Ok(fs::metadata(&path).is_ok_and(|there| there.ino() == ours).then_some(file))
+    }
+
+    fn resume(&self, mut file: File, digest: &Digest, size: u64) -> Result<Receiving<'_>, Failure> {
         let mut hash = Sha256::new();
         let mut have = hash_into(&mut hash, &mut file).doing(|| format!("read blob {digest}"))?;
         if have > size {
             file.set_len(0).and_then(|()| file.rewind()).doing(|| format!("shorten blob {digest}"))?;
             (hash, have) = (Sha256::new(), 0);
         }
-        Ok(Some(Receiving { blobs: self, digest: digest.clone(), size, have, hash, file }))
+        Ok(Receiving { blobs: self, digest: digest.clone(), size, have, hash, file })
     }
 
     /// Adds one piece, for connections on which a stream of its own is not to be had. The blob is hashed at the end.
@@ -117,7 +171,7 @@ impl Blobs {
                 .open(self.partial_path(digest))
                 .doing(|| format!("open blob {digest}"))?;
             file.write_all(piece).doing(|| format!("write blob {digest}"))?;
-        } else if let Some(mut receiving) = self.receive(digest, size)? {
+        } else if let Some(mut receiving) = self.receive(digest, size, RECEIVER_PATIENCE)? {
             receiving.take(piece)?;
             receiving.finish()?;
         }
@@ -187,6 +241,12 @@ impl Receiving<'_> {
     /// Where to go on: this many bytes are here.
     pub fn offset(&self) -> u64 {
         self.have
+    }
+
+    /// Whether another connection waits to bring this blob.
+    pub fn is_wanted_by_another(&self) -> bool {
+        let asked = fs::metadata(self.blobs.wanted_path(&self.digest)).and_then(|meta| meta.modified());
+        asked.is_ok_and(|asked| asked.elapsed().is_ok_and(|age| age < WANTED_AGE))
     }
 
     /// How many bytes are still wanted.

@@ -1,5 +1,8 @@
 use super::*;
 
+/// No waiting for other connections.
+const NONE: Duration = Duration::ZERO;
+
 fn digest(bytes: &[u8]) -> Digest {
     files::digest_of(bytes).unwrap()
 }
@@ -15,25 +18,25 @@ fn a_blob_that_was_cut_goes_on_where_it_ended() {
     let (_root, blobs) = store();
     let content = b"0123456789".repeat(1000);
     let name = digest(&content);
-    let mut first = blobs.receive(&name, 10_000).unwrap().unwrap();
+    let mut first = blobs.receive(&name, 10_000, NONE).unwrap().unwrap();
     first.take(&content[..6000]).unwrap();
     drop(first);
     assert_eq!(blobs.state(&name), BlobState { digest: name.clone(), complete: false, bytes: 6000 });
 
-    let mut second = blobs.receive(&name, 10_000).unwrap().unwrap();
+    let mut second = blobs.receive(&name, 10_000, NONE).unwrap().unwrap();
     assert_eq!((second.offset(), second.wanted()), (6000, 4000));
     second.take(&content[6000..]).unwrap();
     assert!(!blobs.path(&name).exists(), "not under its name before it is checked");
     second.finish().unwrap();
     assert_eq!(fs::read(blobs.path(&name)).unwrap(), content);
-    assert!(blobs.receive(&name, 10_000).unwrap().is_none());
+    assert!(blobs.receive(&name, 10_000, NONE).unwrap().is_none());
 }
 
 #[test]
 fn wrong_bytes_are_named_and_deleted() {
     let (_root, blobs) = store();
     let name = digest(b"wanted");
-    let mut receiving = blobs.receive(&name, 6).unwrap().unwrap();
+    let mut receiving = blobs.receive(&name, 6, NONE).unwrap().unwrap();
     receiving.take(b"forged").unwrap();
     assert_eq!(receiving.finish().unwrap_err().kind, FailureKind::DigestMismatch);
     assert_eq!(blobs.state(&name), BlobState { digest: name, complete: false, bytes: 0 });
@@ -42,15 +45,15 @@ fn wrong_bytes_are_named_and_deleted() {
 #[test]
 fn more_bytes_than_announced_are_refused() {
     let (_root, blobs) = store();
-    let mut receiving = blobs.receive(&digest(b"wanted"), 6).unwrap().unwrap();
+    let mut receiving = blobs.receive(&digest(b"wanted"), 6, NONE).unwrap().unwrap();
     assert_eq!(receiving.take(b"wanted and more").unwrap_err().kind, FailureKind::Invalid);
 }
 
 #[test]
 fn two_connections_do_not_mix_one_blob() {
     let (_root, blobs) = store();
-    let _first = blobs.receive(&digest(b"wanted"), 6).unwrap().unwrap();
-    let second = blobs.receive(&digest(b"wanted"), 6);
+    let _first = blobs.receive(&digest(b"wanted"), 6, NONE).unwrap().unwrap();
+    let second = blobs.receive(&digest(b"wanted"), 6, NONE);
     assert_eq!(second.err().map(|failure| failure.kind), Some(FailureKind::Busy));
 }
 
@@ -70,7 +73,7 @@ fn placing_checks_what_came_out_and_writes_only_what_differs() {
     let content = b"#!/bin/sh\n".repeat(5000);
     let compressed = zstd::encode_all(&content[..], 3).unwrap();
     let name = digest(&compressed);
-    let mut receiving = blobs.receive(&name, compressed.len() as u64).unwrap().unwrap();
+    let mut receiving = blobs.receive(&name, compressed.len() as u64, NONE).unwrap().unwrap();
     receiving.take(&compressed).unwrap();
     receiving.finish().unwrap();
 
@@ -103,4 +106,44 @@ fn a_running_program_is_replaced() {
     running.wait().unwrap();
     assert_eq!(placed, Ok(true));
     assert!(alive);
+}
+
+#[test]
+fn who_waits_for_a_blob_gets_its_place_and_what_is_there() {
+    let (_root, blobs) = store();
+    let name = digest(b"wanted");
+    let mut first = blobs.receive(&name, 6, NONE).unwrap().unwrap();
+    first.take(b"wan").unwrap();
+    assert!(!first.is_wanted_by_another());
+    thread::scope(|scope| {
+        let second = scope.spawn(|| {
+            let mut second = blobs.receive(&name, 6, Duration::from_secs(20)).unwrap().unwrap();
+            assert_eq!(second.offset(), 3);
+            assert!(!second.is_wanted_by_another());
+            second.take(b"ted").unwrap();
+            second.finish().unwrap();
+        });
+        while !first.is_wanted_by_another() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        drop(first);
+        second.join().unwrap();
+    });
+    assert!(blobs.state(&name).complete);
+}
+
+#[test]
+fn who_waits_for_a_blob_that_arrives_has_nothing_to_do() {
+    let (_root, blobs) = store();
+    let name = digest(b"wanted");
+    let mut first = blobs.receive(&name, 6, NONE).unwrap().unwrap();
+    thread::scope(|scope| {
+        let second = scope.spawn(|| blobs.receive(&name, 6, Duration::from_secs(20)).unwrap().is_none());
+        while !first.is_wanted_by_another() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        first.take(b"wanted").unwrap();
+        first.finish().unwrap();
+        assert!(second.join().unwrap());
+    });
 }

@@ -8,6 +8,7 @@ use bundles_format::Digest;
 use crate::DEFAULT_ROOT;
 use crate::differ::differ;
 use crate::import::{Import, import};
+use crate::patient::Patient;
 use crate::receive::receive_blob;
 use crate::serve::serve;
 use crate::unit_exec::unit_exec;
@@ -33,13 +34,11 @@ pub fn main(args: &[String]) -> i32 {
         }
     };
     match job {
-        Job::Serve { root } => serve(io::stdin().lock(), io::stdout(), &root),
-        Job::ReceiveBlob { root, digest, size } => {
-            match receive_blob(io::stdin().lock(), io::stdout(), &root, &digest, size) {
-                Ok(()) => 0,
-                Err(_) => 1,
-            }
-        }
+        Job::Serve { root } => with_stdin(|input| serve(input, io::stdout(), &root)),
+        Job::ReceiveBlob { root, digest, size } => with_stdin(|input| {
+            let received = receive_blob(input, io::stdout(), &root, &digest, size);
+            i32::from(received.is_err())
+        }),
         Job::UnitExec { folder } => unit_exec(&folder).unwrap_or_else(|failure| {
             complain(&failure.to_string());
             1
@@ -55,6 +54,16 @@ pub fn main(args: &[String]) -> i32 {
         Job::Version => {
             let version = format!("{} protocol {}\n", env!("CARGO_PKG_VERSION"), installer_wire::PROTOCOL);
             i32::from(io::stdout().write_all(version.as_bytes()).is_err())
+        }
+    }
+}
+
+fn with_stdin(job: impl FnOnce(Patient) -> i32) -> i32 {
+    match Patient::stdin() {
+        Ok(input) => job(input),
+        Err(error) => {
+            complain(&format!("open the standard input: {error}"));
+            1
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod fence;
 pub mod files;
 pub mod import;
 pub mod jobs;
+pub mod patient;
 pub mod receive;
 pub mod serve;
 pub mod unit_exec;

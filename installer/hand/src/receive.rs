@@ -1,14 +1,14 @@
 //! `receive-blob`: one blob on a channel of its own.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::Path;
 
 use bundles_format::Digest;
 use installer_wire::{Failure, FailureKind, GREETING};
 use serde_json::json;
 
-use crate::blobs::Blobs;
-use crate::failure::Doing;
+use crate::blobs::{Blobs, RECEIVER_PATIENCE};
+use crate::failure::{Doing, io_failure};
 use crate::files::PIECE;
 
 /// Takes the rest of a blob from `input` and answers on `output`, as PROTOCOL.md says under "streams".
@@ -39,7 +39,7 @@ fn receive(
     size: u64,
 ) -> Result<(), Failure> {
     let blobs = Blobs::at(root);
-    let receiving = blobs.receive(digest, size)?;
+    let receiving = blobs.receive(digest, size, RECEIVER_PATIENCE)?;
     let offset = receiving.as_ref().map_or(size, |receiving| receiving.offset());
     writeln!(output, "{}", json!({ "offset": offset }))
         .and_then(|()| output.flush())
@@ -48,12 +48,19 @@ fn receive(
     let mut piece = vec![0; PIECE];
     while receiving.wanted() > 0 {
         let most = usize::try_from(receiving.wanted()).unwrap_or(PIECE).min(PIECE);
-        match input.read(&mut piece[..most]).doing(|| "read the blob".to_owned())? {
-            0 => {
+        match input.read(&mut piece[..most]) {
+            Ok(0) => {
                 let cut = format!("blob {digest} ended {} bytes early", receiving.wanted());
                 return Err(Failure::new(FailureKind::Io, cut));
             }
-            read => receiving.take(&piece[..read])?,
+            Ok(read) => receiving.take(&piece[..read])?,
+            // Nothing comes, and somebody else could bring it: this connection may be gone without a word.
+            Err(error) if error.kind() == ErrorKind::TimedOut && receiving.is_wanted_by_another() => {
+                let left = format!("blob {digest} was left to another connection");
+                return Err(Failure::new(FailureKind::Busy, left));
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
+            Err(error) => return Err(io_failure("read the blob", &error)),
         }
     }
     receiving.finish()

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use installer_model::survey::Questions;
 use installer_wire::answer::OutputHead;
@@ -23,6 +23,10 @@ use crate::units::Units;
 
 /// How many requests may be worked on at a time.
 const AT_ONCE: usize = 64;
+
+/// How long an engine may be silent before its hand takes it for gone; it pings far more often than that. The host's
+/// sshd would keep both for hours.
+const SILENCE: Duration = Duration::from_secs(240);
 
 /// An answer and its body.
 type Answered = Result<(Answer, Vec<u8>), Failure>;
@@ -59,10 +63,15 @@ pub fn serve<W: Write + Send + 'static>(mut input: impl Read, output: W, root: &
 fn take_requests<W: Write + Send + 'static>(input: &mut impl Read, desk: &Arc<Desk<W>>) -> io::Result<()> {
     let (mut decoder, mut assembler) = (Decoder::default(), Assembler::default());
     let mut piece = vec![0; 64 * 1024];
+    let mut heard = Instant::now();
     loop {
         let read = match input.read(&mut piece) {
             Ok(0) => return Ok(()),
-            Ok(read) => read,
+            Ok(read) => {
+                heard = Instant::now();
+                read
+            }
+            Err(error) if error.kind() == io::ErrorKind::TimedOut && heard.elapsed() < SILENCE => continue,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };

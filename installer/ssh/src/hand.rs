@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use bundles_format::Digest;
 use installer_wire::answer::OutputHead;
@@ -31,6 +32,9 @@ const FOLLOW_PIECE: u32 = 256 * 1024;
 
 /// How long a hand may take to answer that there is nothing new.
 const FOLLOW_WAIT_MS: u32 = 20_000;
+
+/// How often a hand hears from its engine at least.
+const PING_EVERY: Duration = Duration::from_secs(30);
 
 /// A hand on a host. Clones share it; it ends when the last one is dropped.
 #[derive(Clone)]
@@ -143,7 +147,9 @@ impl Hand {
             outgoing,
             desk,
         };
-        Ok(Hand { inner: Arc::new(inner) })
+        let inner = Arc::new(inner);
+        tokio::spawn(stay_in_touch(Arc::downgrade(&inner)));
+        Ok(Hand { inner })
     }
 
     /// What the hand said about itself and its host.
@@ -427,6 +433,17 @@ impl Reader {
                 Ok(read @ 1..) => self.decoder.feed(&piece[..read]),
                 Ok(0) | Err(_) => return Err(Wrong::End),
             }
+        }
+    }
+}
+
+/// Pings now and then for as long as anybody holds the hand: one that hears nothing for minutes takes its engine for gone.
+async fn stay_in_touch(inner: Weak<Inner>) {
+    loop {
+        tokio::time::sleep(PING_EVERY).await;
+        let Some(inner) = inner.upgrade() else { return };
+        if (Hand { inner }).ping().await.is_err() {
+            return;
         }
     }
 }

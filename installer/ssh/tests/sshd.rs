@@ -285,15 +285,7 @@ async fn a_blob_that_was_cut_goes_on_where_it_ended() {
 
     let hand = start(&server, &target).await.unwrap();
     let there = Arc::new(AtomicU64::new(0));
-    // The old connection's receiver may not have noticed yet.
-    let brought = loop {
-        match hand.put_blob(&blob(&bytes), &|bytes| there.store(bytes, Ordering::SeqCst)).await {
-            Err(error) if error.failure().is_some_and(|failure| failure.kind == FailureKind::Busy) => {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            other => break other.unwrap(),
-        }
-    };
+    let brought = hand.put_blob(&blob(&bytes), &|bytes| there.store(bytes, Ordering::SeqCst)).await.unwrap();
     assert!(brought.resumed_at > 5_000_000, "{brought:?}");
     assert_eq!(brought.resumed_at + brought.sent, 20_000_000);
     assert_eq!(there.load(Ordering::SeqCst), 20_000_000);
@@ -301,6 +293,28 @@ async fn a_blob_that_was_cut_goes_on_where_it_ended() {
     assert!(std::fs::read(stored).unwrap() == **bytes);
     let again = hand.put_blob(&blob(&bytes), &|_| {}).await.unwrap();
     assert_eq!((again.resumed_at, again.sent), (20_000_000, 0));
+}
+
+#[tokio::test]
+async fn a_receiver_that_was_left_without_a_word_makes_way_for_the_next() {
+    let server = Sshd::start(&Settings::default());
+    let relay = Relay::to(server.port);
+    let mut target = server.target();
+    target.port = relay.port;
+    target.patience.keepalive = Duration::from_millis(300);
+    target.patience.silence = Duration::from_secs(2);
+    let bytes = content(60_000_000);
+    let hand = start(&server, &target).await.unwrap();
+    let begun = |there: u64| relay.hold(there > 20_000_000);
+    let error = hand.put_blob(&blob(&bytes), &begun).await.err().unwrap();
+    assert!(matches!(error, HandError::Lost { .. }), "{error:?}");
+
+    // The network stays as it is: the first connection's end never reaches the server.
+    let hand = start(&server, &server.target()).await.unwrap();
+    let brought = hand.put_blob(&blob(&bytes), &|_| {}).await.unwrap();
+    assert!(brought.resumed_at > 1_000_000, "{brought:?}");
+    assert_eq!(brought.resumed_at + brought.sent, 60_000_000);
+    relay.hold(false);
 }
 
 #[tokio::test]
