@@ -1,6 +1,6 @@
 //! How fast blobs reach a host, and with how much memory: `put HOST PORT USER KEY FOLDER MEBIBYTES STREAMS`.
 //!
-//! Brings blobs of zeros-free bytes, MEBIBYTES in all over STREAMS channels, and prints MB/s and the most memory that this
+//! Brings blobs that no compression makes smaller, MEBIBYTES in all over STREAMS channels, and prints MB/s and the most memory that this
 //! program and any receiver on the same machine held. `docs/benchmarks.md` says what to hold it against.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -15,32 +15,42 @@ use sha2::{Digest as _, Sha256};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-/// Bytes that no compression makes smaller, made as they are read.
+/// Bytes that no compression makes smaller, made as they are read; each follows from its place alone.
 struct Noise {
-    state: u64,
-    left: u64,
+    seed: u64,
+    at: u64,
+    size: u64,
 }
 
 impl Read for Noise {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        let most = into.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-        for word in into[..most].chunks_mut(8) {
-            self.state =
-                self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            word.copy_from_slice(&self.state.to_le_bytes()[..word.len()]);
+        let most = into.len().min(usize::try_from(self.size - self.at).unwrap_or(usize::MAX));
+        let mut filled = 0;
+        while filled < most {
+            let word = word(self.seed, self.at / 8).to_le_bytes();
+            let word = &word[(self.at % 8) as usize..];
+            let taken = word.len().min(most - filled);
+            into[filled..filled + taken].copy_from_slice(&word[..taken]);
+            filled += taken;
+            self.at += taken as u64;
         }
-        self.left -= most as u64;
         Ok(most)
     }
 }
 
+/// SplitMix64.
+fn word(seed: u64, place: u64) -> u64 {
+    let mut word = (seed << 48).wrapping_add(place.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
+}
+
 fn noise(seed: u64, size: u64) -> Outcome<Blob> {
     let mut hash = Sha256::new();
-    std::io::copy(&mut Noise { state: seed, left: size }, &mut hash)?;
+    std::io::copy(&mut Noise { seed, at: 0, size }, &mut hash)?;
     let open = Arc::new(move |offset: u64| -> std::io::Result<Box<dyn Read + Send>> {
-        let mut noise = Noise { state: seed, left: size };
-        std::io::copy(&mut noise.by_ref().take(offset), &mut std::io::sink())?;
-        Ok(Box::new(noise))
+        Ok(Box::new(Noise { seed, at: offset, size }))
     });
     Ok(Blob { digest: Digest::from_sha256(hash.finalize().into()), size, open })
 }
