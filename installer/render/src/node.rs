@@ -13,12 +13,14 @@ Before=kubelet.service
 [Service]
 Type=notify
 ExecStart={BIN}/armilla node --config {ARMILLA_ETC}/node.json
+ExecReload=/bin/kill -HUP $MAINPID
 Restart=always
 RestartSec=1
 WatchdogSec=30
 LimitCORE=0
+LimitNOFILE=8192
 NoNewPrivileges=yes
-ProtectHome=yes
+ProtectHome=read-only
 PrivateTmp=yes
 
 [Install]
