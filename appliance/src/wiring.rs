@@ -329,15 +329,19 @@ fn login(
     yes: bool,
 ) -> Result<Target, String> {
     let user = ssh.user.to_string();
-    let auth = if let Some(file) = &ssh.key_file {
+    let mut ways = Vec::new();
+    if let Some(file) = &ssh.key_file {
         let what = format!("passphrase of {}", file.display());
         let passphrase = ssh.passphrase.as_ref().map(|from| secrets.get(from, &what)).transpose()?;
-        Auth::Key { file: home(file), passphrase }
-    } else if let Some(from) = &ssh.password {
-        Auth::Password(secrets.get(from, &format!("password of {user}@{address}"))?)
-    } else {
-        Auth::Agent
-    };
+        ways.push(Auth::Key { file: home(file), passphrase });
+    }
+    if ssh.agent {
+        ways.push(Auth::Agent);
+    }
+    if let Some(from) = &ssh.password {
+        ways.push(Auth::Password(secrets.get(from, &format!("password of {user}@{address}"))?));
+    }
+    let auth = if ways.len() == 1 { ways.remove(0) } else { Auth::Each(ways) };
     let mut target = Target::new(address, &user, auth, host_key(address, ssh, store, yes)?);
     target.port = ssh.port;
     Ok(target)

@@ -1,6 +1,7 @@
 //! `armilla apply`.
 
 use clap::Args;
+use installer_model::event::Outcome;
 use installer_model::plan::Intent;
 
 use super::{CliError, Output, SiteArgs};
@@ -43,6 +44,8 @@ pub(super) async fn run(args: &Apply) -> Result<u8, CliError> {
                 "The site is as its file says.\n\nLook around:\n  armilla status {with}\n  armilla kubeconfig {with} > kubeconfig && kubectl --kubeconfig kubeconfig get nodes"
             );
         }
+    } else if ended.outcome == Outcome::Cancelled {
+        eprintln!("Run the same command again to go on: what is done stays done.");
     } else {
         eprintln!("Mend what is named above, then run the same command again: what is done stays done.");
     }

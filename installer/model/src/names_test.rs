@@ -86,7 +86,7 @@ fn versions_flags_registries_and_fingerprints_are_checked() {
     ok::<RegistryHost>(&["registry.corp", "registry.corp:5000", "10.0.0.9:5000"]);
     refused::<RegistryHost>(&["https://registry.corp", "registry.corp/x", "registry.corp:0", "10.0.0.300"]);
     ok::<HostKeyFingerprint>(&[&format!("SHA256:{}", "A".repeat(43))]);
-    refused::<HostKeyFingerprint>(&["MD5:00", "SHA256:short"]);
+    refused::<HostKeyFingerprint>(&["MD5:00", "SHA256:short", &format!("SHA256:{}B", "A".repeat(42))]);
     ok::<UserName>(&["root", "ops", "corp\\ops"]);
     refused::<UserName>(&["", "-x", "a b", "a;b"]);
 }

@@ -62,22 +62,24 @@ impl HandError {
                 "compare it with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the host and put it into the site file"
             }
             HandError::AuthFailed { .. } => {
-                "check user, key and password; `ssh` with the same ones must get in"
+                "check user, and ssh.keyFile, ssh.agent or ssh.password in the site file; `ssh` with the same ones must get in"
             }
             HandError::KeyUnusable { .. } => {
-                "check that the file is a private key and its passphrase is right"
+                "check ssh.keyFile and ssh.passphrase in the site file; `ssh-keygen -yf FILE` must read it"
             }
             HandError::WrongSudoPassword { .. } => {
-                "give the password that sudo asks this user for on the host"
+                "give the password that sudo asks this user for on the host as sudo.password in the site file"
             }
             HandError::SudoRefused { .. } => {
-                "let the user run any command as root with sudo, or log in as root"
+                "let the user run any command as root with sudo (give sudo.password in the site file if it asks), or log in as root"
             }
             HandError::WrongArch { .. } => "use a bundle that was built for this architecture too",
             HandError::ReadOnly { .. } => "mount it writable, or set another data root",
             HandError::NoSpace { .. } => "free some space there, or set another data root",
             HandError::NotPlaced { .. } => "the data root must be writable by root and not mounted noexec",
-            HandError::ChannelRefused { .. } => "raise MaxSessions in the host's sshd_config",
+            HandError::ChannelRefused { .. } => {
+                "allow ten sessions on a connection (MaxSessions in the host's sshd_config, ten unless set)"
+            }
             HandError::Lost { .. } => "what runs on the host goes on; the same command again picks it up",
             HandError::Protocol { .. } => "does the login shell of the user run commands unchanged?",
             HandError::Failed { failure, .. } => match failure.kind {

@@ -5,6 +5,8 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::os::fd::AsRawFd;
 use std::time::Instant;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use ssh2::{KeyboardInteractivePrompt, MethodType, Prompt, Session};
 
 use crate::error::HandError;
@@ -139,39 +141,115 @@ fn authenticate(target: &Target, session: &Session) -> Result<(), HandError> {
     if session.authenticated() {
         return Ok(());
     }
-    let done = match &target.auth {
+    match prove(target, session, &target.auth, &offered)? {
+        Ok(()) if session.authenticated() => Ok(()),
+        Ok(()) => Err(failed(format!("the server wants more than one proof ({offered})"))),
+        Err(reason) => Err(failed(format!("{reason} (the server takes: {offered})"))),
+    }
+}
+
+/// What the server said to one way of logging in; the outer error is about something on this machine.
+fn prove(
+    target: &Target,
+    session: &Session,
+    auth: &Auth,
+    offered: &str,
+) -> Result<Result<(), String>, HandError> {
+    match auth {
         Auth::Key { file, passphrase } => {
             let unusable =
-                |reason: String| HandError::KeyUnusable { path: file.display().to_string(), reason };
-            let key = fs::read_to_string(file).map_err(|error| unusable(error.to_string()))?;
-            let key = zeroize::Zeroizing::new(key);
+                |reason: String| Err(HandError::KeyUnusable { path: file.display().to_string(), reason });
+            let key = match fs::read_to_string(file) {
+                Ok(key) => zeroize::Zeroizing::new(key),
+                Err(error) => return unusable(error.to_string()),
+            };
+            let looks = KeyLooks::of(&key);
+            match (looks, passphrase) {
+                (KeyLooks::None, _) => return unusable("it is not a private key".to_owned()),
+                (KeyLooks::Encrypted, None) => {
+                    return unusable("it is encrypted and no passphrase was given".to_owned());
+                }
+                (KeyLooks::Encrypted | KeyLooks::Plain, _) => {}
+            }
             let phrase = passphrase.as_ref().map(|secret| secret.expose());
             let done = session.userauth_pubkey_memory(&target.user, None, &key, phrase);
             // LIBSSH2_ERROR_FILE and _KEYFILE_AUTH_FAILED: the key could not be read, nothing was sent.
             if let Err(error) = &done
                 && matches!(error.code(), ssh2::ErrorCode::Session(-16 | -48))
             {
-                return Err(unusable(error.message().to_owned()));
+                return match looks {
+                    KeyLooks::Encrypted => unusable("its passphrase is another".to_owned()),
+                    KeyLooks::Plain | KeyLooks::None => {
+                        unusable(error.message().trim_end_matches('.').to_owned())
+                    }
+                };
             }
-            done.map_err(|error| error.message().to_owned())
+            Ok(done.map_err(|_| format!("the key {} was not accepted", file.display())))
         }
-        Auth::Agent => with_agent(session, &target.user),
-        Auth::Password(password) => with_password(session, &target.user, password.expose(), &offered),
-    };
-    match done {
-        Ok(()) if session.authenticated() => Ok(()),
-        Ok(()) => Err(failed(format!("the server wants more than one proof ({offered})"))),
-        Err(reason) => Err(failed(format!("{} (the server takes: {offered})", reason.trim_end_matches('.')))),
+        Auth::Agent => Ok(with_agent(session, &target.user)),
+        Auth::Password(password) => {
+            let done = with_password(session, &target.user, password.expose(), offered);
+            Ok(done.map_err(|_| "the password was not accepted".to_owned()))
+        }
+        Auth::Each(ways) => {
+            let mut reasons = Vec::new();
+            for way in ways {
+                match prove(target, session, way, offered)? {
+                    Ok(()) => return Ok(Ok(())),
+                    Err(reason) => reasons.push(reason),
+                }
+            }
+            Ok(Err(reasons.join("; ")))
+        }
+    }
+}
+
+/// What a file of a private key is, by its text: libssh2 has one message for all that it cannot read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KeyLooks {
+    None,
+    Plain,
+    Encrypted,
+}
+
+impl KeyLooks {
+    fn of(text: &str) -> KeyLooks {
+        let Some(rest) = text.trim_start().strip_prefix("-----BEGIN ") else { return KeyLooks::None };
+        let Some((label, body)) = rest.split_once("-----") else { return KeyLooks::None };
+        match label {
+            _ if !label.ends_with("PRIVATE KEY") => KeyLooks::None,
+            // PKCS #8 says it in the label, the older PEM in a header line (RFC 1421).
+            "ENCRYPTED PRIVATE KEY" => KeyLooks::Encrypted,
+            // openssh's PROTOCOL.key: a magic word, then the name of the cipher, which is `none` for a plain key.
+            "OPENSSH PRIVATE KEY" => {
+                let plain = STANDARD_NO_PAD.encode(b"openssh-key-v1\0\0\0\0\x04none");
+                let body: String = body.split_whitespace().collect();
+                // The last character of the prefix also holds bits of what follows.
+                if body.starts_with(&plain[..plain.len() - 1]) {
+                    KeyLooks::Plain
+                } else {
+                    KeyLooks::Encrypted
+                }
+            }
+            _ if body.contains("ENCRYPTED") => KeyLooks::Encrypted,
+            _ => KeyLooks::Plain,
+        }
     }
 }
 
 fn with_agent(session: &Session, user: &str) -> Result<(), String> {
+    if std::env::var_os("SSH_AUTH_SOCK").is_none_or(|path| path.is_empty()) {
+        return Err("there is no SSH agent: SSH_AUTH_SOCK is not set".to_owned());
+    }
     let message = |error: ssh2::Error| format!("ask the SSH agent: {}", error.message());
     let mut agent = session.agent().map_err(message)?;
     agent.connect().map_err(message)?;
     agent.list_identities().map_err(message)?;
     let identities = agent.identities().map_err(message)?;
     let held = identities.len();
+    if held == 0 {
+        return Err("the SSH agent holds no key".to_owned());
+    }
     if identities.iter().any(|identity| agent.userauth(user, identity).is_ok()) {
         return Ok(());
     }
@@ -203,5 +281,33 @@ impl KeyboardInteractivePrompt for Answers<'_> {
                 if first { self.password.to_owned() } else { String::new() }
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_told_from_other_files_and_encrypted_ones_from_plain_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let keygen = |name: &str, format: &[&str], phrase: &str| {
+            let path = folder.path().join(name);
+            let mut command = std::process::Command::new("ssh-keygen");
+            command.args(["-q", "-N", phrase, "-C", "", "-f"]).arg(&path).args(format);
+            assert!(command.status().unwrap().success(), "{name}");
+            KeyLooks::of(&fs::read_to_string(path).unwrap())
+        };
+        let ed25519 = ["-t", "ed25519"];
+        let pem = ["-t", "ecdsa", "-m", "PEM"];
+        let pkcs8 = ["-t", "ecdsa", "-m", "PKCS8"];
+        for (name, format) in [("openssh", &ed25519[..]), ("pem", &pem[..]), ("pkcs8", &pkcs8[..])] {
+            assert_eq!(keygen(name, format, ""), KeyLooks::Plain, "{name}");
+            assert_eq!(keygen(&format!("{name}-locked"), format, "a phrase"), KeyLooks::Encrypted, "{name}");
+        }
+        let public = fs::read_to_string(folder.path().join("openssh.pub")).unwrap();
+        for text in ["", "hosts: []", &public, "-----BEGIN CERTIFICATE-----\n"] {
+            assert_eq!(KeyLooks::of(text), KeyLooks::None, "{text}");
+        }
     }
 }

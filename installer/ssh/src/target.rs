@@ -50,6 +50,8 @@ pub enum Auth {
     Agent,
     /// Asked for as `password` or, where the server has only that, as `keyboard-interactive`.
     Password(Secret),
+    /// One after the other, until the server is content. Not empty.
+    Each(Vec<Auth>),
 }
 
 /// How the user becomes root.

@@ -97,7 +97,24 @@ async fn an_encrypted_key_needs_its_passphrase() {
     target.auth = with("wrong");
     let error = start(&server, &target).await.err().unwrap();
     assert!(matches!(error, HandError::KeyUnusable { .. }), "{error:?}");
+    assert!(error.to_string().contains("its passphrase is another"), "{error}");
     assert_eq!(error.exit_code(), 7);
+    target.auth = Auth::Key { file: server.path("locked"), passphrase: None };
+    let error = start(&server, &target).await.err().unwrap();
+    assert!(error.to_string().contains("no passphrase was given"), "{error}");
+}
+
+#[tokio::test]
+async fn every_way_to_log_in_is_tried_in_its_order() {
+    let server = Sshd::start(&Settings::default());
+    let mut target = server.target();
+    let right = target.auth.clone();
+    target.auth = Auth::Each(vec![server.key("stranger"), right]);
+    start(&server, &target).await.unwrap().ping().await.unwrap();
+    target.auth = Auth::Each(vec![server.key("stranger"), Auth::Password(Secret::new("a guess"))]);
+    let error = start(&server, &target).await.err().unwrap().to_string();
+    assert!(error.contains("stranger was not accepted; the password was not accepted"), "{error}");
+    assert!(!error.contains("a guess"), "{error}");
 }
 
 /// libssh2 finds the agent by `SSH_AUTH_SOCK` alone, so the test runs itself again as a process of its own that has it.
