@@ -54,8 +54,13 @@ if [ "$1" = boot ]; then
             host = self.host,
             directory = quoted(&self.place.directory.to_string_lossy()),
         );
-        for group in self.cgroups {
-            let _ = writeln!(script, "  echo $$ > {}", quoted(&group.to_string_lossy()));
+        for procs in self.cgroups {
+            // A power cut takes a real host's groups with it. Left here, each of a kubelet's old ones costs the next
+            // kubelet's cadvisor 3 s before it starts any pod.
+            let group = procs.parent().map(|group| quoted(&group.to_string_lossy())).unwrap_or_default();
+            let _ =
+                writeln!(script, "  find {group} -mindepth 1 -depth -type d -exec rmdir {{}} + 2>/dev/null");
+            let _ = writeln!(script, "  echo $$ > {}", quoted(&procs.to_string_lossy()));
         }
         let words: Vec<String> = self.nspawn().iter().map(|word| quoted(word)).collect();
         let _ = write!(

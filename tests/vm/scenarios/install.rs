@@ -1,0 +1,14 @@
+//! What installing promises, on real hosts, from the outside. All of it needs root and what `make binary` leaves.
+//!
+//! `cargo test -p lab --test install -- --ignored --nocapture first` is a part of `make test`, `kills` of
+//! `make test-full PART=soak`.
+
+#![expect(clippy::unwrap_used, reason = "a scenario ends at the first thing that is not so")]
+#![expect(clippy::print_stdout, reason = "how long things took is a part of what a scenario finds")]
+
+#[path = "install/first.rs"]
+mod first;
+#[path = "install/installation.rs"]
+mod installation;
+#[path = "install/kills.rs"]
+mod kills;
