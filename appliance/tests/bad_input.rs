@@ -1,5 +1,6 @@
 //! What the command line says to files that are wrong, and with which exit code; no host is connected to before all of
 //! them are right.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::io::Cursor;
 use std::net::TcpListener;
