@@ -268,11 +268,13 @@ impl<'a> HostPort<'a> {
     }
 }
 
-/// The name of a step's unit on its host: of the run, the step and the attempt, in letters that systemd takes.
+/// The name of a step's unit on its host: of the ledger, the run, the step and the attempt, in letters that systemd takes.
+/// Each ledger counts its runs from 1, and what another one left running on the host keeps its name.
 pub(crate) fn unit_name(ctx: &StepContext) -> String {
     let word = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' };
     let step: String = ctx.step.0.chars().map(word).collect();
-    format!("armilla-{}-{step}-{}", ctx.run, ctx.attempt)
+    let ledger: String = ctx.ledger.chars().take(8).collect();
+    format!("armilla-{ledger}-{}-{step}-{}", ctx.run, ctx.attempt)
 }
 
 fn keep_tail(tail: &mut String) {
