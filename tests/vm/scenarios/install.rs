@@ -1,7 +1,7 @@
 //! What installing promises, on real hosts, from the outside. All of it needs root and what `make binary` leaves.
 //!
 //! `cargo test -p lab --test install -- --ignored --nocapture first` is a part of `make test`, `kills` of
-//! `make test-full PART=soak`.
+//! `make test-full PART=soak`, and so is `pressure`.
 
 #![expect(clippy::unwrap_used, reason = "a scenario ends at the first thing that is not so")]
 #![expect(clippy::print_stdout, reason = "how long things took is a part of what a scenario finds")]
@@ -12,3 +12,5 @@ mod first;
 mod installation;
 #[path = "install/kills.rs"]
 mod kills;
+#[path = "install/pressure.rs"]
+mod pressure;
