@@ -11,13 +11,11 @@ use bundles_format::{Arch, Release};
 use bundles_store::{Bundle, PublicKey, Sealed, Trust, VerifyError};
 use installer_model::secret::Secret;
 use installer_model::site::{Host, JumpHop, SecretRef, Site, SshLogin};
+use installer_render::paths::ARMILLA_ROOT;
 use installer_run::reader::Reader;
 use installer_ssh::{Auth, Binary, BinarySource, Fingerprint, Hand, HandError, HostKeyPolicy, Sudo, Target};
 
 use crate::cli::{CliError, SiteArgs, StateArgs};
-
-/// Where a hand keeps its things on a host.
-const HAND_ROOT: &str = "/var/lib/armilla";
 
 /// A site of some thousand hosts has less than a MiB; what is longer is some other file.
 const SITE_FILE_LIMIT: u64 = 4 << 20;
@@ -418,7 +416,7 @@ pub(crate) async fn control_plane_hand(site: &Site, state: &Path, verb: &str) ->
     let store = Arc::new(store(state, verb)?);
     let target = target(host, &mut Secrets::default(), &store, false)
         .map_err(|problem| CliError::new(7, format!("{}: {problem}", host.name)))?;
-    let hand = Hand::start(&target, &hand_binaries(None, state)?, HAND_ROOT).await.map_err(|error| {
+    let hand = Hand::start(&target, &hand_binaries(None, state)?, ARMILLA_ROOT).await.map_err(|error| {
         let code = u8::try_from(error.exit_code()).unwrap_or(1);
         CliError::from_error(code, &format!("{}: ", host.name), &error).hint(error.hint())
     })?;

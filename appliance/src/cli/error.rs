@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use installer_model::chain;
+
 /// Printed on standard error: every problem on a line, then what to do.
 #[derive(Debug)]
 pub(crate) struct CliError {
@@ -32,21 +34,6 @@ impl CliError {
         self.hint = Some(hint.into());
         self
     }
-}
-
-/// An error and its causes in one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.ends_with(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 impl fmt::Display for CliError {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::CliError;
-use super::error::chain;
+use super::chain;
 
 /// Example: armilla init root@10.0.0.11 root@10.0.0.12 root@10.0.0.13
 #[derive(Debug, Args)]

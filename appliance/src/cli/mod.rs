@@ -18,7 +18,8 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-pub(crate) use error::{CliError, chain};
+pub(crate) use error::CliError;
+pub(crate) use installer_model::chain;
 
 const EXIT_CODES: &str = "Exit codes:
   0 done   1 failed   2 wrong usage   3 not found   4 conflict (another run, a stale plan)   5 invalid site, bundle

@@ -1,5 +1,6 @@
 //! The nouns of an installation: site, survey, finding, plan, event, view.
 
+mod chain;
 pub mod event;
 pub mod finding;
 pub mod names;
@@ -11,3 +12,5 @@ pub mod site;
 pub mod site_file;
 pub mod survey;
 pub mod view;
+
+pub use chain::chain;

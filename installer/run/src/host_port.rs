@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bundles_format::Digest;
+use installer_model::chain;
 use installer_model::event::Failure;
 use installer_model::secret::Secret;
 use installer_model::site::SecretRef;
@@ -57,15 +58,7 @@ pub(crate) fn failure(what: impl Into<String>, said: &str) -> Failure {
 }
 
 fn of_hand(error: &HandError) -> Failure {
-    let mut what = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !what.ends_with(&text) {
-            what.push_str(&format!(": {text}"));
-        }
-        cause = error.source();
-    }
+    let what = chain(error);
     let exit_code = u8::try_from(error.exit_code()).unwrap_or(1);
     Failure { what, evidence: Vec::new(), hint: Some(error.hint().to_owned()), exit_code }
 }

@@ -13,15 +13,13 @@ use installer_model::event::Failure;
 use installer_model::plan::Step;
 use installer_model::secret::Secret;
 use installer_model::site::SecretRef;
+use installer_render::paths::ARMILLA_ROOT;
 use installer_ssh::{BinarySource, Blob, Hand, HandError, Target};
 use tokio::sync::Mutex;
 
 use crate::host_port::HostPort;
 use crate::steps;
 use crate::world::{BoxFuture, Probe, StepContext, World};
-
-/// Where a hand keeps its things on a host.
-const ROOT: &str = "/var/lib/armilla";
 
 /// The hosts of a site and the bundle that they are given.
 pub struct SiteWorld {
@@ -119,7 +117,7 @@ impl SiteWorld {
         if let Some(claimed) = held.as_ref().filter(|claimed| !claimed.hand.is_lost()) {
             return Ok(Arc::clone(&claimed.hand));
         }
-        let hand = Arc::new(Hand::start(&slot.target, &self.binaries, ROOT).await?);
+        let hand = Arc::new(Hand::start(&slot.target, &self.binaries, ARMILLA_ROOT).await?);
         *held = Some(Claimed { hand: Arc::clone(&hand), fenced: None });
         Ok(hand)
     }
