@@ -115,7 +115,7 @@ impl Blobs {
     }
 
     /// The partial, if nobody else has it.
-    fn lock_partial(&self, digest: &Digest) -> Result<Option<File>, Failure> {
+    fn lock_partial(&self, digest: &Digest) -> Result<Option<Locked>, Failure> {
         for folder in [&self.whole, &self.partial] {
             fs::create_dir_all(folder).doing(|| format!("make the folder {}", folder.display()))?;
         }
@@ -128,19 +128,17 @@ impl Blobs {
             .mode(0o600)
             .open(&path)
             .doing(|| format!("open blob {digest}"))?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            return Ok(None);
-        }
+        let Some(file) = Locked::try_lock(file) else { return Ok(None) };
         // Between the opening and the lock its holder may have renamed or deleted it.
-        let ours = file.metadata().doing(|| format!("look at blob {digest}"))?.ino();
+        let ours = file.0.metadata().doing(|| format!("look at blob {digest}"))?.ino();
         Ok(fs::metadata(&path).is_ok_and(|there| there.ino() == ours).then_some(file))
     }
 
-    fn resume(&self, mut file: File, digest: &Digest, size: u64) -> Result<Receiving<'_>, Failure> {
+    fn resume(&self, mut file: Locked, digest: &Digest, size: u64) -> Result<Receiving<'_>, Failure> {
         let mut hash = Sha256::new();
-        let mut have = hash_into(&mut hash, &mut file).doing(|| format!("read blob {digest}"))?;
+        let mut have = hash_into(&mut hash, &mut file.0).doing(|| format!("read blob {digest}"))?;
         if have > size {
-            file.set_len(0).and_then(|()| file.rewind()).doing(|| format!("shorten blob {digest}"))?;
+            file.0.set_len(0).and_then(|()| file.0.rewind()).doing(|| format!("shorten blob {digest}"))?;
             (hash, have) = (Sha256::new(), 0);
         }
         Ok(Receiving { blobs: self, digest: digest.clone(), size, have, hash, file })
@@ -234,7 +232,23 @@ pub struct Receiving<'a> {
     size: u64,
     have: u64,
     hash: Sha256,
-    file: File,
+    file: Locked,
+}
+
+/// A file under an exclusive lock that ends with it. Closing the file alone would not end it: a child that another thread is
+/// just starting has a copy of every descriptor until it executes its program.
+struct Locked(File);
+
+impl Locked {
+    fn try_lock(file: File) -> Option<Locked> {
+        flock(&file, FlockOperation::NonBlockingLockExclusive).ok().map(|()| Locked(file))
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
 }
 
 impl Receiving<'_> {
@@ -259,7 +273,7 @@ impl Receiving<'_> {
             let long = format!("blob {} is longer than the {} bytes announced", self.digest, self.size);
             return Err(Failure::new(FailureKind::Invalid, long));
         }
-        self.file.write_all(piece).doing(|| format!("write blob {}", self.digest))?;
+        self.file.0.write_all(piece).doing(|| format!("write blob {}", self.digest))?;
         self.hash.update(piece);
         self.have += piece.len() as u64;
         Ok(())
@@ -273,7 +287,7 @@ impl Receiving<'_> {
             let _ = fs::remove_file(&partial);
             return Err(mismatch("the received blob", &self.digest, &found));
         }
-        self.file.sync_all().doing(|| format!("sync blob {}", self.digest))?;
+        self.file.0.sync_all().doing(|| format!("sync blob {}", self.digest))?;
         let target = self.blobs.path(&self.digest);
         fs::rename(&partial, &target).doing(|| format!("rename blob {}", self.digest))?;
         files::sync_folder_of(&target)

@@ -33,6 +33,16 @@ fn a_blob_that_was_cut_goes_on_where_it_ended() {
 }
 
 #[test]
+fn a_copy_of_the_descriptor_does_not_keep_a_blob_that_was_given_up() {
+    let (_root, blobs) = store();
+    let first = blobs.receive(&digest(b"wanted"), 6, NONE).unwrap().unwrap();
+    // What a child of another thread has between fork and exec.
+    let _copy = first.file.0.try_clone().unwrap();
+    drop(first);
+    assert!(blobs.receive(&digest(b"wanted"), 6, NONE).unwrap().is_some());
+}
+
+#[test]
 fn wrong_bytes_are_named_and_deleted() {
     let (_root, blobs) = store();
     let name = digest(b"wanted");
