@@ -1,6 +1,21 @@
 //! Processors, memory, swap.
 
-use super::{HostView, Objection, bytes, when};
+use super::Judge::Host;
+use super::registry::check;
+use super::{Check, HostView, Objection, bytes, when};
+
+#[rustfmt::skip]
+pub(super) const CHECKS: &[Check] = &[
+    check("cpus", ("Processors", "处理器数量"),
+        ("kubeadm wants two processors for a control plane.", "kubeadm 要求控制平面至少有两个处理器。"),
+        Host(cpus)),
+    check("memory", ("Memory", "内存"),
+        ("With less memory, processes of the cluster are killed.", "内存不足时，集群进程会被杀死。"),
+        Host(memory)),
+    check("swap", ("Swap is off", "交换分区已关闭"),
+        ("The kubelet does not start while swap is on.", "启用交换分区时 kubelet 不会启动。"),
+        Host(swap)),
+];
 
 /// What kubeadm itself demands of a control plane (`ControlPlaneNumCPU`).
 const CONTROL_PLANE_CPUS: u32 = 2;

@@ -5,7 +5,34 @@ use std::collections::BTreeMap;
 use installer_model::site::Host;
 use installer_model::survey::HostFacts;
 
-use super::{Objection, SiteView, when};
+use super::Judge::Site;
+use super::registry::check;
+use super::{Check, Objection, SiteView, when};
+
+#[rustfmt::skip]
+pub(super) const CHECKS: &[Check] = &[
+    check("host-surveyed", ("Host surveyed", "主机已勘察"),
+        ("Nothing is decided about a host that was not looked at.", "未经勘察的主机不做任何决定。"),
+        Site(surveyed)),
+    check("kubernetes-version", ("Kubernetes version", "Kubernetes 版本"),
+        ("The site asks for a version that this bundle does not carry.", "站点要求的版本不在此安装包中。"),
+        Site(kubernetes_version)),
+    check("addons-in-bundle", ("Add-ons in the bundle", "安装包中的附加组件"),
+        ("An add-on can only be installed from the bundle.", "附加组件只能从安装包安装。"),
+        Site(addons)),
+    check("workers", ("Somewhere for pods", "可运行 Pod 的主机"),
+        ("No host takes ordinary pods: add-ons and workloads stay pending.", "没有主机承载普通 Pod：附加组件与工作负载将一直等待。"),
+        Site(workers)),
+    check("clock-skew", ("Clocks agree", "时钟一致"),
+        ("Certificates, leases and etcd need clocks that agree; a certificate from the future is refused.", "证书、租约和 etcd 要求时钟一致；来自未来的证书会被拒绝。"),
+        Site(clock_skew)),
+    check("hostname-unique", ("Host names differ", "主机名互不相同"),
+        ("Hosts that call themselves the same are hard to tell apart in logs. Nodes are named by the site file.", "自称相同名称的主机在日志中难以区分。节点名称取自站点文件。"),
+        Site(hostnames)),
+    check("machine-id-unique", ("Machine ids differ", "机器标识互不相同"),
+        ("Cloned machines share /etc/machine-id; DHCP may then give them the same address.", "克隆的机器共用 /etc/machine-id，DHCP 可能因此分配相同地址。"),
+        Site(machine_ids)),
+];
 
 pub(super) fn surveyed(view: &SiteView<'_>) -> Vec<Objection> {
     let missing = view.site.hosts.iter().filter(|host| !view.survey.hosts.contains_key(&host.name));

@@ -65,12 +65,12 @@ fn golden(name: &str, told: &str) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a golden file is a file; what is under test touches none")]
-fn write(path: &Path, text: &str) {
+pub(super) fn write(path: &Path, text: &str) {
     std::fs::write(path, text).unwrap();
 }
 
 #[expect(clippy::disallowed_methods, reason = "a golden file is a file; what is under test touches none")]
-fn read(path: &Path) -> String {
+pub(super) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
 

@@ -3,8 +3,38 @@
 use installer_model::site::KubeProxyChoice;
 use installer_model::survey::{KernelFeature, Presence, SYSCTLS};
 
-use super::{HostView, Objection, when};
+use super::Judge::Host;
+use super::registry::check;
+use super::{Check, HostView, Objection, when};
 use crate::decide;
+
+#[rustfmt::skip]
+pub(super) const CHECKS: &[Check] = &[
+    check("kernel", ("Kernel version", "内核版本"),
+        ("Kubernetes and containerd are not tested on older kernels.", "Kubernetes 与 containerd 未在更旧的内核上测试。"),
+        Host(version)),
+    check("kernel-features", ("Kernel features", "内核特性"),
+        ("Containers, Services and the pod network need these of the kernel.", "容器、Service 与 Pod 网络需要这些内核特性。"),
+        Host(features)),
+    check("kube-proxy-mode", ("kube-proxy's mode", "kube-proxy 模式"),
+        ("nftables mode needs kernel 5.13 or newer with nf_tables; otherwise the whole cluster uses iptables mode.", "nftables 模式需要 5.13 以上并带 nf_tables 的内核；否则整个集群使用 iptables 模式。"),
+        Host(proxy_mode)),
+    check("cgroup-version", ("cgroup version", "cgroup 版本"),
+        ("The kubelet is told to accept cgroup v1, which upstream no longer develops; memory QoS and in-place resize are not available.", "将允许 kubelet 使用 cgroup v1；上游已停止开发，内存 QoS 与原地扩缩不可用。"),
+        Host(cgroup_version)),
+    check("cgroup-controllers", ("cgroup controllers", "cgroup 控制器"),
+        ("The kubelet does not start without them.", "缺少它们 kubelet 不会启动。"),
+        Host(cgroup_controllers)),
+    check("oom-score", ("OOM scores", "OOM 评分"),
+        ("oom_score_adj cannot be lowered here: containerd, kubelet and kube-proxy are told not to try. Under memory pressure the kernel may choose them.", "此处无法降低 oom_score_adj：containerd、kubelet 与 kube-proxy 将不再尝试；内存紧张时内核可能选中它们。"),
+        Host(oom_score)),
+    check("conntrack", ("Connection tracking limits", "连接跟踪上限"),
+        ("nf_conntrack_max cannot be set here: kube-proxy is told to leave it alone.", "此处无法设置 nf_conntrack_max：kube-proxy 将保持原值。"),
+        Host(conntrack)),
+    check("sysctls", ("Kernel settings", "内核参数"),
+        ("Routing and the kubelet need these values, and they cannot be set on this host.", "路由与 kubelet 需要这些值，而此主机无法设置。"),
+        Host(sysctls)),
+];
 
 /// The oldest long-term kernel in the distributions we serve; kubeadm's own list begins there too.
 const OLDEST: (u32, u32) = (4, 19);

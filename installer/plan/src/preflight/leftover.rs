@@ -2,7 +2,19 @@
 
 use installer_model::survey::LeftoverKind;
 
-use super::{HostView, Objection, when};
+use super::Judge::Host;
+use super::registry::check;
+use super::{Check, HostView, Objection, when};
+
+#[rustfmt::skip]
+pub(super) const CHECKS: &[Check] = &[
+    check("leftovers", ("No other cluster", "没有其他集群的残留"),
+        ("What another cluster left changes how this one behaves, or still runs.", "其他集群的残留会影响新集群，或仍在运行。"),
+        Host(cluster)),
+    check("container-runtime", ("No other container runtime", "没有其他容器运行时"),
+        ("Another runtime shares sockets, directories and packet rules with ours.", "其他运行时会与我们的套接字、目录和包过滤规则冲突。"),
+        Host(runtime)),
+];
 
 /// Runtimes and their data are judged by a check of their own, since what mends them differs.
 fn is_runtime(name: &str) -> bool {

@@ -6,14 +6,16 @@
 //! seen may well work.
 
 mod capacity;
-mod checks;
 mod cluster;
 #[cfg(test)]
 mod hosts;
 mod kernel;
 mod leftover;
 mod network;
+#[cfg(test)]
+mod page;
 mod ports;
+mod registry;
 mod space;
 mod storage;
 mod system;
@@ -29,7 +31,7 @@ use installer_model::site::{Host, Site};
 use installer_model::survey::{HostFacts, Questions, Survey, SurveyedHost};
 use installer_render::paths::{ARMILLA_ROOT, BIN, DataFolders};
 
-pub use checks::CHECKS;
+pub use registry::{AREAS, Area, checks};
 
 /// A sentence in both languages, written in the source.
 #[derive(Debug, Clone, Copy)]
@@ -139,14 +141,14 @@ fn when(objects: bool, objection: impl FnOnce() -> Objection) -> Vec<Objection> 
 pub fn preflight(site: &Site, release: &Release, survey: &Survey) -> Vec<Finding> {
     let whole = SiteView { site, release, survey };
     let mut findings = Vec::new();
-    for check in CHECKS {
+    for check in checks() {
         if let Judge::Site(judge) = check.judge {
             findings.extend(judge(&whole).into_iter().map(|objection| finding(check, None, objection)));
         }
     }
     for (host, surveyed) in whole.hosts() {
         let view = HostView { site, release, host, facts: &surveyed.facts, surveyed };
-        for check in CHECKS {
+        for check in checks() {
             if let Judge::Host(judge) = check.judge {
                 let judged = judge(&view).into_iter();
                 findings.extend(judged.map(|objection| finding(check, Some(&host.name), objection)));

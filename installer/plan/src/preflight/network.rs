@@ -7,7 +7,33 @@ use installer_model::site::Host;
 use installer_model::survey::{HostFacts, SurveyedHost};
 
 use super::cluster::shared;
-use super::{HostView, Objection, SiteView, when};
+use super::registry::check;
+use super::{Check, HostView, Judge, Objection, SiteView, when};
+
+#[rustfmt::skip]
+pub(super) const CHECKS: &[Check] = &[
+    check("mac-unique", ("Network hardware addresses differ", "网卡硬件地址互不相同"),
+        ("Two hosts with one hardware address on a network lose each other's packets.", "同一网络中硬件地址相同的两台主机会互相丢失数据包。"),
+        Judge::Site(macs)),
+    check("address-unique", ("Cluster addresses belong to one host", "集群地址唯一"),
+        ("Another host of the site carries this cluster address: the same machine twice, or a conflict.", "站点内另一台主机也有此集群地址：同一台机器被写了两次，或地址冲突。"),
+        Judge::Site(addresses)),
+    check("mtu", ("MTU of the cluster's interfaces", "集群网卡的 MTU"),
+        ("Where MTUs differ, large packets between pods are lost while small ones pass.", "MTU 不一致时，Pod 之间的大包会丢失而小包正常。"),
+        Judge::Site(mtu)),
+    check("cluster-address", ("Cluster address", "集群地址"),
+        ("The other hosts reach this one at its cluster address; an interface that is up must carry it.", "其他主机通过集群地址访问本机；必须有启用的网卡持有该地址。"),
+        Judge::Host(cluster_address)),
+    check("network-overlap", ("Networks apart", "网段不重叠"),
+        ("What the host reaches in an overlapping network would be lost to pods or Services.", "重叠网段中原本可达的目标会被 Pod 或 Service 网络遮蔽。"),
+        Judge::Host(overlap)),
+    check("default-route", ("Default route", "默认路由"),
+        ("A closed room: a route for Services is added, and the pod network is told its interface.", "封闭网络：将为 Service 添加路由，并为 Pod 网络指定网卡。"),
+        Judge::Host(default_route)),
+    check("name-servers", ("Name servers", "域名服务器"),
+        ("Names outside of the cluster will not resolve in pods, until the site file names dns.upstreams.", "在站点文件写明 dns.upstreams 之前，Pod 无法解析集群外的域名。"),
+        Judge::Host(name_servers)),
+];
 
 pub(super) fn cluster_address(view: &HostView<'_>) -> Vec<Objection> {
     let address = view.host.cluster_address;

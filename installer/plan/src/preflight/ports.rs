@@ -5,7 +5,16 @@ use std::net::IpAddr;
 use installer_model::node::{BALANCER_PORT, MIRROR_PORT};
 use installer_model::survey::{Listener, Protocol};
 
-use super::{HostView, Objection};
+use super::Judge::Host;
+use super::registry::check;
+use super::{Check, HostView, Objection};
+
+#[rustfmt::skip]
+pub(super) const CHECKS: &[Check] = &[
+    check("ports", ("Ports are free", "端口空闲"),
+        ("A process of the cluster must listen here.", "集群进程必须监听此端口。"),
+        Host(free)),
+];
 
 /// A process of the cluster and where it will listen.
 struct Wanted {

@@ -6,7 +6,22 @@ use bundles_format::{Arch, Release};
 use installer_model::survey::DataDir;
 use installer_render::paths::{ARMILLA_ROOT, BIN};
 
-use super::{HostView, Objection, bytes, when};
+use super::Judge::Host;
+use super::registry::check;
+use super::{Check, HostView, Objection, bytes, when};
+
+#[rustfmt::skip]
+pub(super) const CHECKS: &[Check] = &[
+    check("disk-space", ("Disk space", "磁盘空间"),
+        ("Computed from the bundle: what is staged, kept compressed and unpacked on each filesystem.", "按安装包计算：每个文件系统上的暂存、压缩保存与解包所需空间。"),
+        Host(room)),
+    check("disk-headroom", ("Disk headroom", "磁盘余量"),
+        ("Above 85 % the kubelet deletes unused images, above 90 % it evicts pods.", "使用率超过 85% 时 kubelet 会清理镜像，超过 90% 会驱逐 Pod。"),
+        Host(headroom)),
+    check("inodes", ("Inodes", "inode 数量"),
+        ("Unpacked images are tens of thousands of small files.", "解包后的镜像包含数万个小文件。"),
+        Host(inodes)),
+];
 
 /// etcd's log and database begin small; this is what a young cluster grows into.
 const ETCD_BYTES: u64 = 1 << 30;

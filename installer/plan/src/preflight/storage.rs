@@ -2,7 +2,25 @@
 
 use installer_render::paths::{ARMILLA_ROOT, BIN};
 
-use super::{HostView, Objection};
+use super::Judge::Host;
+use super::registry::check;
+use super::{Check, HostView, Objection};
+
+#[rustfmt::skip]
+pub(super) const CHECKS: &[Check] = &[
+    check("read-only", ("Writable filesystems", "文件系统可写"),
+        ("Armilla must write here.", "Armilla 必须能写入此处。"),
+        Host(read_only)),
+    check("noexec", ("Executable filesystems", "文件系统可执行"),
+        ("Programs are run from here.", "需要从此处运行程序。"),
+        Host(no_exec)),
+    check("runtime-filesystem", ("Filesystem of the images", "镜像所在文件系统"),
+        ("containerd's overlay snapshots do not work on this kind of filesystem.", "containerd 的 overlay 快照无法在此类文件系统上工作。"),
+        Host(runtime_filesystem)),
+    check("fsync", ("Disk latency for etcd", "etcd 磁盘延迟"),
+        ("etcd makes every write durable before it answers. Its authors want 99 % of fdatasync below 10 ms; a slow disk costs elections and time-outs.", "etcd 每次写入都先落盘再应答。官方建议 99% 的 fdatasync 低于 10 ms；慢盘会导致选举与超时。"),
+        Host(fsync)),
+];
 
 pub(super) fn read_only(view: &HostView<'_>) -> Vec<Objection> {
     let stuck: Vec<&str> =

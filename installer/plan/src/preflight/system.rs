@@ -3,7 +3,49 @@
 use bundles_format::Arch;
 use installer_model::survey::{Capabilities, Presence, Selinux};
 
-use super::{HostView, Objection, when};
+use super::Judge::Host;
+use super::registry::check;
+use super::{Check, HostView, Objection, when};
+
+#[rustfmt::skip]
+pub(super) const CHECKS: &[Check] = &[
+    check("architecture", ("Processor architecture", "处理器架构"),
+        ("The bundle must carry files and images for the processor of the host.", "安装包必须包含该主机处理器架构的文件和镜像。"),
+        Host(architecture)),
+    check("root", ("Root", "root 权限"),
+        ("Installing needs root, by login or by sudo.", "安装需要 root 权限（直接登录或通过 sudo）。"),
+        Host(root)),
+    check("systemd", ("systemd", "systemd"),
+        ("Services run as systemd units.", "各服务以 systemd 单元运行。"),
+        Host(systemd)),
+    check("capabilities", ("Capabilities of root", "root 的能力集"),
+        ("Root lacks rights that containers need; this is often so inside of another container.", "root 缺少容器所需的权限；嵌套容器中常见。"),
+        Host(capabilities)),
+    check("commands", ("Commands of the host", "主机命令"),
+        ("kubeadm, the kubelet and Armilla call these; nothing else is needed and no package is installed.", "kubeadm、kubelet 和 Armilla 会调用这些命令；此外不需要任何软件包。"),
+        Host(commands)),
+    check("x86-64-v2", ("x86-64-v2", "x86-64-v2"),
+        ("Many images of today's distributions are built for x86-64-v2 and end with an illegal instruction here.", "许多新发行版镜像按 x86-64-v2 构建，在此会因非法指令退出。"),
+        Host(x86_64_v2)),
+    check("page-size", ("Page size", "内存页大小"),
+        ("Programs built for 4 KiB pages alone may fail. What Armilla installs works with any.", "只支持 4 KiB 页的程序可能失败。Armilla 安装的内容不受影响。"),
+        Host(page_size)),
+    check("selinux", ("SELinux", "SELinux"),
+        ("Without a policy for containers an enforcing SELinux may deny what pods do on volumes.", "缺少容器策略时，强制模式的 SELinux 可能拒绝 Pod 对卷的操作。"),
+        Host(selinux)),
+    check("firewall", ("Firewall", "防火墙"),
+        ("An active firewall drops what nodes and pods send each other.", "启用的防火墙会丢弃节点和 Pod 之间的流量。"),
+        Host(firewall)),
+    check("time-service", ("Time service", "时间服务"),
+        ("Nothing keeps the clock: it will drift until certificates and leases fail.", "没有服务校准时钟，漂移最终会导致证书和租约失效。"),
+        Host(time_service)),
+    check("time-servers", ("Time servers of the site", "站点的时间服务器"),
+        ("The site file names time servers; only systemd-timesyncd is told them.", "站点文件指定了时间服务器，但只会配置到 systemd-timesyncd。"),
+        Host(time_servers)),
+    check("accelerators", ("Accelerators", "加速卡"),
+        ("Accelerators were found. Their drivers and plugins are not installed yet.", "发现加速卡。其驱动与插件暂不安装。"),
+        Host(accelerators)),
+];
 
 pub(super) fn architecture(view: &HostView<'_>) -> Vec<Objection> {
     let carried: Vec<&str> = view.release.architectures.iter().map(|arch| arch.as_str()).collect();

@@ -54,12 +54,12 @@ fn a_change_trips_its_own_check_and_its_known_companions_only() {
 #[test]
 fn every_check_has_a_trip_an_id_of_its_own_and_words_in_both_languages() {
     let tripped: BTreeSet<&str> = TRIPS.iter().map(|(id, ..)| *id).collect();
-    let ids: BTreeSet<&str> = CHECKS.iter().map(|check| check.id).collect();
+    let ids: BTreeSet<&str> = checks().map(|check| check.id).collect();
     assert_eq!(ids, tripped);
-    assert_eq!(ids.len(), CHECKS.len(), "ids repeat");
-    assert!(CHECKS.len() >= 30);
+    assert_eq!(ids.len(), checks().count(), "ids repeat");
+    assert!(ids.len() >= 30);
     let chinese = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
-    for check in CHECKS {
+    for check in checks() {
         assert!(chinese(check.why.zh) && !chinese(check.why.en), "{}", check.id);
         assert!(!check.title.zh.is_empty() && !chinese(check.title.en), "{}", check.id);
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
