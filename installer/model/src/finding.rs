@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::names::HostName;
+use crate::repair::Repair;
+use crate::waiver::KeptWaiver;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -23,6 +25,19 @@ pub struct Finding {
     pub text: Text,
     /// What to do about it; a command where one does it. `None`: nothing needs to be done.
     pub fix: Option<Text>,
+    /// What `check --fix` does about it, in this order. Empty: nothing that Armilla does by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repairs: Vec<Repair>,
+    /// Somebody decided to go on in spite of it; it no longer refuses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waived: Option<KeptWaiver>,
+}
+
+impl Finding {
+    /// Whether it keeps an installation from beginning.
+    pub fn stops(&self) -> bool {
+        self.severity == Severity::Refuse && self.waived.is_none()
+    }
 }
 
 /// From the lightest to the heaviest.

@@ -3,14 +3,17 @@
 mod chain;
 pub mod event;
 pub mod finding;
+pub mod link;
 pub mod names;
 pub mod node;
 pub mod plan;
+pub mod repair;
 pub mod secret;
 pub mod settings;
 pub mod site;
 pub mod site_file;
 pub mod survey;
 pub mod view;
+pub mod waiver;
 
 pub use chain::chain;

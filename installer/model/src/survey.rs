@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use bundles_format::Arch;
 use serde::{Deserialize, Serialize};
 
+use crate::link::Link;
 use crate::names::{Cidr, HostName};
 
 /// Of the shape of [`HostFacts`]; raised when a field changes its meaning or goes.
@@ -16,6 +17,9 @@ pub const FACTS_FORMAT: u32 = 1;
 #[serde(rename_all = "camelCase")]
 pub struct Survey {
     pub hosts: BTreeMap<HostName, SurveyedHost>,
+    /// Between every two hosts that were measured, each way; empty when nothing was.
+    #[serde(default)]
+    pub links: Vec<Link>,
 }
 
 impl Survey {

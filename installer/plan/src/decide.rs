@@ -117,7 +117,7 @@ mod tests {
             ours: false,
         };
         let names = ["a", "b"].map(|name| name.parse().unwrap());
-        Survey { hosts: BTreeMap::from_iter(names.into_iter().zip(hosts.map(host))) }
+        Survey { hosts: BTreeMap::from_iter(names.into_iter().zip(hosts.map(host))), ..Survey::default() }
     }
 
     #[test]

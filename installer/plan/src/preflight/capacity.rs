@@ -1,5 +1,7 @@
 //! Processors, memory, swap.
 
+use installer_model::repair::Repair;
+
 use super::Judge::Host;
 use super::registry::check;
 use super::{Check, HostView, Objection, bytes, when};
@@ -53,9 +55,11 @@ pub(super) fn memory(view: &HostView<'_>) -> Vec<Objection> {
 pub(super) fn swap(view: &HostView<'_>) -> Vec<Objection> {
     let Some(memory) = view.facts.memory else { return Vec::new() };
     when(memory.swap_total > 0, || {
-        Objection::refuse(bytes(memory.swap_total), "0 B").fix(
-            "swapoff -a, and take the swap lines out of /etc/fstab",
-            "执行 swapoff -a，并从 /etc/fstab 删除 swap 行",
-        )
+        Objection::refuse(bytes(memory.swap_total), "0 B")
+            .fix(
+                "swapoff -a, and take the swap lines out of /etc/fstab",
+                "执行 swapoff -a，并从 /etc/fstab 删除 swap 行",
+            )
+            .repair(Repair::SwapOff)
     })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use installer_model::repair::Repair;
 use installer_model::site::Host;
 use installer_model::survey::HostFacts;
 
@@ -102,7 +103,7 @@ pub(super) fn clock_skew(view: &SiteView<'_>) -> Vec<Objection> {
             "start the host's time service (chronyd, systemd-timesyncd), or set the clock with `date -s`",
             "启动主机的时间服务（chronyd、systemd-timesyncd），或用 date -s 校准",
         );
-        Some(fix.at(host))
+        Some(fix.repair(Repair::SetClock { ahead_ms: skew - median }).at(host))
     };
     skews.into_iter().filter_map(judge).collect()
 }
@@ -116,6 +117,7 @@ pub(super) fn hostnames(view: &SiteView<'_>) -> Vec<Objection> {
                     format!("hostnamectl set-hostname {}", host.name),
                     format!("hostnamectl set-hostname {}", host.name),
                 )
+                .repair(Repair::SetHostname { name: host.name.to_string() })
                 .at(host)
         })
         .collect()
@@ -130,6 +132,7 @@ pub(super) fn machine_ids(view: &SiteView<'_>) -> Vec<Objection> {
                     "rm /etc/machine-id && systemd-machine-id-setup, then restart the host",
                     "执行 rm /etc/machine-id && systemd-machine-id-setup，然后重启主机",
                 )
+                .repair(Repair::NewMachineId)
                 .at(host)
         })
         .collect()

@@ -34,7 +34,7 @@ fn told(facts: &str, address: &str, more: &str, etcd_p99_us: u64) -> String {
         clock_skew_ms: Some(0),
         ours: false,
     };
-    let survey = Survey { hosts: BTreeMap::from([("one".parse().unwrap(), surveyed)]) };
+    let survey = Survey { hosts: BTreeMap::from([("one".parse().unwrap(), surveyed)]), ..Survey::default() };
     let mut text = String::new();
     for finding in preflight(&site, &release(), &survey) {
         tell(&mut text, &finding);

@@ -1,5 +1,6 @@
 //! What the kernel is, can do and may be told.
 
+use installer_model::repair::Repair;
 use installer_model::site::KubeProxyChoice;
 use installer_model::survey::{KernelFeature, Presence, SYSCTLS};
 
@@ -71,10 +72,14 @@ pub(super) fn features(view: &HostView<'_>) -> Vec<Objection> {
     });
     objections.extend(when(!unknown.is_empty(), || {
         let modules = unknown.join(" ");
-        Objection::warn(format!("cannot tell: {modules}"), "present").fix(
+        let objection = Objection::warn(format!("cannot tell: {modules}"), "present").fix(
             format!("for m in {modules}; do modprobe $m; done"),
             format!("for m in {modules}; do modprobe $m; done"),
-        )
+        );
+        let load = |objection: Objection, module: &&str| {
+            objection.repair(Repair::LoadModule { module: (*module).to_owned() })
+        };
+        unknown.iter().fold(objection, load)
     }));
     objections
 }

@@ -1,6 +1,7 @@
 //! What other clusters and runtimes left. On a host that is ours already, what Kubernetes leaves is ours.
 
-use installer_model::survey::LeftoverKind;
+use installer_model::repair::Repair;
+use installer_model::survey::{Leftover, LeftoverKind};
 
 use super::Judge::Host;
 use super::registry::check;
@@ -22,15 +23,39 @@ fn is_runtime(name: &str) -> bool {
     WORDS.iter().any(|word| name.contains(word))
 }
 
+/// What others may still need: an etcd, volumes, images. Everything else is configuration that a rename keeps safe.
+fn holds_data(path: &str) -> bool {
+    (path.starts_with("/var/lib/") && path != "/var/lib/cni")
+        || path.starts_with("/var/snap/")
+        || path.ends_with("/etcd")
+}
+
+/// A process ends with its unit; one without a unit is left to its owner.
+fn repair(leftover: &Leftover) -> Option<Repair> {
+    let name = leftover.name.clone();
+    match leftover.kind {
+        LeftoverKind::Path => Some(Repair::SetAside { data: holds_data(&name), path: name }),
+        LeftoverKind::Unit => Some(Repair::SetUnitAside { unit: name }),
+        LeftoverKind::Link => Some(Repair::RemoveLink { link: name }),
+        LeftoverKind::Process => None,
+    }
+}
+
+/// Units first: what runs would make its files anew.
+fn repaired<'a>(objection: Objection, leftovers: impl Iterator<Item = &'a Leftover>) -> Objection {
+    let mut repairs: Vec<(bool, Repair)> = leftovers
+        .filter_map(|leftover| Some((leftover.kind != LeftoverKind::Unit, repair(leftover)?)))
+        .collect();
+    repairs.sort();
+    repairs.into_iter().fold(objection, |objection, (_, repair)| objection.repair(repair))
+}
+
 pub(super) fn cluster(view: &HostView<'_>) -> Vec<Objection> {
     if view.surveyed.ours {
         return Vec::new();
     }
-    let found: Vec<String> = view
-        .facts
-        .leftovers
-        .iter()
-        .filter(|leftover| !is_runtime(&leftover.name))
+    let leftovers = || view.facts.leftovers.iter().filter(|leftover| !is_runtime(&leftover.name));
+    let found: Vec<String> = leftovers()
         .map(|leftover| match leftover.kind {
             LeftoverKind::Path => leftover.name.clone(),
             LeftoverKind::Unit => format!("unit {}", leftover.name),
@@ -39,10 +64,11 @@ pub(super) fn cluster(view: &HostView<'_>) -> Vec<Objection> {
         })
         .collect();
     when(!found.is_empty(), || {
-        Objection::refuse(found.join(", "), "none").fix(
+        let objection = Objection::refuse(found.join(", "), "none").fix(
             "remove the other cluster with its own uninstaller (kubeadm reset -f, k3s-uninstall.sh, …), delete what is listed, and restart the host",
             "用原集群的卸载工具清除（kubeadm reset -f、k3s-uninstall.sh 等），删除所列内容并重启主机",
-        )
+        );
+        repaired(objection, leftovers())
     })
 }
 
@@ -58,10 +84,11 @@ pub(super) fn runtime(view: &HostView<'_>) -> Vec<Objection> {
         LeftoverKind::Unit | LeftoverKind::Link => false,
     });
     let fix = |objection: Objection| {
-        objection.fix(
+        let objection = objection.fix(
             "systemctl disable --now docker.socket docker containerd; remove the packages and /var/lib/containerd",
             "执行 systemctl disable --now docker.socket docker containerd；卸载软件包并删除 /var/lib/containerd",
-        )
+        );
+        repaired(objection, runtimes())
     };
     match (names.is_empty(), in_the_way) {
         (true, _) => Vec::new(),

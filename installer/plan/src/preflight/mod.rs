@@ -27,6 +27,7 @@ mod trips;
 use bundles_format::{Arch, Release};
 use installer_model::finding::{Finding, Severity, Text};
 use installer_model::names::HostName;
+use installer_model::repair::Repair;
 use installer_model::site::{Host, Site};
 use installer_model::survey::{HostFacts, Questions, Survey, SurveyedHost};
 use installer_render::paths::{ARMILLA_ROOT, BIN, DataFolders};
@@ -103,11 +104,19 @@ pub struct Objection {
     observed: String,
     wanted: String,
     fix: Option<Text>,
+    repairs: Vec<Repair>,
 }
 
 impl Objection {
     fn new(severity: Severity, observed: impl Into<String>, wanted: impl Into<String>) -> Objection {
-        Objection { severity, host: None, observed: observed.into(), wanted: wanted.into(), fix: None }
+        Objection {
+            severity,
+            host: None,
+            observed: observed.into(),
+            wanted: wanted.into(),
+            fix: None,
+            repairs: Vec::new(),
+        }
     }
 
     fn info(observed: impl Into<String>, wanted: impl Into<String>) -> Objection {
@@ -124,6 +133,12 @@ impl Objection {
 
     fn fix(self, en: impl Into<String>, zh: impl Into<String>) -> Objection {
         Objection { fix: Some(Text::new(en, zh)), ..self }
+    }
+
+    /// What `check --fix` does about it on the host that the objection is about; called again, the next thing.
+    fn repair(mut self, repair: Repair) -> Objection {
+        self.repairs.push(repair);
+        self
     }
 
     fn at(self, host: &Host) -> Objection {
@@ -160,7 +175,7 @@ pub fn preflight(site: &Site, release: &Release, survey: &Survey) -> Vec<Finding
 
 /// Whether anything forbids to go on.
 pub fn refuses(findings: &[Finding]) -> bool {
-    findings.iter().any(|finding| finding.severity == Severity::Refuse)
+    findings.iter().any(Finding::stops)
 }
 
 fn finding(check: &Check, host: Option<&HostName>, objection: Objection) -> Finding {
@@ -173,6 +188,8 @@ fn finding(check: &Check, host: Option<&HostName>, objection: Objection) -> Find
         wanted: objection.wanted,
         text: check.why.text(),
         fix: objection.fix,
+        repairs: objection.repairs,
+        waived: None,
     }
 }
 

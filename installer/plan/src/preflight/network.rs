@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use installer_model::names::Cidr;
+use installer_model::repair::Repair;
 use installer_model::site::Host;
 use installer_model::survey::{HostFacts, SurveyedHost};
 
@@ -48,6 +49,7 @@ pub(super) fn cluster_address(view: &HostView<'_>) -> Vec<Objection> {
     when(!nic.up, || {
         Objection::refuse(format!("{} is down", nic.name), "up")
             .fix(format!("ip link set {} up", nic.name), format!("ip link set {} up", nic.name))
+            .repair(Repair::LinkUp { interface: nic.name.clone() })
     })
 }
 

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use installer_model::node::{BALANCER_PORT, MIRROR_PORT};
+use installer_model::repair::Repair;
 use installer_model::survey::{Listener, Protocol};
 
 use super::Judge::Host;
@@ -111,7 +112,7 @@ fn objection(wanted: &Wanted, listener: &Listener) -> Objection {
     {
         Some(unit) => {
             let command = format!("systemctl disable --now {unit}");
-            objection.fix(command.clone(), command)
+            objection.fix(command.clone(), command).repair(Repair::StopUnit { unit })
         }
         None => objection.fix("stop what holds the port", "停止占用该端口的进程"),
     }

@@ -1,5 +1,6 @@
 //! What filesystems allow, and how fast the disk of etcd is.
 
+use installer_model::repair::{MountOption, Repair};
 use installer_render::paths::{ARMILLA_ROOT, BIN};
 
 use super::Judge::Host;
@@ -26,10 +27,13 @@ pub(super) fn read_only(view: &HostView<'_>) -> Vec<Objection> {
     let stuck: Vec<&str> =
         view.facts.data_dirs.iter().filter(|dir| dir.read_only).map(|dir| dir.path.as_str()).collect();
     super::when(!stuck.is_empty(), || {
-        Objection::refuse(format!("read-only: {}", stuck.join(", ")), "writable").fix(
+        let objection = Objection::refuse(format!("read-only: {}", stuck.join(", ")), "writable").fix(
             "look for disk errors (dmesg), then mount -o remount,rw; or name another disk in dataRoot",
             "先检查磁盘错误（dmesg），再 mount -o remount,rw；或在 dataRoot 中指定其他磁盘",
-        )
+        );
+        stuck.iter().fold(objection, |objection, path| {
+            objection.repair(Repair::Remount { path: (*path).to_owned(), option: MountOption::Rw })
+        })
     })
 }
 
@@ -43,10 +47,13 @@ pub(super) fn no_exec(view: &HostView<'_>) -> Vec<Objection> {
         .map(|dir| dir.path.as_str())
         .collect();
     super::when(!stuck.is_empty(), || {
-        Objection::refuse(format!("noexec: {}", stuck.join(", ")), "exec").fix(
+        let objection = Objection::refuse(format!("noexec: {}", stuck.join(", ")), "exec").fix(
             "take noexec off the mount: mount -o remount,exec, and in /etc/fstab",
             "去掉挂载的 noexec：mount -o remount,exec，并修改 /etc/fstab",
-        )
+        );
+        stuck.iter().fold(objection, |objection, path| {
+            objection.repair(Repair::Remount { path: (*path).to_owned(), option: MountOption::Exec })
+        })
     })
 }
 

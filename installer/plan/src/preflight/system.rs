@@ -1,6 +1,7 @@
 //! What the host is and runs.
 
 use bundles_format::Arch;
+use installer_model::repair::Repair;
 use installer_model::survey::{Capabilities, Presence, Selinux};
 
 use super::Judge::Host;
@@ -124,10 +125,12 @@ pub(super) fn page_size(view: &HostView<'_>) -> Vec<Objection> {
 
 pub(super) fn selinux(view: &HostView<'_>) -> Vec<Objection> {
     when(view.facts.selinux == Some(Selinux::Enforcing), || {
-        Objection::warn("enforcing", "permissive").fix(
-            "setenforce 0, and SELINUX=permissive in /etc/selinux/config",
-            "执行 setenforce 0，并在 /etc/selinux/config 中设 SELINUX=permissive",
-        )
+        Objection::warn("enforcing", "permissive")
+            .fix(
+                "setenforce 0, and SELINUX=permissive in /etc/selinux/config",
+                "执行 setenforce 0，并在 /etc/selinux/config 中设 SELINUX=permissive",
+            )
+            .repair(Repair::SelinuxPermissive)
     })
 }
 
@@ -150,12 +153,18 @@ pub(super) fn firewall(view: &HostView<'_>) -> Vec<Objection> {
     })
 }
 
+/// The better one first, under every name that distributions give it.
+const TIME_UNITS: [&str; 5] =
+    ["chronyd.service", "chrony.service", "systemd-timesyncd.service", "ntpd.service", "ntp.service"];
+
 pub(super) fn time_service(view: &HostView<'_>) -> Vec<Objection> {
     when(view.facts.time_services.is_empty() && !shares_a_clock(view), || {
-        Objection::warn("none", "chronyd, systemd-timesyncd or ntpd").fix(
-            "systemctl enable --now chronyd (or systemd-timesyncd)",
-            "执行 systemctl enable --now chronyd（或 systemd-timesyncd）",
-        )
+        Objection::warn("none", "chronyd, systemd-timesyncd or ntpd")
+            .fix(
+                "systemctl enable --now chronyd (or systemd-timesyncd)",
+                "执行 systemctl enable --now chronyd（或 systemd-timesyncd）",
+            )
+            .repair(Repair::StartUnit { units: TIME_UNITS.map(str::to_owned).into() })
     })
 }
 
@@ -173,7 +182,7 @@ pub(super) fn time_servers(view: &HostView<'_>) -> Vec<Objection> {
 }
 
 /// A container has the clock of the machine below it, where the time service runs.
-fn shares_a_clock(view: &HostView<'_>) -> bool {
+pub(super) fn shares_a_clock(view: &HostView<'_>) -> bool {
     const CONTAINERS: [&str; 5] = ["docker", "lxc", "openvz", "podman", "systemd-nspawn"];
     view.facts.virtualization.as_deref().is_some_and(|kind| CONTAINERS.contains(&kind))
 }

@@ -67,6 +67,24 @@ fn every_check_has_a_trip_an_id_of_its_own_and_words_in_both_languages() {
     }
 }
 
+/// What `check --fix` can mend, found by tripping each check.
+#[test]
+fn checks_name_what_mends_them() {
+    let mut mended: BTreeSet<&str> = BTreeSet::new();
+    for (id, change, ..) in TRIPS {
+        let mut world = World::sound();
+        change(&mut world);
+        let findings = look(&world);
+        if findings.iter().any(|finding| finding.id == *id && !finding.repairs.is_empty()) {
+            mended.insert(id);
+        }
+        for finding in findings.iter().filter(|finding| !finding.repairs.is_empty()) {
+            assert!(finding.host.is_some(), "{id}: a repair is done on a host");
+        }
+    }
+    assert!(mended.len() >= 12, "{mended:?}");
+}
+
 #[test]
 fn whatever_refuses_says_what_to_do() {
     // Nobody can do anything about these but look at the host, or log in as somebody else.

@@ -179,7 +179,11 @@ impl World {
         };
         let hosts =
             BTreeMap::from([("control".parse().unwrap(), host(1)), ("worker".parse().unwrap(), host(2))]);
-        World { site: Site::parse(SITE).unwrap(), release: release(), survey: Survey { hosts } }
+        World {
+            site: Site::parse(SITE).unwrap(),
+            release: release(),
+            survey: Survey { hosts, links: Vec::new() },
+        }
     }
 
     pub(super) fn host(&mut self, name: &str) -> &mut SurveyedHost {
