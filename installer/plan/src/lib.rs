@@ -8,6 +8,7 @@ mod draft;
 mod lines;
 pub mod lint;
 pub mod next;
+pub mod order;
 mod phases;
 pub mod planner;
 pub mod preflight;

@@ -1,7 +1,7 @@
 //! The loop.
 //!
 //! ```text
-//!  next(plan, view) ─ Perform ─▶ commit Started ─▶ probe ─ met ─────────────────────────▶ Met    ─┐
+//!  order.next() ── Perform ──▶ commit Started ─▶ probe ─ met ─────────────────────────▶ Met    ─┐
 //!      ▲    │                                        └─ not met, cannot tell ─▶ act ─▶ probe ─▶ Done  │
 //!      │    ├─ Wait, Halt ─▶ until a step ends                                    └────────▶ Failed   │
 //!      │    └─ Complete ───▶ commit Ended                                                             │
@@ -18,7 +18,8 @@ use appliance_store::{AdoptedPlan, Begun, Store, StoreError};
 use installer_model::event::{Event, Failure, Outcome, Record, RunId};
 use installer_model::plan::{Step, StepId};
 use installer_model::view::{StepState, StepView, View};
-use installer_plan::next::{Limits, Next, next};
+use installer_plan::next::{Limits, Next};
+use installer_plan::order::Order;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use crate::cancel::{Cancel, Level};
@@ -91,9 +92,9 @@ impl Engine {
         let mut run = Running::new(self, plan, begun);
         loop {
             let level = run.heed(&cancel)?;
-            match next(plan, &run.view, &run.in_flight, self.limits) {
+            match run.order.next(self.limits) {
                 Next::Perform(steps) => run.start(steps)?,
-                Next::Wait(_) | Next::Halt { .. } => tokio::select! {
+                Next::Wait | Next::Halt { .. } => tokio::select! {
                     biased;
                     () = cancel.above(level) => {}
                     ended = run.ended() => run.commit(ended)?,
@@ -111,7 +112,8 @@ struct Running<'a> {
     by_id: HashMap<&'a StepId, &'a Step>,
     begun: Begun,
     view: View,
-    in_flight: BTreeSet<StepId>,
+    /// What the view says, in the form that decides.
+    order: Order<'a>,
     /// Dropped with the run: a step does not outlive its engine.
     tasks: JoinSet<Ending>,
     of_task: HashMap<Id, StepId>,
@@ -130,8 +132,9 @@ impl<'a> Running<'a> {
         begun.records.iter().for_each(|record| engine.observer.record(record));
         let by_id = plan.steps.iter().map(|step| (&step.id, step)).collect();
         let view = begun.view.clone();
+        let order = Order::of(plan, &view, &BTreeSet::new());
         let (tasks, of_task) = (JoinSet::new(), HashMap::new());
-        Running { engine, plan, by_id, begun, view, in_flight: BTreeSet::new(), tasks, of_task }
+        Running { engine, plan, by_id, begun, view, order, tasks, of_task }
     }
 
     fn heed(&mut self, cancel: &Cancel) -> Result<Level, RunError> {
@@ -143,10 +146,7 @@ impl<'a> Running<'a> {
                 self.append(vec![Event::RunCancelled])?;
             }
             Level::Abort => {
-                return Err(RunError::Aborted {
-                    run: self.begun.run.clone(),
-                    in_flight: self.in_flight.len(),
-                });
+                return Err(RunError::Aborted { run: self.begun.run.clone(), in_flight: self.of_task.len() });
             }
         }
         Ok(level)
@@ -173,8 +173,7 @@ impl<'a> Running<'a> {
         let context = StepContext::new(self.begun.run.clone(), id.clone(), attempt, fence, store, observer);
         let world = self.engine.world.clone();
         let task = self.tasks.spawn(async move { perform(&*world, &step, &context).await });
-        self.of_task.insert(task.id(), id.clone());
-        self.in_flight.insert(id);
+        self.of_task.insert(task.id(), id);
     }
 
     /// Waits until a step ends; with it, all others that have ended by then. May be dropped while it waits.
@@ -203,7 +202,6 @@ impl<'a> Running<'a> {
         let mut dropped = BTreeSet::new();
         for (step, ending) in ended {
             let attempt = self.view.attempts.get(&step).copied().unwrap_or(1);
-            self.in_flight.remove(&step);
             let output = self.engine.store.seal_output(&self.begun.run, &step, attempt)?;
             match ending {
                 Ending::Met => events.push(Event::StepMet { step, attempt }),
@@ -233,6 +231,7 @@ impl<'a> Running<'a> {
         let records = self.engine.store.append(&self.begun.run, now, events)?;
         for record in &records {
             self.view.apply(record);
+            self.order.apply(&record.event);
             self.engine.observer.record(record);
         }
         Ok(records)
