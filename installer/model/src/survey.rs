@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::link::Link;
 use crate::names::{Cidr, HostName};
 
+mod surroundings;
+
+pub use surroundings::*;
+
 /// Of the shape of [`HostFacts`]; raised when a field changes its meaning or goes.
 pub const FACTS_FORMAT: u32 = 1;
 
@@ -121,6 +125,25 @@ pub struct HostFacts {
     pub commands: BTreeMap<String, Option<String>>,
     /// The user id of the hand.
     pub user_id: Option<u32>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub identity: Identity,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub kernel: KernelState,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub boot: BootState,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub clock: ClockState,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub storage: StorageState,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub network: NetworkState,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub services: ServiceState,
+}
+
+/// What nobody could read need not be written either.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Kernel settings that a node needs, with the value it needs; empty: any. The first ones are what the plan sets, the

@@ -1,5 +1,6 @@
 //! What only system calls tell. A value of its own, so that tests bring theirs.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -26,7 +27,15 @@ pub struct SystemCalls {
     pub data_dirs: Vec<DataDir>,
     pub oom_score_adj_lowers: Option<bool>,
     pub unsettable_sysctls: Vec<String>,
+    /// Data directories on a filesystem that does not tell the type of a directory's entries.
+    pub without_entry_types: Vec<String>,
+    pub missing_devices: Vec<String>,
+    /// What programs of the host said, by command line.
+    pub said: BTreeMap<String, String>,
 }
+
+/// Device nodes that the kubelet opens.
+const DEVICES: &[&str] = &["/dev/kmsg", "/dev/null"];
 
 impl SystemCalls {
     /// Asks this machine.
@@ -45,6 +54,13 @@ impl SystemCalls {
             data_dirs: data_dirs.iter().map(|path| data_dir(path)).collect(),
             oom_score_adj_lowers: oom_score_adj_lowers(),
             unsettable_sysctls: unsettable.map(|(name, _)| (*name).to_owned()).collect(),
+            without_entry_types: data_dirs.iter().filter(|path| hides_entry_types(path)).cloned().collect(),
+            missing_devices: DEVICES
+                .iter()
+                .filter(|path| !Path::new(path).exists())
+                .map(|path| (*path).to_owned())
+                .collect(),
+            said: super::questions::ask(),
         }
     }
 }
@@ -91,6 +107,19 @@ fn data_dir(path: &str) -> DataDir {
         found.no_exec = stat.f_flag.contains(StatVfsMountFlags::NOEXEC);
     }
     found
+}
+
+/// Whether entries of the nearest directory that exists come without their type, as on xfs without `ftype=1`.
+fn hides_entry_types(path: &str) -> bool {
+    let Some(there) = Path::new(path).ancestors().find(|ancestor| ancestor.is_dir()) else { return false };
+    let Ok(folder) = fs::File::open(there) else { return false };
+    let Ok(entries) = rustix::fs::Dir::read_from(&folder) else { return false };
+    let own = |name: &[u8]| name == b"." || name == b"..";
+    entries
+        .flatten()
+        .filter(|entry| !own(entry.file_name().to_bytes()))
+        .take(64)
+        .any(|entry| entry.file_type() == rustix::fs::FileType::Unknown)
 }
 
 /// Lowers the hand's own score by one and puts it back. Lowering needs CAP_SYS_RESOURCE (proc(5)), which some

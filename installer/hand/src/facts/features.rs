@@ -107,7 +107,7 @@ fn module_name(line: &str) -> Option<String> {
 }
 
 /// The configuration of the running kernel, from itself or from beside it.
-fn config(root: &Root, release: Option<&str>) -> Option<String> {
+pub(super) fn config(root: &Root, release: Option<&str>) -> Option<String> {
     let own = root.bytes("/proc/config.gz").and_then(|packed| {
         let mut text = String::new();
         flate2::read::GzDecoder::new(packed.as_slice()).take(4 << 20).read_to_string(&mut text).ok()?;

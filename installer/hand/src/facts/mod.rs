@@ -9,21 +9,29 @@
 //! Nothing here fails: a fact that cannot be read is unknown, and the preflight says what follows from that. Nothing
 //! here changes the host, but for the probe file of the fsync test, which has no name while it exists.
 
+mod boot;
 mod calls;
 mod cgroup;
+mod clock;
 mod cpu;
 mod disk;
 mod features;
 mod fsync;
+mod identity;
+mod kernel;
 mod leftovers;
 mod net;
 mod os;
 mod pci;
 mod process;
+mod questions;
 mod resolver;
 mod root;
+mod services;
 mod sockets;
 mod software;
+mod storage;
+mod surroundings;
 
 use std::path::Path;
 
@@ -47,7 +55,9 @@ pub fn assemble(root: &Root, data_dirs: &[String], calls: SystemCalls) -> HostFa
     let processes = process::list(root);
     let (resolv_conf, name_servers) = resolver::effective(root).unzip();
     let release = calls.kernel_release.clone();
-    let mounts = disk::mounts(&root.text("/proc/self/mountinfo").unwrap_or_default());
+    let mountinfo = root.text("/proc/self/mountinfo").unwrap_or_default();
+    let mounts = disk::mounts(&mountinfo);
+    let storage = storage::read(root, &mountinfo, &calls);
     let mut dirs = calls.data_dirs;
     for dir in &mut dirs {
         disk::name_the_mount(dir, &mounts);
@@ -68,7 +78,6 @@ pub fn assemble(root: &Root, data_dirs: &[String], calls: SystemCalls) -> HostFa
         fsync: None,
         nics: net::nics(root, &calls.addresses),
         routes: net::routes(root),
-        resolv_conf,
         name_servers,
         cgroup: cgroup::read(root),
         capabilities: root.text("/proc/self/status").and_then(|text| cgroup::capabilities(&text)),
@@ -89,6 +98,14 @@ pub fn assemble(root: &Root, data_dirs: &[String], calls: SystemCalls) -> HostFa
             .map(|name| ((*name).to_owned(), software::find_command(root, name)))
             .collect(),
         user_id: calls.user_id,
+        identity: identity::read(root),
+        kernel: kernel::read(root, release.as_deref()),
+        boot: boot::read(root),
+        clock: clock::read(root, calls.clock_unix_ns, calls.said.get(questions::TIME).map(String::as_str)),
+        storage,
+        network: surroundings::read(root, resolv_conf.as_deref(), &calls.said),
+        services: services::read(root, &processes, &calls.said),
+        resolv_conf,
         kernel_release: release,
         mounts,
     }
