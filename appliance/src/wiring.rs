@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use appliance_store::{FileStamp, Holder, PinnedKey, Store, StoreError};
 use bundles_format::{Arch, Release};
-use bundles_store::{Bundle, PublicKey, Sealed, Trust, VerifyError};
+use bundles_store::{Bundle, JoinError, Parts, PublicKey, Sealed, Trust, VerifyError};
 use installer_model::secret::Secret;
 use installer_model::site::{Host, JumpHop, SecretRef, Site, SshLogin};
 use installer_render::paths::ARMILLA_ROOT;
@@ -107,6 +107,7 @@ pub(crate) fn bundle(args: &SiteArgs, site: &Site, store: &Store) -> Result<Bund
             CliError::new(2, "choose a bundle: neither the command line nor the site file names one")
                 .hint("add `-b FILE`, or `bundle.path` in the site file")
         })?;
+    let path = if path.is_dir() { joined(&path, &state_folder(&args.state))? } else { path };
     let refused = |error: &dyn std::error::Error, hint: &str| {
         let code = if path.exists() { 5 } else { 3 };
         CliError::from_error(code, &format!("open bundle {}: ", path.display()), error).hint(hint)
@@ -122,6 +123,24 @@ pub(crate) fn bundle(args: &SiteArgs, site: &Site, store: &Store) -> Result<Bund
         refused(&error, "the file changed after it was sealed: copy it again from where it was made")
     })?;
     Ok(sealed)
+}
+
+/// The bundle whose parts lie in a folder, joined in the state folder. A later call finds it there.
+fn joined(folder: &Path, state: &Path) -> Result<PathBuf, CliError> {
+    let what = format!("join the bundle in {}: ", folder.display());
+    let refused = |error: JoinError| {
+        CliError::from_error(5, &what, &error)
+            .hint("name a bundle, or a folder with all parts of one, with -b")
+    };
+    let parts = Parts::find(&[folder.to_owned()]).map_err(refused)?;
+    let place = state.join("joined");
+    let path = place.join(format!("{}.bundle", parts.bundle().hex()));
+    let whole = std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() == parts.size());
+    if !whole {
+        std::fs::create_dir_all(&place).map_err(|error| CliError::from_error(1, &what, &error))?;
+        parts.join(&path, |_, _| {}).map_err(refused)?;
+    }
+    Ok(path)
 }
 
 /// Reads every byte before anything is connected to: a flipped bit that is found in the middle of an installation costs

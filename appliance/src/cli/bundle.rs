@@ -1,5 +1,7 @@
 //! `armilla bundle`: keys, building, looking into a bundle.
 
+mod parts;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::io::{IsTerminal, Write};
@@ -28,6 +30,10 @@ pub(super) enum BundleCommand {
     Verify(OpenArgs),
     /// Every file and image of a bundle.
     Ls(OpenArgs),
+    /// Cut a bundle into parts, for carriers that do not take it whole.
+    Split(parts::SplitArgs),
+    /// Make a bundle of its parts again, in any order; goes on where it was cut off.
+    Join(parts::JoinArgs),
 }
 
 #[derive(Debug, Args)]
@@ -86,6 +92,8 @@ pub(super) fn run(command: BundleCommand) -> Result<u8, CliError> {
         BundleCommand::Show(args) => show(&args),
         BundleCommand::Verify(args) => verify(&args),
         BundleCommand::Ls(args) => list(&args),
+        BundleCommand::Split(args) => parts::split(&args),
+        BundleCommand::Join(args) => parts::join(&args),
     }
     .map(|()| 0)
 }

@@ -70,7 +70,7 @@ pub(crate) struct SiteArgs {
     /// The site file
     #[arg(short = 's', long, value_name = "FILE", default_value = "site.yaml")]
     pub(crate) site: PathBuf,
-    /// The bundle, unless the site file names one
+    /// The bundle, or a folder with its parts, unless the site file names one
     #[arg(short = 'b', long, value_name = "FILE")]
     pub(crate) bundle: Option<PathBuf>,
     /// The public key that must have sealed the bundle

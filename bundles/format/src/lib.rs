@@ -6,6 +6,7 @@ mod closure;
 mod digest;
 pub mod entry;
 pub mod oci;
+pub mod part;
 mod release;
 mod seal;
 

@@ -100,6 +100,16 @@ impl Bundle<Unverified> {
         &self.state.signer
     }
 
+    /// The digest of the index that the seal names; see [`Bundle::<Sealed>::id`].
+    pub fn id(&self) -> &Digest {
+        &self.seal.index
+    }
+
+    /// Bytes of the whole file.
+    pub fn size(&self) -> u64 {
+        self.table.length
+    }
+
     /// Holds the seal against the trusted keys, then the index against the seal, then the file against the index.
     pub fn seal(self, trust: &Trust) -> Result<Bundle<Sealed>, OpenError> {
         let signer = self.seal.key.clone();
