@@ -15,6 +15,7 @@ pub mod jobs;
 pub mod patient;
 pub mod receive;
 pub mod serve;
+pub mod transient;
 pub mod unit_exec;
 pub mod units;
 

@@ -10,6 +10,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Stdio};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::failure::Doing;
 use crate::files::NewFile;
+use crate::transient::{Abilities, version_of};
 use crate::unit_exec::{Exit, Started, boot_id, open_lock, read_json, write_json};
 
 /// How long a unit may take from the request to start until it has its lock.
@@ -144,7 +146,7 @@ impl Units {
         let folder = self.folder(name)?;
         if state_of(&folder) == UnitState::Running {
             match self.launcher {
-                Launcher::Systemd => stop_with_systemd(name)?,
+                Launcher::Systemd => stop_with_systemd(&folder, name)?,
                 Launcher::Session => stop_session(&folder)?,
             }
             if state_of(&folder) == UnitState::Lost {
@@ -178,6 +180,9 @@ impl Units {
                 }
                 UnitState::Absent => {}
                 UnitState::Exited(_) | UnitState::Lost => {
+                    if self.launcher == Launcher::Systemd {
+                        unload_failed(name);
+                    }
                     fs::remove_dir_all(&folder).doing(|| format!("remove {}", folder.display()))?;
                 }
             }
@@ -224,17 +229,20 @@ fn output_from(folder: &Path, offset: u64, max: u32) -> Result<(u64, Vec<u8>), F
     Ok((size, output))
 }
 
-/// Properties that systemd has known since 243.
+fn systemctl(words: &[&str]) -> Result<std::process::Output, Failure> {
+    Process::new("systemctl").args(words).stdin(Stdio::null()).output().doing(|| "start systemctl".to_owned())
+}
+
+/// Of the systemd that runs, asked once for the life of this hand.
+fn abilities() -> Abilities {
+    static VERSION: OnceLock<Option<u32>> = OnceLock::new();
+    let ask = || version_of(&String::from_utf8_lossy(&systemctl(&["--version"]).ok()?.stdout));
+    Abilities::of(*VERSION.get_or_init(ask))
+}
+
 fn start_with_systemd(exe: &Path, folder: &Path, name: &str) -> Result<(), Failure> {
-    let stop = format!("TimeoutStopSec={}", STOP_LIMIT.as_secs());
     let started = Process::new("systemd-run")
-        .arg(format!("--unit={name}"))
-        .args(["--collect", "--quiet", "--property=Type=exec", "--property=KillMode=control-group"])
-        .args(["--property", &stop, "--description", &format!("Armilla: {name}")])
-        .arg("--")
-        .arg(exe)
-        .args(["hand", "unit-exec"])
-        .arg(folder)
+        .args(abilities().run_arguments(name, exe, folder, STOP_LIMIT.as_secs()))
         .stdin(Stdio::null())
         .output()
         .doing(|| "start systemd-run".to_owned())?;
@@ -245,12 +253,12 @@ fn start_with_systemd(exe: &Path, folder: &Path, name: &str) -> Result<(), Failu
     Err(Failure::new(FailureKind::Io, format!("start unit {name}: {}", said.trim())))
 }
 
-fn stop_with_systemd(name: &str) -> Result<(), Failure> {
-    let stopped = Process::new("systemctl")
-        .args(["stop", &format!("{name}.service")])
-        .stdin(Stdio::null())
-        .output()
-        .doing(|| "start systemctl".to_owned())?;
+fn stop_with_systemd(folder: &Path, name: &str) -> Result<(), Failure> {
+    let unit = format!("{name}.service");
+    if !abilities().limits_stopping() {
+        end_within_the_limit(folder, &unit)?;
+    }
+    let stopped = systemctl(&["stop", &unit])?;
     if stopped.status.success() {
         return Ok(());
     }
@@ -260,6 +268,26 @@ fn stop_with_systemd(name: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new(FailureKind::Io, format!("stop unit {name}: {}", said.trim())))
+}
+
+/// What newer versions of systemd do by themselves: SIGKILL for what SIGTERM did not end in time.
+fn end_within_the_limit(folder: &Path, unit: &str) -> Result<(), Failure> {
+    systemctl(&["--no-block", "stop", unit])?;
+    let deadline = Instant::now() + STOP_LIMIT;
+    while state_of(folder) == UnitState::Running && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(50));
+    }
+    if state_of(folder) == UnitState::Running {
+        systemctl(&["kill", "--signal=KILL", unit])?;
+    }
+    Ok(())
+}
+
+/// A unit that failed stays loaded where systemd does not collect it; one that is not loaded is what is wanted.
+fn unload_failed(name: &str) {
+    if !abilities().collects() {
+        let _ = systemctl(&["reset-failed", &format!("{name}.service")]);
+    }
 }
 
 fn start_in_session(exe: &Path, folder: &Path) -> Result<(), Failure> {
