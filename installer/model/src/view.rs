@@ -134,6 +134,6 @@ impl View {
 
     /// The attempt that the next start of this step is.
     pub fn next_attempt(&self, step: &StepId) -> u32 {
-        self.attempts.get(step).map_or(1, |attempt| attempt + 1)
+        self.attempts.get(step).map_or(1, |attempt| attempt.saturating_add(1))
     }
 }
