@@ -12,6 +12,7 @@ pub mod fence;
 pub mod files;
 pub mod import;
 pub mod jobs;
+pub mod matrix;
 pub mod patient;
 pub mod receive;
 pub mod serve;

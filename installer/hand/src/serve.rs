@@ -18,6 +18,7 @@ use crate::command::Commands;
 use crate::facts;
 use crate::fence::Fence;
 use crate::files;
+use crate::matrix::{self, Listeners};
 use crate::unit_exec::boot_id;
 use crate::units::Units;
 
@@ -36,6 +37,7 @@ struct Desk<W> {
     output: Mutex<W>,
     busy: AtomicUsize,
     commands: Commands,
+    listeners: Listeners,
     /// What this connection has claimed.
     claim: Mutex<Option<FenceRecord>>,
 }
@@ -47,6 +49,7 @@ pub fn serve<W: Write + Send + 'static>(mut input: impl Read, output: W, root: &
         output: Mutex::new(output),
         busy: AtomicUsize::new(0),
         commands: Commands::default(),
+        listeners: Listeners::default(),
         claim: Mutex::new(None),
     });
     let served = desk.greet().and_then(|()| take_requests(&mut input, &desk));
@@ -199,6 +202,9 @@ impl<W: Write + Send + 'static> Desk<W> {
                 *self.claim.lock().unwrap_or_else(PoisonError::into_inner) = Some(claimed);
                 Answer::Done
             }
+            Request::NetListen(wanted) => Answer::NetListening { ports: self.listeners.listen(&wanted)? },
+            Request::NetProbe(wanted) => Answer::NetProbed(matrix::probe(&wanted)?),
+            Request::NetEnd { nonce } => Answer::NetHeard { heard: self.listeners.end(&nonce) },
             Request::Unknown => {
                 return Err(Failure::new(FailureKind::Unsupported, "this hand does not know the request"));
             }

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use bundles_format::Digest;
+use installer_model::link::{Heard, Listening, Probed, Probing};
+use installer_model::survey::Protocol;
 use installer_wire::answer::OutputHead;
 use installer_wire::exchange::{Assembler, encode};
 use installer_wire::{
@@ -341,6 +343,30 @@ impl Hand {
     /// Deletes the record and the output of units that are over.
     pub async fn forget_units(&self, names: &[String]) -> Result<(), HandError> {
         self.done("UnitForget", Request::UnitForget { names: names.to_vec() }, &[]).await
+    }
+
+    /// Listens for a moment; says which of the ports were free.
+    pub async fn net_listen(&self, wanted: Listening) -> Result<Vec<(Protocol, u16)>, HandError> {
+        match self.call(&Request::NetListen(wanted), &[]).await? {
+            (Answer::NetListening { ports }, _) => Ok(ports),
+            (other, _) => Err(self.unexpected("NetListen", &other)),
+        }
+    }
+
+    /// What the way to another host is like.
+    pub async fn net_probe(&self, wanted: Probing) -> Result<Probed, HandError> {
+        match self.call(&Request::NetProbe(wanted), &[]).await? {
+            (Answer::NetProbed(probed), _) => Ok(probed),
+            (other, _) => Err(self.unexpected("NetProbe", &other)),
+        }
+    }
+
+    /// Ends listening; how many UDP probes came from whom.
+    pub async fn net_end(&self, nonce: &str) -> Result<Heard, HandError> {
+        match self.call(&Request::NetEnd { nonce: nonce.to_owned() }, &[]).await? {
+            (Answer::NetHeard { heard }, _) => Ok(heard),
+            (other, _) => Err(self.unexpected("NetEnd", &other)),
+        }
     }
 
     /// Claims the host for a run; from then on the hand refuses changes once somebody else has claimed it.

@@ -1,6 +1,8 @@
 //! What a hand answers.
 
 use bundles_format::Digest;
+use installer_model::link::{Heard, Probed};
+use installer_model::survey::Protocol;
 use serde::{Deserialize, Serialize};
 
 /// An answer; PROTOCOL.md says which request gets which.
@@ -43,6 +45,14 @@ pub enum Answer {
     },
     Units {
         units: Vec<Unit>,
+    },
+    /// Those of the ports that were free.
+    NetListening {
+        ports: Vec<(Protocol, u16)>,
+    },
+    NetProbed(Probed),
+    NetHeard {
+        heard: Heard,
     },
     #[serde(other)]
     Unknown,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bundles_format::Digest;
+use installer_model::link::{Listening, Probing};
 use serde::{Deserialize, Serialize};
 
 /// A request; PROTOCOL.md says what each one's body is and which answer it gets.
@@ -85,6 +86,14 @@ pub enum Request {
         /// Take the host over from another ledger.
         #[serde(default)]
         take_over: bool,
+    },
+    /// Listen for a moment on ports that the cluster will use, for the other hosts' hands to probe.
+    NetListen(Listening),
+    /// Find out about the way to one other host.
+    NetProbe(Probing),
+    /// End what `NetListen` began.
+    NetEnd {
+        nonce: String,
     },
     #[serde(other)]
     Unknown,
@@ -178,6 +187,9 @@ impl Request {
             | Request::UnitFollow { .. }
             | Request::UnitList
             | Request::Fence { .. }
+            | Request::NetListen(_)
+            | Request::NetProbe(_)
+            | Request::NetEnd { .. }
             | Request::Unknown => false,
         }
     }
