@@ -8,6 +8,7 @@ use std::sync::Arc;
 use appliance_store::{AdoptedPlan, Store};
 use bundles_store::{Bundle, Sealed};
 use installer_model::finding::{Finding, Language, Severity};
+use installer_model::link::Link;
 use installer_model::plan::{Intent, Plan};
 use installer_model::settings::{HostSettings, SiteSettings};
 use installer_model::site::{Host, Site};
@@ -15,6 +16,7 @@ use installer_model::survey::{HostFacts, Survey, SurveyedHost, clock_skew_ms};
 use installer_plan::planner::{self, PlanInput};
 use installer_plan::{HostInput, decide, preflight};
 use installer_run::SiteWorld;
+use installer_run::matrix::Matrix;
 use installer_ssh::{Hand, HandError};
 use installer_wire::{FailureKind, FenceRecord};
 
@@ -57,7 +59,8 @@ pub(crate) async fn ready(args: &SiteArgs, verb: &str) -> Result<Ready, CliError
     eprintln!("Looking at {} hosts ...", site.hosts.len());
     let hands = connect(&world).await?;
     let ours = owned(&hands, store.ledger(), &args.take_over).await?;
-    let survey = survey(&site, &hands, &ours).await?;
+    let mut survey = survey(&site, &hands, &ours).await?;
+    survey.links = measure(&site, &hands, &survey, verb).await?;
     let kept = store.put_check(site.name.as_str(), &survey);
     kept.map_err(|error| CliError::from_error(1, "keep the survey: ", &error))?;
     let findings = preflight::preflight(&site, bundle.release(), &survey);
@@ -154,6 +157,25 @@ async fn look(site: &Site, host: &Host, hand: &Hand, ours: bool) -> Result<Surve
     let rtt_us = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
     let clock_skew_ms = facts.clock_unix_ns.map(|clock| clock_skew_ms(clock, now, rtt_us));
     Ok(SurveyedHost { facts, surveyed_unix_ns: now, ssh_rtt_us: Some(rtt_us), clock_skew_ms, ours })
+}
+
+/// The network between the hosts. Hosts that form a cluster already are measured only by `check`, where that is the
+/// question; a host that is cleaned needs no network.
+async fn measure(
+    site: &Site,
+    hands: &BTreeMap<String, Arc<Hand>>,
+    survey: &Survey,
+    verb: &str,
+) -> Result<Vec<Link>, CliError> {
+    let ours = |host: &Host| survey.hosts.get(&host.name).is_some_and(|surveyed| surveyed.ours);
+    let wanted = |one: &Host, other: &Host| match verb {
+        "reset" => false,
+        "check" => true,
+        _ => !ours(one) || !ours(other),
+    };
+    let nonce = wiring::nonce()
+        .map_err(|error| CliError::new(1, format!("get a random number from the kernel: {error}")))?;
+    Ok(Matrix { site, hands, survey, nonce, wanted: &wanted }.measure().await)
 }
 
 /// Which ledger and run the host was last claimed for.

@@ -7,6 +7,7 @@ mod digest;
 mod draft;
 mod lines;
 pub mod lint;
+pub mod matrix;
 pub mod next;
 pub mod order;
 mod phases;

@@ -4,6 +4,7 @@ pub mod cancel;
 pub mod engine;
 mod host_port;
 pub mod hub;
+pub mod matrix;
 pub mod observe;
 pub mod query;
 pub mod reader;

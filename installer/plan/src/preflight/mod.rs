@@ -11,6 +11,7 @@ mod cluster;
 mod hosts;
 mod kernel;
 mod leftover;
+mod links;
 mod network;
 #[cfg(test)]
 mod page;

@@ -2,7 +2,7 @@
 //! beside the functions that judge.
 
 use super::{Check, Judge, Words};
-use super::{capacity, cluster, kernel, leftover, network, ports, space, storage, system};
+use super::{capacity, cluster, kernel, leftover, links, network, ports, space, storage, system};
 
 /// Checks that look at the same thing.
 pub struct Area {
@@ -23,6 +23,7 @@ pub const AREAS: &[Area] = &[
     area("Filesystems and disks", "文件系统与磁盘", storage::CHECKS),
     area("The network", "网络", network::CHECKS),
     area("Ports", "端口", ports::CHECKS),
+    area("Between hosts", "主机之间", links::CHECKS),
     area("Other clusters and runtimes", "其他集群与运行时", leftover::CHECKS),
 ];
 

@@ -41,7 +41,8 @@ fn each_check_finds_what_it_is_for() {
 fn a_change_trips_its_own_check_and_its_known_companions_only() {
     // A kernel that is too old for Kubernetes is too old for nftables, and one that cannot be told is as well.
     // The second control plane of the trip has no disk measured.
-    const COMPANIONS: &[(&str, &str)] = &[("kernel", "kube-proxy-mode"), ("workers", "fsync")];
+    const COMPANIONS: &[(&str, &str)] =
+        &[("kernel", "kube-proxy-mode"), ("workers", "fsync"), ("link-one-way", "link-udp")];
     for (id, change, ..) in TRIPS {
         let mut world = World::sound();
         change(&mut world);

@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use bundles_format::{Arch, Blob, Component, Digest, FileArtifact, ImageArtifact, Release};
 use installer_model::finding::Severity;
 use installer_model::finding::Severity::{Info, Refuse, Warn};
-use installer_model::site::{Roles, Site};
+use installer_model::link::{Echo, Link, PathMtu, PortSeen, Reach};
+use installer_model::site::{Host, Roles, Site};
 use installer_model::survey::*;
+
+use crate::matrix;
 
 pub(super) struct World {
     pub(super) site: Site,
@@ -184,6 +187,25 @@ impl World {
             release: release(),
             survey: Survey { hosts, links: Vec::new() },
         }
+        .measured()
+    }
+
+    /// Both ways between the two hosts were found good.
+    fn measured(mut self) -> World {
+        let [control, worker] = [&self.site.hosts[0], &self.site.hosts[1]];
+        let link = |from: &Host, to: &Host| Link {
+            from: from.name.clone(),
+            to: to.name.clone(),
+            ports: matrix::ports(&self.site, from, to)
+                .into_iter()
+                .map(|(protocol, port)| PortSeen { protocol, port, reach: Reach::Open })
+                .collect(),
+            mtu: Some(PathMtu { wanted: 1500, passes: 1500 }),
+            echo: Some(Echo { sent: 100, answered: 100, median_us: 200 }),
+            heard: Some(105),
+        };
+        self.survey.links = vec![link(control, worker), link(worker, control)];
+        self
     }
 
     pub(super) fn host(&mut self, name: &str) -> &mut SurveyedHost {
@@ -221,6 +243,30 @@ fn dirs(facts: &mut HostFacts, change: impl Fn(&mut DataDir)) {
 
 fn stuck(facts: &mut HostFacts, name: &str, value: &str) {
     facts.sysctls.insert(name.into(), Sysctl { value: value.into(), settable: false });
+}
+
+fn blocks(link: &mut Link, protocol: Protocol, reach: &Reach) {
+    let of_protocol = link.ports.iter_mut().filter(|seen| seen.protocol == protocol);
+    of_protocol.for_each(|seen| seen.reach = reach.clone());
+    if protocol == Protocol::Udp {
+        (link.heard, link.mtu, link.echo) = (Some(0), None, None);
+    }
+}
+
+fn rejected() -> Reach {
+    Reach::Rejected { error: "no route to host".into() }
+}
+
+fn echoes(world: &mut World, answered: u32, median_us: u64) {
+    let echo = Some(Echo { sent: 100, answered, median_us });
+    world.survey.links.iter_mut().for_each(|link| link.echo = echo);
+}
+
+/// Two control planes, and a disk for the second one's etcd.
+fn two_control_planes(world: &mut World) {
+    world.site.hosts[1].roles = Roles { control_plane: true, worker: true };
+    let fsync = world.control().fsync.clone();
+    world.worker().fsync = fsync;
 }
 
 fn card(class: u16, vendor: u16) -> PciDevice {
@@ -304,6 +350,16 @@ pub(super) const TRIPS: &[Trip] = &[
     ("ports", |w| listens(w.worker(), listener(Protocol::Tcp, "127.0.0.1", 7443, &[("nginx", "")])), Refuse, "worker", "7443/tcp is held by nginx (pid 42)"),
     ("ports", |w| listens(w.worker(), listener(Protocol::Udp, "0.0.0.0", 8472, &[])), Refuse, "worker", "8472/udp is held by the kernel"),
     ("ports", |w| w.worker().listeners = None, Warn, "worker", "cannot tell"),
+    ("link-tcp", |w| w.survey.links.iter_mut().for_each(|link| blocks(link, Protocol::Tcp, &Reach::Silent)), Refuse, "control", "worker → control: 6443/tcp no answer, 10250/tcp no answer"),
+    ("link-tcp", |w| w.survey.links.iter_mut().for_each(|link| blocks(link, Protocol::Tcp, &rejected())), Refuse, "worker", "control → worker: 10250/tcp no route to host"),
+    ("link-udp", |w| w.survey.links.iter_mut().for_each(|link| blocks(link, Protocol::Udp, &Reach::Silent)), Refuse, "worker", "control → worker: 8472/udp no answer"),
+    ("link-one-way", |w| blocks(&mut w.survey.links[0], Protocol::Udp, &Reach::Silent), Warn, "worker", "worker → control works, control → worker does not"),
+    ("link-mtu", |w| w.survey.links[1].mtu = Some(PathMtu { wanted: 1500, passes: 1400 }), Refuse, "worker", "worker → control: 1400 bytes pass"),
+    ("link-loss", |w| echoes(w, 80, 200), Refuse, "worker", "20.0 % of 100 lost"),
+    ("link-loss", |w| echoes(w, 95, 200), Warn, "control", "control → worker: 5.0 % of 100 lost"),
+    ("link-loss", |w| { two_control_planes(w); echoes(w, 99, 200); }, Warn, "worker", "1.0 % of 100 lost"),
+    ("link-latency", |w| { two_control_planes(w); echoes(w, 100, 150_000); }, Refuse, "worker", "round trip 150 ms"),
+    ("link-latency", |w| echoes(w, 100, 1_200_000), Refuse, "control", "round trip 1200 ms"),
     ("leftovers", |w| { left(w.worker(), LeftoverKind::Path, "/etc/kubernetes"); left(w.worker(), LeftoverKind::Link, "cni0"); }, Refuse, "worker", "/etc/kubernetes, link cni0"),
     ("container-runtime", |w| left(w.worker(), LeftoverKind::Process, "dockerd"), Refuse, "worker", "dockerd"),
     ("container-runtime", |w| left(w.worker(), LeftoverKind::Unit, "docker.service"), Warn, "worker", "installed, not running"),
