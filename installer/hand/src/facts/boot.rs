@@ -87,16 +87,16 @@ fn sysctl_lines(root: &Root) -> Vec<SysctlLine> {
     files.into_values().chain([last]).flat_map(read).collect()
 }
 
-/// Lines that name a setting which a node needs.
-fn sysctl_file(text: &str) -> Vec<(String, String)> {
-    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';']));
-    let pair = |line: &str| {
+/// Lines that name a setting which a node needs, with the name and the value.
+fn sysctl_file(text: &str) -> Vec<(String, String, String)> {
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with(['#', ';']));
+    let parts = |line: &str| {
         let (name, value) = line.split_once('=')?;
         let name = name.trim().trim_start_matches('-').replace('/', ".");
         let needed = SYSCTLS.iter().any(|(wanted, _)| *wanted == name);
-        needed.then(|| (name, value.trim().to_owned()))
+        needed.then(|| (line.to_owned(), name, value.trim().to_owned()))
     };
-    lines.filter_map(pair).collect()
+    lines.filter_map(parts).collect()
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@ pub(super) fn read(root: &Root, release: Option<&str>) -> KernelState {
         memory_errors: memory_errors(root),
         user_namespace: root.text("/proc/self/uid_map").map(|map| !maps_everything(&map)),
         huge_pages_bytes: root.text("/proc/meminfo").map_or(0, |text| huge_pages(&text)),
-        apparmor: root.line("/sys/module/apparmor/parameters/enabled").map(|word| word == "Y"),
     }
 }
 

@@ -22,6 +22,11 @@ const PATHS: &[&str] = &[
     "/etc/k0s",
     "/var/snap/microk8s",
     "/etc/kubekey",
+    "/etc/calico",
+    "/run/calico",
+    "/run/cilium",
+    "/var/lib/calico",
+    "/var/lib/weave",
 ];
 
 const UNIT_FOLDERS: &[&str] = &["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
@@ -32,18 +37,38 @@ const UNITS: &[&str] = &[
     "cri-docker.service",
     "docker.service",
     "etcd.service",
+    "flanneld.service",
     "k0scontroller.service",
     "k0sworker.service",
     "k3s-agent.service",
     "k3s.service",
+    "kube-apiserver.service",
+    "kube-controller-manager.service",
+    "kube-proxy.service",
+    "kube-scheduler.service",
     "kubelet.service",
     "rke2-agent.service",
     "rke2-server.service",
     "snap.microk8s.daemon-kubelite.service",
 ];
 
-const LINKS: &[&str] =
-    &["cni0", "cilium_host", "flannel.1", "kube-bridge", "kube-ipvs0", "nodelocaldns", "vxlan.calico"];
+const LINKS: &[&str] = &[
+    "antrea-gw0",
+    "cilium_host",
+    "cilium_net",
+    "cilium_vxlan",
+    "cni0",
+    "flannel.1",
+    "kube-bridge",
+    "kube-ipvs0",
+    "nodelocaldns",
+    "ovn0",
+    "vxlan.calico",
+    "weave",
+];
+
+/// The host's ends of pods' links: `cali` and eleven hexadecimal digits.
+const LINK_PREFIXES: &[&str] = &["cali"];
 
 /// As `comm` shows them: cut after 15 bytes.
 const PROCESSES: &[&str] = &[
@@ -71,13 +96,17 @@ pub(super) fn read(root: &Root, processes: &[Holder], data_dirs: &[String]) -> V
     let paths = PATHS.iter().copied().chain(own).filter(|path| is_filled(root, path));
     let has_unit = |unit: &&str| UNIT_FOLDERS.iter().any(|folder| root.exists(&format!("{folder}/{unit}")));
     let units = UNITS.iter().copied().filter(has_unit);
-    let links = LINKS.iter().copied().filter(|link| root.exists(&format!("/sys/class/net/{link}")));
+    let there = root.names("/sys/class/net").into_iter();
+    let links = there.filter(|link| {
+        let of_a_pod = LINK_PREFIXES.iter().any(|prefix| link.len() == 15 && link.starts_with(prefix));
+        LINKS.contains(&link.as_str()) || of_a_pod
+    });
     let running = processes.iter().map(|process| process.command.as_str());
     let running = running.filter(|command| PROCESSES.contains(command));
     let all: BTreeSet<Leftover> = paths
         .map(|name| found(LeftoverKind::Path, name))
         .chain(units.map(|name| found(LeftoverKind::Unit, name)))
-        .chain(links.map(|name| found(LeftoverKind::Link, name)))
+        .chain(links.map(|name| found(LeftoverKind::Link, &name)))
         .chain(running.map(|name| found(LeftoverKind::Process, name)))
         .collect();
     all.into_iter().collect()

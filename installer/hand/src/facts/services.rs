@@ -7,7 +7,6 @@ use installer_model::survey::{DropIn, Holder, ServiceState};
 use super::{Root, questions};
 
 pub(super) fn read(root: &Root, processes: &[Holder], said: &BTreeMap<String, String>) -> ServiceState {
-    let limits = root.text("/proc/1/limits").unwrap_or_default();
     ServiceState {
         system: said
             .get(questions::SYSTEM)
@@ -19,8 +18,7 @@ pub(super) fn read(root: &Root, processes: &[Holder], said: &BTreeMap<String, St
         journal_volatile: journal_volatile(root),
         programs: programs(root),
         sshd_asks_dns: sshd_asks_dns(root),
-        open_files: hard_limit(&limits, "Max open files"),
-        processes_limit: hard_limit(&limits, "Max processes"),
+        open_files: root.text("/proc/1/limits").and_then(|text| hard_limit(&text, "Max open files")),
     }
 }
 

@@ -84,8 +84,6 @@ pub struct KernelState {
     pub user_namespace: Option<bool>,
     /// Bytes in huge pages, which nobody else may use.
     pub huge_pages_bytes: u64,
-    /// Whether AppArmor is on.
-    pub apparmor: Option<bool>,
 }
 
 /// What the next boot brings.
@@ -123,6 +121,8 @@ pub struct FstabLine {
 #[serde(rename_all = "camelCase", default)]
 pub struct SysctlLine {
     pub file: String,
+    /// As it stands there.
+    pub line: String,
     /// With dots, as [`super::SYSCTLS`] writes it.
     pub name: String,
     pub value: String,
@@ -231,9 +231,8 @@ pub struct ServiceState {
     pub programs: Vec<String>,
     /// Whether sshd looks up the names of those who connect.
     pub sshd_asks_dns: Option<bool>,
-    /// Hard limits of process 1, which its children inherit. `None`: no limit, or not known.
+    /// Hard limit of process 1, which its children inherit. `None`: no limit, or not known.
     pub open_files: Option<u64>,
-    pub processes_limit: Option<u64>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
