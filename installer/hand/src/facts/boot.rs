@@ -78,11 +78,8 @@ fn sysctl_lines(root: &Root) -> Vec<SysctlLine> {
     let last = "/etc/sysctl.conf".to_owned();
     let read = |file: String| {
         let text = root.text(&file).unwrap_or_default();
-        sysctl_file(&text).into_iter().map(move |(name, value)| SysctlLine {
-            file: file.clone(),
-            name,
-            value,
-        })
+        let line = move |(line, name, value)| SysctlLine { file: file.clone(), line, name, value };
+        sysctl_file(&text).into_iter().map(line)
     };
     files.into_values().chain([last]).flat_map(read).collect()
 }

@@ -5,18 +5,25 @@
 //! objects to; nothing means that it passed. A fact that could not be read never refuses by itself: what could not be
 //! seen may well work.
 
+mod boot;
 mod capacity;
+mod clock;
 mod cluster;
 #[cfg(test)]
 mod hosts;
 mod kernel;
 mod leftover;
+mod limits;
 mod links;
+mod names;
 mod network;
 #[cfg(test)]
 mod page;
 mod ports;
+mod protection;
 mod registry;
+mod rules;
+mod services;
 mod space;
 mod storage;
 mod system;
@@ -80,6 +87,33 @@ impl HostView<'_> {
     fn folders(&self) -> DataFolders {
         DataFolders::below(self.site.data_root.as_str())
     }
+
+    /// A kernel setting that is only looked at.
+    fn setting(&self, name: &str) -> Option<&str> {
+        self.facts.kernel.settings.get(name).map(String::as_str)
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        self.setting(name)?.parse().ok()
+    }
+
+    /// Of these programs, as `comm` shows them, those that run: `lfd (pid 7)`.
+    fn running(&self, commands: &[&str]) -> Vec<String> {
+        let all = self.facts.services.processes.iter();
+        let found = all.filter(|process| commands.contains(&process.command.as_str()));
+        found.map(|process| format!("{} (pid {})", process.command, process.pid)).collect()
+    }
+
+    /// Of these units, those that start with the host.
+    fn enabled<'u>(&self, units: &[&'u str]) -> Vec<&'u str> {
+        units.iter().copied().filter(|unit| self.facts.boot.enabled_units.contains(*unit)).collect()
+    }
+}
+
+/// Whether the kernel, and its clock, belong to the machine below.
+fn is_container(facts: &HostFacts) -> bool {
+    const CONTAINERS: [&str; 6] = ["docker", "lxc", "lxc-libvirt", "openvz", "podman", "systemd-nspawn"];
+    facts.virtualization.as_deref().is_some_and(|kind| CONTAINERS.contains(&kind))
 }
 
 /// What a check of the whole site may look at.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use installer_model::finding::Severity;
 
-use super::trips::TRIPS;
+use super::trips::trips;
 use super::{AREAS, Check, checks};
 
 const HEAD: &str = "# Checks
@@ -46,6 +46,6 @@ fn page() -> String {
 /// Those that the changes of the table bring about, the heaviest first.
 fn severities(id: &str) -> String {
     let seen: BTreeSet<Severity> =
-        TRIPS.iter().filter(|trip| trip.0 == id).map(|(_, _, severity, ..)| *severity).collect();
+        trips().filter(|trip| trip.0 == id).map(|(_, _, severity, ..)| *severity).collect();
     seen.iter().rev().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

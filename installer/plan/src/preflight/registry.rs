@@ -2,7 +2,10 @@
 //! beside the functions that judge.
 
 use super::{Check, Judge, Words};
-use super::{capacity, cluster, kernel, leftover, links, network, ports, space, storage, system};
+use super::{
+    boot, capacity, clock, cluster, kernel, leftover, limits, links, names, network, ports, protection,
+    rules, services, space, storage, system,
+};
 
 /// Checks that look at the same thing.
 pub struct Area {
@@ -17,13 +20,20 @@ const fn area(en: &'static str, zh: &'static str, checks: &'static [Check]) -> A
 pub const AREAS: &[Area] = &[
     area("The site as a whole", "站点整体", cluster::CHECKS),
     area("The system", "系统", system::CHECKS),
+    area("systemd and services", "systemd 与服务", services::CHECKS),
+    area("After the next boot", "下次启动之后", boot::CHECKS),
+    area("Time", "时间", clock::CHECKS),
+    area("Security software", "安全软件", protection::CHECKS),
     area("Processors and memory", "处理器与内存", capacity::CHECKS),
     area("The kernel", "内核", kernel::CHECKS),
+    area("Limits of the kernel", "内核上限", limits::CHECKS),
     area("Room on disks", "磁盘空间", space::CHECKS),
     area("Filesystems and disks", "文件系统与磁盘", storage::CHECKS),
     area("The network", "网络", network::CHECKS),
+    area("Names and proxies", "名称与代理", names::CHECKS),
     area("Ports", "端口", ports::CHECKS),
     area("Between hosts", "主机之间", links::CHECKS),
+    area("Packet rules", "包过滤规则", rules::CHECKS),
     area("Other clusters and runtimes", "其他集群与运行时", leftover::CHECKS),
 ];
 

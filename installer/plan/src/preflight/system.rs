@@ -6,7 +6,7 @@ use installer_model::survey::{Capabilities, Presence, Selinux};
 
 use super::Judge::Host;
 use super::registry::check;
-use super::{Check, HostView, Objection, when};
+use super::{Check, HostView, Objection, is_container, when};
 
 #[rustfmt::skip]
 pub(super) const CHECKS: &[Check] = &[
@@ -158,7 +158,7 @@ const TIME_UNITS: [&str; 5] =
     ["chronyd.service", "chrony.service", "systemd-timesyncd.service", "ntpd.service", "ntp.service"];
 
 pub(super) fn time_service(view: &HostView<'_>) -> Vec<Objection> {
-    when(view.facts.time_services.is_empty() && !shares_a_clock(view), || {
+    when(view.facts.time_services.is_empty() && !is_container(view.facts), || {
         Objection::warn("none", "chronyd, systemd-timesyncd or ntpd")
             .fix(
                 "systemctl enable --now chronyd (or systemd-timesyncd)",
@@ -172,19 +172,13 @@ pub(super) fn time_service(view: &HostView<'_>) -> Vec<Objection> {
 pub(super) fn time_servers(view: &HostView<'_>) -> Vec<Objection> {
     let named = !view.site.time_servers.is_empty();
     let told = view.facts.time_services.iter().any(|name| name == "systemd-timesyn");
-    when(named && !told && !shares_a_clock(view), || {
+    when(named && !told && !is_container(view.facts), || {
         let running = if view.facts.time_services.is_empty() { "none" } else { &view.facts.time_services[0] };
         Objection::warn(running, "systemd-timesyncd").fix(
             "name the time servers in this service's own configuration, or use systemd-timesyncd",
             "在该服务自己的配置中填写时间服务器，或改用 systemd-timesyncd",
         )
     })
-}
-
-/// A container has the clock of the machine below it, where the time service runs.
-pub(super) fn shares_a_clock(view: &HostView<'_>) -> bool {
-    const CONTAINERS: [&str; 5] = ["docker", "lxc", "openvz", "podman", "systemd-nspawn"];
-    view.facts.virtualization.as_deref().is_some_and(|kind| CONTAINERS.contains(&kind))
 }
 
 pub(super) fn accelerators(view: &HostView<'_>) -> Vec<Objection> {

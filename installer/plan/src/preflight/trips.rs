@@ -11,6 +11,12 @@ use installer_model::survey::*;
 
 use crate::matrix;
 
+mod around;
+mod edges;
+
+pub(super) use around::AROUND;
+pub(super) use edges::EDGES;
+
 pub(super) struct World {
     pub(super) site: Site,
     pub(super) release: Release,
@@ -105,6 +111,12 @@ fn facts(number: u8) -> HostFacts {
         .map(|(name, wanted)| ((*name).to_owned(), Sysctl { value: (*wanted).to_owned(), settable: true }));
     HostFacts {
         format: FACTS_FORMAT,
+        os: Some(OsRelease {
+            id: "debian".into(),
+            version_id: "13".into(),
+            pretty_name: "Debian GNU/Linux 13".into(),
+            ..OsRelease::default()
+        }),
         hostname: Some(format!("host{number}")),
         machine_id: Some(format!("id{number}")),
         kernel_release: Some("6.6.0-1-amd64".into()),
@@ -115,7 +127,7 @@ fn facts(number: u8) -> HostFacts {
             model: Some("EPYC".into()),
             flags: words("cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3"),
         },
-        memory: Some(Memory { total: 8 << 30, available: None, swap_total: 0 }),
+        memory: Some(Memory { total: 8 << 30, available: Some(6 << 30), swap_total: 0 }),
         data_dirs: [
             "/var/lib/armilla",
             "/usr/local/bin",
@@ -153,6 +165,90 @@ fn facts(number: u8) -> HostFacts {
             .map(|name| ((*name).to_owned(), Some(format!("/usr/bin/{name}"))))
             .collect(),
         user_id: Some(0),
+        ..surrounded(number)
+    }
+}
+
+/// What surrounds a host that nothing is wrong with: everything is known.
+fn surrounded(number: u8) -> HostFacts {
+    let map = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    };
+    let names = |text: &str| text.split(' ').map(str::to_owned).collect::<BTreeSet<String>>();
+    let process = |pid, command: &str| Holder { pid, command: command.into(), unit: None };
+    let hosts_line = |address: &str, name: &str| HostsLine {
+        address: address.parse().unwrap(),
+        names: vec![name.to_owned()],
+    };
+    HostFacts {
+        boot_id: Some(format!("boot{number}")),
+        clock_unix_ns: Some(1_790_000_000_000_000_000),
+        identity: Identity {
+            product_uuid: Some(format!("uuid{number}")),
+            ssh_host_keys: names(&format!("ssh-ed25519-{number}")),
+        },
+        kernel: KernelState {
+            options: KERNEL_OPTIONS.iter().map(|name| ((*name).to_owned(), "y".to_owned())).collect(),
+            settings: map(&[
+                ("crypto.fips_enabled", "0"),
+                ("fs.file-max", "9223372036854775807"),
+                ("fs.nr_open", "1048576"),
+                ("kernel.modules_disabled", "0"),
+                ("kernel.pid_max", "4194304"),
+                ("kernel.random.entropy_avail", "256"),
+                ("kernel.threads-max", "63000"),
+                ("net.ipv4.conf.all.rp_filter", "0"),
+                ("net.ipv4.ip_local_port_range", "32768\t60999"),
+                ("net.ipv4.neigh.default.gc_thresh3", "1024"),
+                ("net.ipv6.conf.all.disable_ipv6", "0"),
+                ("vm.max_map_count", "65530"),
+            ]),
+            module_trees: names("6.6.0-1-amd64"),
+            security_modules: names("lockdown capability apparmor"),
+            lockdown: Some("none".into()),
+            clock_source: Some("tsc".into()),
+            memory_errors: Some(0),
+            user_namespace: Some(false),
+            huge_pages_bytes: 0,
+        },
+        boot: BootState {
+            fstab: Some(Vec::new()),
+            selinux: Some("disabled".into()),
+            enabled_units: names("ssh.service"),
+            nftables_flushes: Some(false),
+            ..BootState::default()
+        },
+        clock: ClockState {
+            rtc_ahead_s: Some(1),
+            rtc_local: Some(false),
+            time_zone: Some("Etc/UTC".into()),
+            synchronized: Some(true),
+        },
+        storage: StorageState { root_shared: Some(true), ..StorageState::default() },
+        network: NetworkState {
+            links: BTreeMap::from([(
+                "eth0".to_owned(),
+                LinkState { carrier: Some(true), speed_mbps: Some(10_000), duplex: Some("full".into()) },
+            )]),
+            hosts_file: Some(vec![
+                hosts_line("127.0.0.1", "localhost"),
+                hosts_line("10.0.0.1", "control"),
+                hosts_line("10.0.0.2", "worker"),
+            ]),
+            packet_rules: Some(PacketRules {
+                forward_policy: Some("ACCEPT".into()),
+                ..PacketRules::default()
+            }),
+            ..NetworkState::default()
+        },
+        services: ServiceState {
+            system: Some("running".into()),
+            processes: vec![process(1, "systemd"), process(42, "sshd")],
+            journal_volatile: Some(false),
+            sshd_asks_dns: Some(false),
+            open_files: Some(524_288),
+            ..ServiceState::default()
+        },
         ..HostFacts::default()
     }
 }
@@ -237,6 +333,15 @@ fn left(facts: &mut HostFacts, kind: LeftoverKind, name: &str) {
     facts.leftovers.push(Leftover { kind, name: name.into() });
 }
 
+fn mounted(facts: &mut HostFacts, target: &str) {
+    facts.mounts.push(Mount {
+        target: target.into(),
+        source: "overlay".into(),
+        fs_type: "overlay".into(),
+        options: vec!["rw".into()],
+    });
+}
+
 fn dirs(facts: &mut HostFacts, change: impl Fn(&mut DataDir)) {
     facts.data_dirs.iter_mut().for_each(change);
 }
@@ -278,6 +383,11 @@ fn card(class: u16, vendor: u16) -> PciDevice {
         virtual_function: false,
         driver: None,
     }
+}
+
+/// Every trip of every table.
+pub(super) fn trips() -> impl Iterator<Item = &'static Trip> {
+    TRIPS.iter().chain(AROUND)
 }
 
 #[rustfmt::skip]
@@ -360,7 +470,14 @@ pub(super) const TRIPS: &[Trip] = &[
     ("link-loss", |w| { two_control_planes(w); echoes(w, 99, 200); }, Warn, "worker", "1.0 % of 100 lost"),
     ("link-latency", |w| { two_control_planes(w); echoes(w, 100, 150_000); }, Refuse, "worker", "round trip 150 ms"),
     ("link-latency", |w| echoes(w, 100, 1_200_000), Refuse, "control", "round trip 1200 ms"),
-    ("leftovers", |w| { left(w.worker(), LeftoverKind::Path, "/etc/kubernetes"); left(w.worker(), LeftoverKind::Link, "cni0"); }, Refuse, "worker", "/etc/kubernetes, link cni0"),
+    ("leftovers", |w| { left(w.worker(), LeftoverKind::Path, "/etc/kubernetes"); left(w.worker(), LeftoverKind::Process, "kubelet"); }, Refuse, "worker", "/etc/kubernetes, process kubelet"),
+    ("leftovers-k3s", |w| left(w.worker(), LeftoverKind::Unit, "k3s.service"), Refuse, "worker", "unit k3s.service"),
+    ("leftovers-rke2", |w| left(w.worker(), LeftoverKind::Path, "/etc/rancher/rke2"), Refuse, "worker", "/etc/rancher/rke2"),
+    ("leftovers-k0s", |w| left(w.worker(), LeftoverKind::Path, "/var/lib/k0s"), Refuse, "worker", "/var/lib/k0s"),
+    ("leftovers-microk8s", |w| left(w.worker(), LeftoverKind::Process, "kubelite"), Refuse, "worker", "process kubelite"),
+    ("leftovers-etcd", |w| left(w.control(), LeftoverKind::Path, "/var/lib/etcd"), Refuse, "control", "/var/lib/etcd"),
+    ("leftovers-network", |w| { left(w.worker(), LeftoverKind::Path, "/etc/cni/net.d"); left(w.worker(), LeftoverKind::Link, "vxlan.calico"); }, Refuse, "worker", "/etc/cni/net.d, link vxlan.calico"),
+    ("leftovers-mounts", |w| mounted(w.worker(), "/var/lib/docker/overlay2/x/merged"), Warn, "worker", "/var/lib/docker/overlay2/x/merged"),
     ("container-runtime", |w| left(w.worker(), LeftoverKind::Process, "dockerd"), Refuse, "worker", "dockerd"),
     ("container-runtime", |w| left(w.worker(), LeftoverKind::Unit, "docker.service"), Warn, "worker", "installed, not running"),
 ];
