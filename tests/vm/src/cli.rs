@@ -82,6 +82,8 @@ pub(crate) enum Verb {
     },
     /// Send one packet from a host out of the lab, to see the counter count.
     GatewayProbe { host: String },
+    /// Print what a host looks like: files, mounts, network, units, users. Two of them go through diff(1).
+    Snapshot { host: String },
     /// Forward a loopback address of the machine into the lab, until the lab goes down.
     Forward {
         /// For example 127.0.0.1:6443; port 0 takes a free one.

@@ -37,6 +37,7 @@ mod random;
 mod recipe;
 mod relay;
 mod scripts;
+pub mod snapshot;
 mod spec;
 mod state;
 mod teardown;

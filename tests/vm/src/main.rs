@@ -22,6 +22,8 @@ pub(crate) enum Trouble {
     Needs(#[from] NeedsError),
     #[error(transparent)]
     Demo(#[from] DemoError),
+    #[error(transparent)]
+    Snapshot(#[from] lab::snapshot::SnapshotError),
     #[error("find the owner: no process {0}")]
     NoOwner(u32),
     #[error("read {file}")]
@@ -68,6 +70,7 @@ fn act(Arguments { name, verb }: Arguments) -> Result<(), Trouble> {
         Verb::Run { command } => become_command(Lab::open(&name)?.command(command)),
         Verb::GatewayCount { output } => print(&show::count(&Lab::open(&name)?.gateway_count()?, output)),
         Verb::GatewayProbe { host } => Ok(Lab::open(&name)?.gateway_probe(&host)?),
+        Verb::Snapshot { host } => print(&Lab::open(&name)?.host(&host)?.snapshot()?.to_text()),
         Verb::Forward { listen, to, output } => {
             let lab = Lab::open(&name)?;
             let program = std::env::current_exe().map_err(Trouble::Run)?;
