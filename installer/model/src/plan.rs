@@ -153,10 +153,19 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
 pub enum Action {
+    /// What is at these paths, and which of these folders are there, was noted before anything was put there; what would
+    /// be overwritten is kept.
+    Remember { paths: Vec<String>, folders: Vec<String> },
     /// These kernel modules are loaded where they are not built in, now and at boot.
     Modules { path: String, names: Vec<String> },
-    /// These kernel settings hold, now and at boot. `path` is the sysctl.d file.
-    Sysctls { path: String, values: BTreeMap<String, String> },
+    /// These kernel settings hold, now and at boot. `path` is the sysctl.d file. `others` are set by what is installed:
+    /// their values are noted too.
+    Sysctls {
+        path: String,
+        values: BTreeMap<String, String>,
+        #[serde(default)]
+        others: Vec<String>,
+    },
     /// These files and folders are there with this content.
     Files { title: String, folders: Vec<FolderSpec>, files: Vec<FileSpec> },
     /// A unit is set up, and runs where it should.
@@ -177,20 +186,27 @@ pub enum Action {
     Drain { node: String, timeout_seconds: u32 },
     /// The node is no longer in the cluster. Acted by a control plane.
     DeleteNode { node: String },
+    /// No command of any run, of whichever ledger, is at work on the host.
+    StopRuns,
     /// No pod of Kubernetes runs on the host.
     StopPods,
+    /// No process runs from these files.
+    StopPrograms { programs: Vec<String> },
     /// These units are stopped, disabled and forgotten.
     RemoveUnits { units: Vec<String> },
-    /// Nothing is mounted below these folders.
+    /// Nothing is mounted below these folders; with a `*` at the end, at what begins so.
     Unmount { below: Vec<String> },
     /// These network links and the namespaces of pods are gone.
     RemoveLinks { links: Vec<String> },
     /// Packet filter rules of Kubernetes, the CNI plugins and flannel are gone.
     RemoveRules,
-    /// These paths are gone. `keep` lists paths below them that stay.
+    /// What Armilla put at these paths is gone. `keep` lists paths below them that stay.
     RemovePaths { paths: Vec<String>, keep: Vec<String> },
     /// Kernel settings are as they were before the first run changed them.
     RestoreSysctls,
+    /// What was there before Armilla is there again, and folders that came with it and are empty are gone.
+    /// `keep` as with [`Action::RemovePaths`].
+    Restore { keep: Vec<String> },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -359,6 +375,7 @@ impl Action {
     /// What people read in a plan and a run, in the present tense.
     pub fn label(&self) -> String {
         match self {
+            Action::Remember { .. } => "remember what was there before".to_owned(),
             Action::Modules { names, .. } => format!("load kernel modules {}", names.join(", ")),
             Action::Sysctls { values, .. } => format!("set {} kernel settings", values.len()),
             Action::Files { title, .. } => format!("place {title}"),
@@ -372,13 +389,16 @@ impl Action {
             Action::Await { condition, .. } => format!("wait until {condition}"),
             Action::Drain { node, .. } => format!("drain {node}"),
             Action::DeleteNode { node } => format!("remove {node} from the cluster"),
+            Action::StopRuns => "stop what other runs left at work".to_owned(),
             Action::StopPods => "stop all pods".to_owned(),
+            Action::StopPrograms { programs } => format!("kill what runs from {} programs", programs.len()),
             Action::RemoveUnits { units } => format!("remove units {}", units.join(", ")),
             Action::Unmount { .. } => "unmount what pods left mounted".to_owned(),
             Action::RemoveLinks { .. } => "remove network links".to_owned(),
             Action::RemoveRules => "remove packet filter rules".to_owned(),
             Action::RemovePaths { paths, .. } => format!("remove {} paths", paths.len()),
             Action::RestoreSysctls => "restore kernel settings".to_owned(),
+            Action::Restore { .. } => "put back what was there before".to_owned(),
         }
     }
 }
@@ -387,6 +407,9 @@ impl Action {
     /// What its probe looks at: what a step of this kind proves.
     pub fn proof(&self) -> &'static str {
         match self {
+            Action::Remember { .. } => {
+                "the host's record says of each path what was there, and a copy of what was is kept"
+            }
             Action::Modules { .. } => "each module is loaded or built in, and is listed for the next boot",
             Action::Sysctls { .. } => "each setting has its value now, and is listed for the next boot",
             Action::Files { .. } => "each file has its content, by sha256, and its permission bits",
@@ -407,13 +430,20 @@ impl Action {
             Action::Await { .. } => "the cluster says so",
             Action::Drain { .. } => "the node takes no pods and carries none but its own",
             Action::DeleteNode { .. } => "the cluster does not have the node",
-            Action::StopPods => "the container runtime has no pod, or does not run",
-            Action::RemoveUnits { .. } => "no unit file is there",
+            Action::StopRuns => "no unit of a run is active",
+            Action::StopPods => {
+                "the slice of pods is not active, and the container runtime has no pod or does not run"
+            }
+            Action::StopPrograms { .. } => "no process has one of the files as its program",
+            Action::RemoveUnits { .. } => "no unit file of ours is there",
             Action::Unmount { .. } => "nothing is mounted below the folders",
             Action::RemoveLinks { .. } => "no such link is there",
             Action::RemoveRules => "no table or chain of ours is in the packet filter",
-            Action::RemovePaths { .. } => "no such path is there, but for what is to be kept",
+            Action::RemovePaths { .. } => {
+                "nothing is at the paths but what was there before us and what is to be kept"
+            }
             Action::RestoreSysctls => "nothing is left to restore",
+            Action::Restore { .. } => "the record is worked off",
         }
     }
 }

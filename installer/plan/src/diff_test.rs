@@ -33,7 +33,7 @@ fn files(text: &str) -> Action {
 
 fn sysctls(value: &str) -> Action {
     let values = BTreeMap::from([("net.ipv4.ip_forward".to_owned(), value.to_owned())]);
-    Action::Sysctls { path: "/etc/sysctl.d/90.conf".into(), values }
+    Action::Sysctls { path: "/etc/sysctl.d/90.conf".into(), values, others: Vec::new() }
 }
 
 fn plan(steps: Vec<Step>) -> Plan {

@@ -139,6 +139,9 @@ fn paths(action: &Action) -> Vec<&str> {
         }
         Action::Service(service) => service.files.iter().map(|file| file.path.as_str()).collect(),
         Action::Images { containerd_root, .. } => vec![containerd_root],
+        Action::Remember { paths, folders } => paths.iter().chain(folders).map(String::as_str).collect(),
+        Action::Restore { keep } => keep.iter().map(String::as_str).collect(),
+        Action::StopPrograms { programs } => programs.iter().map(String::as_str).collect(),
         Action::Unmount { below } => below.iter().map(String::as_str).collect(),
         Action::RemovePaths { paths, keep } => paths.iter().chain(keep).map(String::as_str).collect(),
         Action::Init { .. }
@@ -148,6 +151,7 @@ fn paths(action: &Action) -> Vec<&str> {
         | Action::Await { .. }
         | Action::Drain { .. }
         | Action::DeleteNode { .. }
+        | Action::StopRuns
         | Action::StopPods
         | Action::RemoveUnits { .. }
         | Action::RemoveLinks { .. }
@@ -170,22 +174,26 @@ fn texts<'a>(action: &'a Action) -> Vec<(String, &'a str)> {
             vec![("its kubeadm configuration".to_owned(), config)]
         }
         Action::Apply { name, manifest } => vec![(format!("manifest {name}"), manifest)],
-        Action::Sysctls { values, path } => {
+        Action::Sysctls { values, path, .. } => {
             values.values().map(|value| (path.clone(), value.as_str())).collect()
         }
-        Action::Modules { .. }
+        Action::Remember { .. }
+        | Action::Modules { .. }
         | Action::Images { .. }
         | Action::Node { .. }
         | Action::Await { .. }
         | Action::Drain { .. }
         | Action::DeleteNode { .. }
+        | Action::StopRuns
         | Action::StopPods
+        | Action::StopPrograms { .. }
         | Action::RemoveUnits { .. }
         | Action::Unmount { .. }
         | Action::RemoveLinks { .. }
         | Action::RemoveRules
         | Action::RemovePaths { .. }
-        | Action::RestoreSysctls => Vec::new(),
+        | Action::RestoreSysctls
+        | Action::Restore { .. } => Vec::new(),
     }
 }
 

@@ -14,6 +14,18 @@ pub const CONTAINERD_SOCKET: &str = "/run/containerd/containerd.sock";
 pub const KUBERNETES_ETC: &str = "/etc/kubernetes";
 /// kubeadm writes the kubelet's configuration here wherever its data lies.
 pub const KUBELET_ETC: &str = "/var/lib/kubelet";
+/// containerd makes it at its start, for programs that are never installed there.
+pub const CONTAINERD_OPT: &str = "/opt/containerd";
+/// The controller manager's folder for volume plugins.
+pub const VOLUME_PLUGINS: &str = "/usr/libexec/kubernetes";
+/// Folders that pods of the system mount from their host, and that come into being with them.
+pub const MOUNTED_FROM_HOST: [&str; 5] = [
+    "/etc/ssl/certs",
+    "/lib/modules",
+    "/run/netns",
+    "/usr/local/share/ca-certificates",
+    "/usr/share/ca-certificates",
+];
 pub const UNITS: &str = "/etc/systemd/system";
 pub const SYSCTLS: &str = "/etc/sysctl.d/90-armilla.conf";
 pub const TIMESYNCD: &str = "/etc/systemd/timesyncd.conf.d/armilla.conf";

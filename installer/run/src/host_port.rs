@@ -17,7 +17,14 @@ use crate::world::StepContext;
 /// A network that is gone for shorter than this is waited for.
 const PATIENCE: Duration = Duration::from_secs(180);
 const PAUSE: Duration = Duration::from_secs(2);
-const KUBECTL: [&str; 3] = ["/usr/local/bin/kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf"];
+/// Its cache lies with the rest of Armilla's, not in root's home.
+const KUBECTL: [&str; 5] = [
+    "/usr/local/bin/kubectl",
+    "--kubeconfig",
+    "/etc/kubernetes/admin.conf",
+    "--cache-dir",
+    "/var/lib/armilla/kubectl",
+];
 /// What `kubectl diff` calls; it takes a program and no words of a program's own.
 const DIFFER: &str = "/usr/local/lib/armilla/differ";
 /// Lines of output that a failure carries.
@@ -231,6 +238,17 @@ impl<'a> HostPort<'a> {
         let names = &names;
         self.call(|hand| async move { hand.forget_units(names).await }).await?;
         Ok(end)
+    }
+
+    /// The units of commands that are at work on the host, of this run or any other.
+    pub(crate) async fn running_units(&self) -> Result<Vec<String>, Failure> {
+        let units = self.call(|hand| async move { hand.units().await }).await?;
+        let running = units.into_iter().filter(|unit| unit.state == UnitState::Running);
+        Ok(running.map(|unit| unit.name).collect())
+    }
+
+    pub(crate) async fn stop_unit(&self, name: &str) -> Result<(), Failure> {
+        self.call(|hand| async move { hand.stop_unit(name).await.map(drop) }).await
     }
 
     async fn follow(&self, ctx: &StepContext, name: &str) -> Result<UnitEnd, Failure> {

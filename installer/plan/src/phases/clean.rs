@@ -9,11 +9,13 @@ use crate::draft::Draft;
 pub(crate) fn plan(draft: &mut Draft<'_>, host: &Host, after: Option<&StepId>, keep: &[String]) {
     let after: Vec<&StepId> = after.into_iter().collect();
     let units = |names: &[&str]| Action::RemoveUnits { units: names.iter().map(|&n| n.to_owned()).collect() };
-    let mut last = draft.add(host, Phase::Clean, "kubelet", units(&["kubelet.service"]), &after);
+    let mut last = draft.add(host, Phase::Clean, "runs", Action::StopRuns, &after);
     let data = draft.data.clone();
     let chain = [
+        ("kubelet", units(&["kubelet.service"])),
         ("pods", Action::StopPods),
         ("services", units(&["containerd.service", "armilla-node.service", "armilla-route.service"])),
+        ("programs", Action::StopPrograms { programs: long_lived() }),
         (
             "mounts",
             Action::Unmount {
@@ -21,7 +23,7 @@ pub(crate) fn plan(draft: &mut Draft<'_>, host: &Host, after: Option<&StepId>, k
                     data.kubelet.clone(),
                     data.containerd.clone(),
                     "/run/containerd".to_owned(),
-                    "/run/netns".to_owned(),
+                    "/run/netns/cni-*".to_owned(),
                     "/run/flannel".to_owned(),
                 ],
             },
@@ -31,6 +33,7 @@ pub(crate) fn plan(draft: &mut Draft<'_>, host: &Host, after: Option<&StepId>, k
         ("settings", Action::RestoreSysctls),
         ("files", Action::RemovePaths { paths: files(draft), keep: keep.to_vec() }),
         ("data", Action::RemovePaths { paths: data_paths(draft), keep: keep.to_vec() }),
+        ("restore", Action::Restore { keep: keep.to_vec() }),
     ];
     for (word, action) in chain {
         last = draft.add(host, Phase::Clean, word, action, &[&last]);
@@ -38,6 +41,20 @@ pub(crate) fn plan(draft: &mut Draft<'_>, host: &Host, after: Option<&StepId>, k
     // The hand itself lives here: it goes last.
     let root = Action::RemovePaths { paths: vec![paths::ARMILLA_ROOT.to_owned()], keep: keep.to_vec() };
     draft.add(host, Phase::Clean, "armilla", root, &[&last]);
+}
+
+/// Everything that Armilla, or what it runs, puts on a host. What is not in this list is never removed.
+pub(crate) fn footprint(draft: &Draft<'_>) -> Vec<String> {
+    let mut all = files(draft);
+    all.extend(data_paths(draft));
+    all
+}
+
+/// Programs that may run on when what started them is gone.
+fn long_lived() -> Vec<String> {
+    ["containerd", "containerd-shim-runc-v2", "kubelet", "runc"]
+        .map(|name| format!("{}/{name}", paths::BIN))
+        .to_vec()
 }
 
 fn files(draft: &Draft<'_>) -> Vec<String> {
@@ -90,11 +107,15 @@ fn data_paths(draft: &Draft<'_>) -> Vec<String> {
         paths::KUBELET_ETC.to_owned(),
         "/run/containerd".to_owned(),
         "/run/flannel".to_owned(),
+        "/run/nri".to_owned(),
         "/run/xtables.lock".to_owned(),
         "/var/lib/cni".to_owned(),
         "/var/log/pods".to_owned(),
         "/var/log/containers".to_owned(),
+        paths::CONTAINERD_OPT.to_owned(),
+        paths::VOLUME_PLUGINS.to_owned(),
     ];
+    all.sort();
     all.dedup();
     all
 }

@@ -11,26 +11,35 @@ use crate::draft::{Draft, text};
 const NFTABLES: &str = "nftables/";
 
 pub(crate) fn plan(draft: &mut Draft<'_>, host: &Host) {
+    let before = draft.find(host, Phase::Prepare, "before");
     let armilla = vec![in_bin(draft, host, "armilla"), differ()];
-    draft.files(host, Phase::Place, "armilla", "the node service", armilla, &[]);
+    draft.files(host, Phase::Place, "armilla", "the node service", armilla, &[&before]);
     one(draft, host, "containerd", "containerd", &["containerd", "containerd-shim-runc-v2", "ctr"]);
     one(draft, host, "runc", "runc", &["runc"]);
 
     let cni = draft.bundle_tree(host, "cni/", CNI_BIN);
-    draft.files(host, Phase::Place, "cni", "CNI plugins", cni, &[]);
+    draft.files(host, Phase::Place, "cni", "CNI plugins", cni, &[&before]);
 
     let nft = nftables_files(draft, host);
-    draft.files(host, Phase::Place, "nftables", "nftables for the portmap plugin", nft, &[]);
+    draft.files(host, Phase::Place, "nftables", "nftables for the portmap plugin", nft, &[&before]);
 
     let mut kubernetes: Vec<FileSpec> =
         ["kubeadm", "kubelet", "kubectl", "crictl"].map(|name| in_bin(draft, host, name)).to_vec();
     kubernetes.push(text("/etc/crictl.yaml", containerd::crictl()));
-    draft.files(host, Phase::Place, "kubernetes", "kubeadm, kubelet, kubectl, crictl", kubernetes, &[]);
+    draft.files(
+        host,
+        Phase::Place,
+        "kubernetes",
+        "kubeadm, kubelet, kubectl, crictl",
+        kubernetes,
+        &[&before],
+    );
 }
 
 fn one(draft: &mut Draft<'_>, host: &Host, word: &str, title: &str, names: &[&str]) {
     let files = names.iter().map(|name| in_bin(draft, host, name)).collect();
-    draft.files(host, Phase::Place, word, title, files, &[]);
+    let before = draft.find(host, Phase::Prepare, "before");
+    draft.files(host, Phase::Place, word, title, files, &[&before]);
 }
 
 fn in_bin(draft: &mut Draft<'_>, host: &Host, name: &str) -> FileSpec {

@@ -1,16 +1,45 @@
 //! A host is put back as it was. Every probe asks the host itself, so that a host whose install failed half-way is
-//! cleaned the same way.
+//! cleaned the same way; and the host's own record of what was there before says what is ours. Where there is no record,
+//! nothing of ours is there, and nothing is touched.
+
+use std::collections::BTreeSet;
 
 use installer_model::event::Failure;
+use installer_render::paths::{ARMILLA_ROOT, UNITS};
 
+use super::before::{Before, Removable, names_in};
 use crate::host_port::{HostPort, failure};
 use crate::world::{Probe, StepContext};
 
 const CRICTL: &str = "/usr/local/bin/crictl";
 const CONTAINERD_SOCKET: &str = "/run/containerd/containerd.sock";
+/// What the kubelet puts all pods into, under the systemd cgroup driver.
+const PODS_SLICE: &str = "kubepods.slice";
 const NFT: &str = "/usr/local/lib/armilla/sbin/nft";
 
+/// Units of commands that a run left at work, whichever ledger's run it was.
+pub(super) async fn probe_runs(port: &HostPort<'_>) -> Result<Probe, Failure> {
+    Ok(match port.running_units().await?.first() {
+        None => Probe::Met,
+        Some(name) => Probe::NotMet(format!("{name} runs")),
+    })
+}
+
+pub(super) async fn stop_runs(port: &HostPort<'_>, ctx: &StepContext) -> Result<(), Failure> {
+    for name in port.running_units().await? {
+        ctx.output(format!("stopping {name}\n").as_bytes());
+        port.stop_unit(&name).await?;
+    }
+    Ok(())
+}
+
 pub(super) async fn probe_pods(port: &HostPort<'_>) -> Result<Probe, Failure> {
+    if Before::read(port).await?.is_none() {
+        return Ok(Probe::Met);
+    }
+    if pods_slice_is_active(port).await? {
+        return Ok(Probe::NotMet(format!("{PODS_SLICE} is active")));
+    }
     if !runtime_answers(port).await? {
         return Ok(Probe::Met);
     }
@@ -22,20 +51,36 @@ pub(super) async fn probe_pods(port: &HostPort<'_>) -> Result<Probe, Failure> {
     })
 }
 
+/// A runtime that answers takes pods down with their network. What it cannot stop any more, or where there is no runtime,
+/// is killed with the slice that all pods are in.
 pub(super) async fn stop_pods(port: &HostPort<'_>, ctx: &StepContext) -> Result<(), Failure> {
-    if !runtime_answers(port).await? {
-        return Ok(());
+    if runtime_answers(port).await? {
+        let first = remove_pods(port, ctx).await;
+        if first.is_err() {
+            if let Err(again) = remove_pods(port, ctx).await {
+                ctx.output(format!("failed to {}; the pods are killed\n", again.what).as_bytes());
+            }
+        }
     }
-    // Removing takes the pods' network down with them; a pod whose network cannot be taken down any more is stopped
-    // all the same and its rest is removed with the links and folders.
+    if pods_slice_is_active(port).await? {
+        port.command(&["systemctl", "kill", "--signal=KILL", PODS_SLICE]).await?;
+        let stopped = port.command_within(120, &["systemctl", "stop", PODS_SLICE], b"").await?;
+        if !stopped.ok() {
+            return Err(failure(format!("stop {PODS_SLICE}"), &stopped.stderr_text()));
+        }
+    }
+    Ok(())
+}
+
+async fn remove_pods(port: &HostPort<'_>, ctx: &StepContext) -> Result<(), Failure> {
     let output = port.command_within(300, &[CRICTL, "rmp", "--all", "--force"], b"").await?;
     ctx.output(&output.stdout);
     ctx.output(&output.stderr);
-    if output.ok() {
-        return Ok(());
-    }
-    let again = port.command_within(300, &[CRICTL, "rmp", "--all", "--force"], b"").await?;
-    if again.ok() { Ok(()) } else { Err(failure("stop all pods", &again.stderr_text())) }
+    if output.ok() { Ok(()) } else { Err(failure("remove all pods", &output.stderr_text())) }
+}
+
+async fn pods_slice_is_active(port: &HostPort<'_>) -> Result<bool, Failure> {
+    Ok(port.command(&["systemctl", "is-active", "--quiet", PODS_SLICE]).await?.ok())
 }
 
 async fn runtime_answers(port: &HostPort<'_>) -> Result<bool, Failure> {
@@ -46,36 +91,83 @@ async fn runtime_answers(port: &HostPort<'_>) -> Result<bool, Failure> {
 }
 
 pub(super) async fn probe_units(port: &HostPort<'_>, units: &[String]) -> Result<Probe, Failure> {
+    Ok(match our_units(port, units).await?.first() {
+        None => Probe::Met,
+        Some(unit) => Probe::NotMet(format!("{unit} is there")),
+    })
+}
+
+/// Those whose files are there and were not before us.
+async fn our_units(port: &HostPort<'_>, units: &[String]) -> Result<Vec<String>, Failure> {
+    let Some(before) = Before::read(port).await? else { return Ok(Vec::new()) };
+    let mut ours = Vec::new();
     for unit in units {
-        if port.stat(&unit_path(unit), false).await?.is_some() {
-            return Ok(Probe::NotMet(format!("{unit} is there")));
+        let path = unit_path(unit);
+        if before.removable(&path) == Removable::Whole && port.stat(&path, false).await?.is_some() {
+            ours.push(unit.clone());
         }
     }
-    Ok(Probe::Met)
+    Ok(ours)
 }
 
 /// `KillMode=process` lets containers outlive containerd: what is left in its control group is killed.
 pub(super) async fn remove_units(port: &HostPort<'_>, units: &[String]) -> Result<(), Failure> {
-    for unit in units {
-        if port.stat(&unit_path(unit), false).await?.is_none() {
-            continue;
-        }
-        let output = port.command_within(120, &["systemctl", "disable", "--now", unit], b"").await?;
-        if !output.ok() {
-            return Err(failure(format!("stop {unit}"), &output.stderr_text()));
-        }
+    let ours = our_units(port, units).await?;
+    for unit in &ours {
+        let disabled = port.command_within(120, &["systemctl", "disable", "--now", unit], b"").await?;
         port.command(&["systemctl", "kill", "--signal=KILL", unit]).await?;
-        port.remove(&[unit_path(unit)]).await?;
+        // A unit that is broken or dead already may not be stopped by the book: what counts is that it does not run.
+        if port.command(&["systemctl", "is-active", "--quiet", unit]).await?.ok() {
+            return Err(failure(format!("stop {unit}"), &disabled.stderr_text()));
+        }
+        port.remove(&[unit_path(unit), format!("{UNITS}/multi-user.target.wants/{unit}")]).await?;
     }
     port.command(&["systemctl", "daemon-reload"]).await?;
-    for unit in units {
+    for unit in &ours {
         port.command(&["systemctl", "reset-failed", unit]).await?;
     }
     Ok(())
 }
 
 fn unit_path(unit: &str) -> String {
-    format!("/etc/systemd/system/{unit}")
+    format!("{UNITS}/{unit}")
+}
+
+pub(super) async fn probe_programs(port: &HostPort<'_>, programs: &[String]) -> Result<Probe, Failure> {
+    Ok(match processes_of(port, programs).await?.as_slice() {
+        [] => Probe::Met,
+        found => Probe::NotMet(format!("{} processes run", found.len())),
+    })
+}
+
+/// A shim outlives a containerd that died: nobody else ends it.
+pub(super) async fn kill_programs(port: &HostPort<'_>, programs: &[String]) -> Result<(), Failure> {
+    let found = processes_of(port, programs).await?;
+    if !found.is_empty() {
+        let argv: Vec<&str> = ["kill", "-KILL"].into_iter().chain(found.iter().map(String::as_str)).collect();
+        // One that ended meanwhile makes it complain; the probe that follows decides.
+        port.command(&argv).await?;
+        port.command(&["sleep", "0.2"]).await?;
+    }
+    Ok(())
+}
+
+/// The processes that run from these files, also where a file has been replaced or removed since.
+async fn processes_of(port: &HostPort<'_>, programs: &[String]) -> Result<Vec<String>, Failure> {
+    if Before::read(port).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let gone: Vec<String> = programs.iter().map(|program| format!("{program} (deleted)")).collect();
+    let mut argv = vec!["find", "/proc", "-maxdepth", "2", "-name", "exe", "("];
+    for (at, target) in programs.iter().chain(&gone).enumerate() {
+        argv.extend(if at == 0 { &[][..] } else { &["-o"][..] });
+        argv.extend(["-lname", target]);
+    }
+    argv.push(")");
+    // Processes end while it looks, which it says.
+    let output = port.command(&argv).await?;
+    let number = |path: &str| path.split('/').nth(2).map(str::to_owned);
+    Ok(output.stdout_text().lines().filter_map(number).collect())
 }
 
 pub(super) async fn probe_mounts(port: &HostPort<'_>, below: &[String]) -> Result<Probe, Failure> {
@@ -93,11 +185,18 @@ pub(super) async fn unmount(port: &HostPort<'_>, below: &[String]) -> Result<(),
             // Something holds it: it goes when that ends.
             port.command(&["umount", "-l", &point]).await?;
         }
+        // The file that stood for a pod's network goes with it.
+        if below.iter().any(|below| below.ends_with('*') && is_below(&point, below)) {
+            port.remove(std::slice::from_ref(&point)).await?;
+        }
     }
     Ok(())
 }
 
 async fn mounts(port: &HostPort<'_>, below: &[String]) -> Result<Vec<String>, Failure> {
+    if Before::read(port).await?.is_none() {
+        return Ok(Vec::new());
+    }
     let table = port.read("/proc/self/mounts", 4 << 20).await?.unwrap_or_default();
     Ok(mount_points(&String::from_utf8_lossy(&table), below))
 }
@@ -108,15 +207,24 @@ fn mount_points(table: &str, below: &[String]) -> Vec<String> {
         .lines()
         .filter_map(|line| line.split(' ').nth(1))
         .map(|point| point.replace("\\040", " "))
-        .filter(|point| {
-            below.iter().any(|root| point.strip_prefix(root.as_str()).is_some_and(|r| r.starts_with('/')))
-        })
+        .filter(|point| below.iter().any(|below| is_below(point, below)))
         .collect();
     points.sort_by_key(|point| std::cmp::Reverse(point.matches('/').count()));
     points
 }
 
+/// `/a` means what is below it, `/a/b-*` whatever begins so.
+fn is_below(point: &str, below: &str) -> bool {
+    match below.strip_suffix('*') {
+        Some(beginning) => point.starts_with(beginning),
+        None => point.strip_prefix(below).is_some_and(|rest| rest.starts_with('/')),
+    }
+}
+
 pub(super) async fn probe_links(port: &HostPort<'_>, links: &[String]) -> Result<Probe, Failure> {
+    if Before::read(port).await?.is_none() {
+        return Ok(Probe::Met);
+    }
     for link in links {
         if port.stat(&format!("/sys/class/net/{link}"), false).await?.is_some() {
             return Ok(Probe::NotMet(format!("link {link} is there")));
@@ -156,7 +264,7 @@ pub(super) async fn remove_rules(port: &HostPort<'_>) -> Result<(), Failure> {
 /// The commands that take away what Kubernetes, its network and its plugins left in the packet filter. Without our
 /// `nft` on the host nothing of it was ever set.
 async fn our_rules(port: &HostPort<'_>) -> Result<Vec<String>, Failure> {
-    if port.stat(NFT, false).await?.is_none() {
+    if Before::read(port).await?.is_none() || port.stat(NFT, false).await?.is_none() {
         return Ok(Vec::new());
     }
     let listing = port.command_within(60, &[NFT, "-a", "list", "ruleset"], b"").await?;
@@ -236,24 +344,44 @@ pub(super) async fn remove_paths(
     keep: &[String],
 ) -> Result<(), Failure> {
     for path in removable(port, paths, keep).await? {
+        if path == ARMILLA_ROOT {
+            // Who owns the host goes last: cut off in between, the next reset still knows that the host is ours.
+            let fence = BTreeSet::from(["fence.json".to_owned()]);
+            port.remove(&inside(port, &path, &fence).await?).await?;
+        }
         port.remove(std::slice::from_ref(&path)).await?;
     }
     Ok(())
 }
 
-/// What is there and may go. Of a folder that is a disk of its own, or that holds something to be spared, what lies
-/// in it goes and the folder stays.
+/// What is there and may go. Of a folder that is a disk of its own, that was there before, or that holds something to be
+/// spared, what lies in it goes and the folder stays.
 async fn removable(port: &HostPort<'_>, paths: &[String], keep: &[String]) -> Result<Vec<String>, Failure> {
     let table = port.read("/proc/self/mounts", 4 << 20).await?.unwrap_or_default();
     let table = String::from_utf8_lossy(&table).into_owned();
+    let before = Before::read(port).await?;
     let mut found = Vec::new();
-    let mut left: Vec<String> = paths.to_vec();
+    let mut left: Vec<String> = Vec::new();
+    for path in paths {
+        let ours = match &before {
+            // Our own root is ours whatever the record says; it is the last to go.
+            _ if path == ARMILLA_ROOT => Removable::Whole,
+            None => Removable::Nothing,
+            Some(before) => before.removable(path),
+        };
+        match ours {
+            Removable::Nothing => {}
+            Removable::Whole => left.push(path.clone()),
+            Removable::Inside(names) => left.extend(inside(port, path, names).await?),
+        }
+    }
     while let Some(path) = left.pop() {
         if port.stat(&path, false).await?.is_none() || keep.contains(&path) {
             continue;
         }
         if is_mount_point(&table, &path) || holds_kept(&path, keep) {
-            left.extend(children(port, &path).await?);
+            // `lost+found` belongs to its disk.
+            left.extend(inside(port, &path, &BTreeSet::from(["lost+found".to_owned()])).await?);
         } else {
             found.push(path);
         }
@@ -261,14 +389,13 @@ async fn removable(port: &HostPort<'_>, paths: &[String], keep: &[String]) -> Re
     Ok(found)
 }
 
-/// `lost+found` belongs to its disk.
-async fn children(port: &HostPort<'_>, folder: &str) -> Result<Vec<String>, Failure> {
-    let argv = ["find", folder, "-mindepth", "1", "-maxdepth", "1", "!", "-name", "lost+found", "-print0"];
-    let output = port.command(&argv).await?;
-    if !output.ok() {
-        return Err(failure(format!("list {folder}"), &output.stderr_text()));
+/// What lies in a folder that may itself not go, but for these names.
+async fn inside(port: &HostPort<'_>, folder: &str, but: &BTreeSet<String>) -> Result<Vec<String>, Failure> {
+    if port.stat(folder, false).await?.is_none() {
+        return Ok(Vec::new());
     }
-    Ok(output.stdout_text().split_terminator('\0').map(str::to_owned).collect())
+    let names = names_in(port, folder).await?;
+    Ok(names.difference(but).map(|name| format!("{folder}/{name}")).collect())
 }
 
 fn is_mount_point(table: &str, path: &str) -> bool {
@@ -294,6 +421,12 @@ mod tests {
             mount_points(table, &["/var/lib/kubelet".to_owned()]),
             ["/var/lib/kubelet/pods/a/volumes/x", "/var/lib/kubelet/pods/a"]
         );
+    }
+
+    #[test]
+    fn network_namespaces_of_others_stay() {
+        let table = "nsfs /run/netns/cni-1 nsfs rw 0 0\nnsfs /run/netns/site nsfs rw 0 0\ntmpfs /run/netns tmpfs rw 0 0\n";
+        assert_eq!(mount_points(table, &["/run/netns/cni-*".to_owned()]), ["/run/netns/cni-1"]);
     }
 
     #[test]

@@ -32,8 +32,14 @@ pub(super) async fn act(
     port: &HostPort<'_>,
     path: &str,
     values: &BTreeMap<String, String>,
+    others: &[String],
 ) -> Result<(), Failure> {
     let mut before = before(port).await?;
+    for key in others {
+        if let Some(now) = live(port, key).await? {
+            before.entry(key.clone()).or_insert(now);
+        }
+    }
     for (key, wanted) in values {
         let Some(now) = live(port, key).await? else { continue };
         if !suffices(key, &now, wanted) {
@@ -59,10 +65,10 @@ pub(super) async fn probe_restored(port: &HostPort<'_>) -> Result<Probe, Failure
     })
 }
 
-/// A setting that is gone with its module needs no restoring.
+/// A setting that is gone with its module needs no restoring, nor does one that nobody changed.
 pub(super) async fn restore(port: &HostPort<'_>) -> Result<(), Failure> {
     for (key, value) in before(port).await? {
-        if live(port, &key).await?.is_some() {
+        if live(port, &key).await?.is_some_and(|now| now != value) {
             set(port, &key, &value).await?;
         }
     }
