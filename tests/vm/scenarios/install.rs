@@ -14,3 +14,5 @@ mod installation;
 mod kills;
 #[path = "install/pressure.rs"]
 mod pressure;
+#[path = "install/residue.rs"]
+mod residue;

@@ -40,6 +40,9 @@ pub(super) async fn probe_pods(port: &HostPort<'_>) -> Result<Probe, Failure> {
     if pods_slice_is_active(port).await? {
         return Ok(Probe::NotMet(format!("{PODS_SLICE} is active")));
     }
+    if let Some(group) = pod_groups(port).await?.first() {
+        return Ok(Probe::NotMet(format!("control group {group} is there")));
+    }
     if !runtime_answers(port).await? {
         return Ok(Probe::Met);
     }
@@ -69,7 +72,18 @@ pub(super) async fn stop_pods(port: &HostPort<'_>, ctx: &StepContext) -> Result<
             return Err(failure(format!("stop {PODS_SLICE}"), &stopped.stderr_text()));
         }
     }
+    for group in pod_groups(port).await? {
+        // Depth first. One that is not empty yet is left to the probe to name.
+        port.command(&["find", &group, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"]).await?;
+    }
     Ok(())
+}
+
+/// The kubelet makes pods' control groups also under the controllers of cgroup v1 that systemd leaves alone; nobody else
+/// removes those.
+async fn pod_groups(port: &HostPort<'_>) -> Result<Vec<String>, Failure> {
+    let argv = ["find", "/sys/fs/cgroup", "-maxdepth", "2", "-type", "d", "-name", PODS_SLICE];
+    Ok(port.command(&argv).await?.stdout_text().lines().map(str::to_owned).collect())
 }
 
 async fn remove_pods(port: &HostPort<'_>, ctx: &StepContext) -> Result<(), Failure> {

@@ -26,11 +26,11 @@ pub enum SnapshotError {
 const SYSCTLS: &str = "cd /proc/sys && find net fs/mqueue kernel/hostname kernel/domainname kernel/sem kernel/msgm* \
     kernel/shm* -type f ! -name nf_conntrack_count ! -name '*_secret' ! -name flush \
     -exec grep -H '' {} + 2>/dev/null; true";
-const UNIT_FILES: &str = "systemctl list-unit-files --no-legend --no-pager --plain | cat";
-const ACTIVE: &str = "systemctl list-units --no-legend --no-pager --plain | cat";
+const UNIT_FILES: &str = "systemctl list-unit-files --no-legend --no-pager --plain";
+const ACTIVE: &str = "systemctl list-units --no-legend --no-pager --plain";
 const CGROUPS: &str = "cd /sys/fs/cgroup && find . -mindepth 1 -type d 2>/dev/null; true";
-const LISTENERS: &str = "ss -H -l -n -t -u -w -x | cat";
-const PROCESSES: &str = "cat /proc/[0-9]*/comm 2>/dev/null | sort -u";
+const LISTENERS: &str = "ss -H -l -n -t -u -w -x";
+const PROCESSES: &str = "cat /proc/[0-9]*/comm 2>/dev/null; true";
 const MODULES: &str = "if [ -r /proc/modules ]; then cut -d' ' -f1 /proc/modules; fi; ls /sys/module";
 /// Tables of the older packet filter, which `nft` does not show.
 const LEGACY: &str = "cat /proc/net/ip_tables_names /proc/net/ip6_tables_names 2>/dev/null; true";
