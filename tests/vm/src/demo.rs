@@ -114,7 +114,7 @@ impl Demo {
 
     fn prove(&self, lab: &Lab, say: &dyn Fn(&str)) -> Result<(), DemoError> {
         let first = lab.hosts()[0].name();
-        let proofs = proofs::all(lab, first, lab.hosts().len(), 0, &|proof| say(&proof.line()))?;
+        let proofs = proofs::all(lab, first, lab.hosts().len(), &|proof| say(&proof.line()))?;
         match proofs.iter().filter(|proof| proof.outcome.is_err()).count() {
             0 => Ok(()),
             failed => Err(DemoError::NotShown { failed, all: proofs.len() }),

@@ -70,14 +70,9 @@ impl Installation {
 
     /// Proves everything about a cluster with as many nodes as the lab has hosts.
     pub(crate) fn prove(&self, what: &str) {
-        self.prove_judged(what, 0);
-    }
-
-    /// As [`Installation::prove`], where so many packets at the gateway were judged before.
-    pub(crate) fn prove_judged(&self, what: &str, judged: u64) {
         let begun = Instant::now();
         let tell = |proof: &proofs::Proof| println!("  {}", proof.line());
-        let all = proofs::all(&self.lab, "h1", self.lab.hosts().len(), judged, &tell).unwrap();
+        let all = proofs::all(&self.lab, "h1", self.lab.hosts().len(), &tell).unwrap();
         let failed: Vec<String> =
             all.iter().filter(|proof| proof.outcome.is_err()).map(|proof| proof.line()).collect();
         assert!(failed.is_empty(), "{what}: {failed:#?}; transcripts: {}", self.transcripts.display());
