@@ -89,7 +89,7 @@ pub fn assemble(root: &Root, data_dirs: &[String], calls: SystemCalls) -> HostFa
         firewalls: software::firewalls(root, &processes),
         listeners: sockets::listeners(root, &processes),
         leftovers: leftovers::read(root, &processes, data_dirs),
-        init: software::init(root),
+        init: software::init(root, &calls.said),
         accelerators: pci::accelerators(root),
         time_services: software::time_services(&processes),
         virtualization: software::virtualization(root),

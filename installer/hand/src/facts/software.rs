@@ -1,19 +1,25 @@
 //! What runs the host: init, firewalls, time, SELinux, and the shell's commands.
 
+use std::collections::BTreeMap;
+
 use installer_model::survey::{Holder, Init, Selinux};
 
-use super::Root;
+use super::{Root, questions};
+use crate::transient::version_of;
 
-pub(super) fn init(root: &Root) -> Init {
+pub(super) fn init(root: &Root, said: &BTreeMap<String, String>) -> Init {
     Init {
         process: root.line("/proc/1/comm"),
         // sd_booted(3) asks the same.
         systemd: root.is_dir("/run/systemd/system"),
-        systemd_version: systemd_version(root),
+        systemd_version: said
+            .get(questions::SYSTEMD)
+            .and_then(|text| version_of(text))
+            .or_else(|| systemd_version(root)),
     }
 }
 
-/// systemd's own library carries its version in its name, wherever the distribution keeps it.
+/// systemd's own library carries its version in its name, wherever the distribution keeps it; before 230 there is none.
 fn systemd_version(root: &Root) -> Option<u32> {
     let mut folders =
         vec!["/usr/lib/systemd".to_owned(), "/lib/systemd".to_owned(), "/usr/lib64/systemd".to_owned()];
