@@ -37,19 +37,30 @@ pub(super) const CHECKS: &[Check] = &[
         Host(sysctls)),
 ];
 
-/// The oldest long-term kernel in the distributions we serve; kubeadm's own list begins there too.
+/// The oldest long-term kernel in the distributions we serve.
 const OLDEST: (u32, u32) = (4, 19);
+
+/// Of what kubeadm 1.37 verifies (`DefaultSysSpec` of k8s.io/system-validators 1.12): these, and 6 and newer.
+const VERIFIED: [(u32, u32); 3] = [(5, 4), (5, 10), (5, 15)];
 
 pub(super) fn version(view: &HostView<'_>) -> Vec<Objection> {
     let release = view.facts.kernel_release.as_deref().unwrap_or("unknown");
     let wanted = format!("{}.{}", OLDEST.0, OLDEST.1);
     match view.facts.kernel_version() {
         None => vec![Objection::warn(release, wanted)],
-        Some(version) => when(version < OLDEST, || {
+        Some(version) if version < OLDEST && !is_el8(release) => vec![
             Objection::refuse(release, wanted)
-                .fix("install a newer kernel of the distribution", "安装发行版的更新内核")
+                .fix("install a newer kernel of the distribution", "安装发行版的更新内核"),
+        ],
+        Some(version) => when(version < (6, 0) && !VERIFIED.contains(&version), || {
+            Objection::info(release, "5.4, 5.10, 5.15 or 6 and newer, which upstream verifies")
         }),
     }
+}
+
+/// The kernel of RHEL 8 and its kin says 4.18 and carries what containers need from later ones.
+fn is_el8(release: &str) -> bool {
+    release.starts_with("4.18.0-") && release.split('.').any(|part| part.starts_with("el8"))
 }
 
 /// `ip_tables` is not among them: in iptables mode, too, the tools that come along speak nf_tables.

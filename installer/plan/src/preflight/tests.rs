@@ -73,6 +73,7 @@ fn a_change_trips_its_own_check_and_its_known_companions_only() {
     // The second control plane of the trip has no disk measured.
     const COMPANIONS: &[(&str, &str)] = &[
         ("kernel", "kube-proxy-mode"),
+        ("kube-proxy-mode", "kernel"),
         ("kernel", "kernel-updated"),
         ("kube-proxy-mode", "kernel-updated"),
         ("workers", "fsync"),

@@ -424,6 +424,7 @@ pub(super) const TRIPS: &[Trip] = &[
     ("time-servers", |w| { w.wish("time: {servers: [10.0.0.123]}\n"); w.worker().time_services = vec!["chronyd".into()]; }, Warn, "worker", "chronyd"),
     ("accelerators", |w| w.worker().accelerators = vec![card(0x0302, 0x10de)], Info, "worker", "10de:2330"),
     ("kernel", |w| w.worker().kernel_release = Some("3.10.0-1160.el7.x86_64".into()), Refuse, "worker", "3.10.0"),
+    ("kernel", |w| w.worker().kernel_release = Some("4.18.0-553.el8_10.x86_64".into()), Info, "worker", "4.18.0"),
     ("kernel", |w| w.worker().kernel_release = None, Warn, "worker", "unknown"),
     ("kernel-features", |w| { w.worker().features.insert(KernelFeature::Vxlan, Presence::Missing); }, Refuse, "worker", "vxlan"),
     ("kernel-features", |w| { w.worker().features.insert(KernelFeature::Overlay, Presence::Unknown); }, Warn, "worker", "overlay"),
