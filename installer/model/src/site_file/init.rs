@@ -125,8 +125,9 @@ ssh:
 
 ";
 
-const REST: &str = "\
-    # clusterAddress: 10.0.0.11    # when the other hosts reach it at another address than SSH does
+/// Begins in the middle of the last host: `\` at the end of a line would take the indentation of the next one along.
+const REST: &str =
+    "    # clusterAddress: 10.0.0.11    # when the other hosts reach it at another address than SSH does
     # hostKey: SHA256:...          # pins the host's key; otherwise you are asked at first contact
     # labels: {rack: r1}
     # taints:

@@ -228,6 +228,8 @@ fn what_init_writes_is_read_back_clean() {
 #[test]
 fn what_init_shows_in_comments_is_true() {
     let text = init("demo", &["10.0.0.1"]).unwrap();
+    assert!(text.contains("\n    # clusterAddress: "), "stands where it counts when uncommented");
+    assert!(text.ends_with('\n'));
     let (head, rest) = text.split_once("# Everything below").unwrap();
     let options: String =
         rest.lines().skip(1).map(|line| format!("{}\n", line.strip_prefix("# ").unwrap_or(line))).collect();
