@@ -1,22 +1,21 @@
 //! One host, as a step sees it: short calls that survive a lost connection.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bundles_format::Digest;
 use installer_model::chain;
 use installer_model::event::Failure;
+use installer_model::plan::StepId;
 use installer_model::secret::Secret;
 use installer_model::site::SecretRef;
 use installer_ssh::{Followed, Hand, HandError};
 use installer_wire::{Command, CommandOutput, FailureKind, FileStat, UnitCommand, UnitState};
 
+use crate::reach::{Again, LOSSES};
 use crate::site_world::SiteWorld;
 use crate::world::StepContext;
 
-/// A network that is gone for shorter than this is waited for.
-const PATIENCE: Duration = Duration::from_secs(180);
-const PAUSE: Duration = Duration::from_secs(2);
 /// Its cache lies with the rest of Armilla's, not in root's home.
 const KUBECTL: [&str; 5] = [
     "/usr/local/bin/kubectl",
@@ -34,6 +33,8 @@ const EVIDENCE: usize = 12;
 pub(crate) struct HostPort<'a> {
     world: &'a SiteWorld,
     host: &'a str,
+    /// The step whose act this is for: hosts are claimed for its run, and it is told while one does not answer.
+    act: Option<&'a StepContext>,
 }
 
 /// How a unit ended.
@@ -70,9 +71,22 @@ fn of_hand(error: &HandError) -> Failure {
     Failure { what, evidence: Vec::new(), hint: Some(error.hint().to_owned()), exit_code }
 }
 
+/// The host was tried again until its patience was over.
+fn given_up(error: &HandError, why: &str, waited: Duration) -> Failure {
+    let mut failure = of_hand(error);
+    failure.evidence = vec![format!("last: {}", failure.what)];
+    failure.what = format!("{why}; it was tried again for {} s", waited.as_secs());
+    failure
+}
+
 impl<'a> HostPort<'a> {
     pub(crate) fn new(world: &'a SiteWorld, host: &'a str) -> HostPort<'a> {
-        HostPort { world, host }
+        HostPort { world, host, act: None }
+    }
+
+    /// For the act of this step.
+    pub(crate) fn for_act(self, ctx: &'a StepContext) -> HostPort<'a> {
+        HostPort { act: Some(ctx), ..self }
     }
 
     /// What a reference of the plan stands for.
@@ -82,35 +96,60 @@ impl<'a> HostPort<'a> {
 
     /// The host whose API server answers for the cluster.
     pub(crate) fn control_plane(&self) -> HostPort<'a> {
-        HostPort { world: self.world, host: self.world.control_plane() }
+        HostPort { host: self.world.control_plane(), ..*self }
     }
 
-    /// Calls the host's hand; connects again and repeats when the connection was lost. Every request of a hand may
-    /// be repeated.
+    /// Calls the host's hand; connects again and repeats when the connection was lost, as long as [`crate::reach`] says.
+    /// Every request of a hand may be repeated.
     async fn call<T, F>(&self, call: impl Fn(Arc<Hand>) -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, HandError>>,
     {
-        let began = Instant::now();
+        let mut losses = 0;
         loop {
             let error = match self.world.hand(self.host).await {
-                Ok(hand) => match call(hand.clone()).await {
+                Ok(hand) => match self.claim_and(&hand, call(hand.clone())).await {
                     Ok(value) => return Ok(value),
                     Err(error) => {
                         if error.is_lost_connection() {
                             self.world.lost(self.host, &hand).await;
+                            losses += 1;
                         }
                         error
                     }
                 },
                 Err(error) => error,
             };
-            if !error.is_lost_connection() || began.elapsed() > self.world.patience(PATIENCE) {
+            if !error.is_lost_connection() || losses >= LOSSES {
                 return Err(of_hand(&error));
             }
-            tracing::info!(host = self.host, %error, "connection lost, trying again");
-            tokio::time::sleep(PAUSE).await;
+            match self.world.again(self.host, &error) {
+                Again::After(pause) => self.wait(&error, pause).await,
+                Again::Never { why, waited } => return Err(given_up(&error, &why, waited)),
+            }
         }
+    }
+
+    /// A hand that came after a lost connection has claimed nothing yet: no act goes on over it before it has.
+    async fn claim_and<T>(
+        &self,
+        hand: &Arc<Hand>,
+        call: impl Future<Output = Result<T, HandError>>,
+    ) -> Result<T, HandError> {
+        if let Some(ctx) = self.act {
+            let run = ctx.run.0.rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or(0);
+            self.world.claim(self.host, hand, &ctx.ledger, run).await?;
+        }
+        call.await
+    }
+
+    async fn wait(&self, error: &HandError, pause: Duration) {
+        tracing::info!(host = self.host, %error, "connection lost, trying again");
+        if let Some(ctx) = self.act {
+            let since = self.world.silent_for(self.host).unwrap_or_default().as_secs();
+            ctx.note(format!("no answer from {} for {since} s, trying again: {}", self.host, chain(error)));
+        }
+        tokio::time::sleep(pause).await;
     }
 
     /// What is at the path, links not followed. `digest`: hash the content too.
@@ -210,19 +249,27 @@ impl<'a> HostPort<'a> {
         self.call(|hand| async move { hand.place_file(blob, path, mode, content).await.map(drop) }).await
     }
 
-    /// Runs a command that outlives the connection, as a unit named after the step's attempt, and follows it. An
-    /// attempt before this one that still runs is followed instead.
+    /// Runs a command that outlives the connection, as a unit named after the step's attempt, and follows it. What an
+    /// attempt before this one left running is followed if it is the same command, and stopped if it is another.
     pub(crate) async fn unit(
         &self,
         ctx: &StepContext,
         argv: &[&str],
         env: &[(&str, &str)],
     ) -> Result<UnitEnd, Failure> {
-        let running = self.call(|hand| async move { hand.units().await }).await?;
+        let units = self.call(|hand| async move { hand.units().await }).await?;
         let wanted: Vec<String> = argv.iter().map(|&word| word.to_owned()).collect();
-        let left = running.into_iter().find(|unit| unit.state == UnitState::Running && unit.argv == wanted);
-        let name = match left {
-            Some(unit) => unit.name,
+        let mut name = None;
+        for unit in units.into_iter().filter(|unit| unit.state == UnitState::Running) {
+            if unit.argv == wanted {
+                name = Some(unit.name);
+            } else if is_of_step(&unit.name, &ctx.ledger, &ctx.step) {
+                let stopped = &unit.name;
+                self.call(|hand| async move { hand.stop_unit(stopped).await.map(drop) }).await?;
+            }
+        }
+        let name = match name {
+            Some(name) => name,
             None => {
                 let mut command = UnitCommand::new(&unit_name(ctx), wanted);
                 for (key, value) in env {
@@ -271,21 +318,32 @@ impl<'a> HostPort<'a> {
         }
     }
 
-    /// Claims the host for the step's run.
-    pub(crate) async fn claim(&self, ctx: &StepContext) -> Result<(), Failure> {
-        let run = ctx.run.0.rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or(0);
-        let (world, host, ledger) = (self.world, self.host, ctx.ledger.as_str());
-        self.call(|_| async move { world.claim(host, ledger, run).await }).await
+    /// Claims the host for the act's run.
+    pub(crate) async fn claim(&self) -> Result<(), Failure> {
+        self.call(|_| async { Ok(()) }).await
     }
 }
 
 /// The name of a step's unit on its host: of the ledger, the run, the step and the attempt, in letters that systemd takes.
 /// Each ledger counts its runs from 1, and what another one left running on the host keeps its name.
-pub(crate) fn unit_name(ctx: &StepContext) -> String {
-    let word = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' };
-    let step: String = ctx.step.0.chars().map(word).collect();
-    let ledger: String = ctx.ledger.chars().take(8).collect();
-    format!("armilla-{ledger}-{}-{step}-{}", ctx.run, ctx.attempt)
+fn unit_name(ctx: &StepContext) -> String {
+    format!("armilla-{}-{}-{}-{}", short(&ctx.ledger), ctx.run, word(&ctx.step), ctx.attempt)
+}
+
+/// Whether a unit was started by an attempt of this step, in this run of this ledger or in an earlier one.
+fn is_of_step(unit: &str, ledger: &str, step: &StepId) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let rest = unit.strip_prefix(&format!("armilla-{}-r-", short(ledger)));
+    let Some((run, rest)) = rest.and_then(|rest| rest.split_once('-')) else { return false };
+    is_number(run) && rest.strip_prefix(&format!("{}-", word(step))).is_some_and(is_number)
+}
+
+fn short(ledger: &str) -> &str {
+    ledger.get(..8).unwrap_or(ledger)
+}
+
+fn word(step: &StepId) -> String {
+    step.0.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' }).collect()
 }
 
 fn keep_tail(tail: &mut String) {
@@ -293,5 +351,28 @@ fn keep_tail(tail: &mut String) {
     if tail.len() > MOST {
         let cut = (tail.len() - MOST..tail.len()).find(|&at| tail.is_char_boundary(at)).unwrap_or(tail.len());
         tail.drain(..cut);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_units_of_a_step_are_told_from_those_of_others() {
+        let ledger = "0123456789abcdef";
+        let step = StepId("h1/found/etcd".into());
+        let ours = |unit: &str| is_of_step(unit, ledger, &step);
+        assert!(ours("armilla-01234567-r-1-h1-found-etcd-1"));
+        assert!(ours("armilla-01234567-r-12-h1-found-etcd-30"));
+        for other in [
+            "armilla-01234567-r-1-h1-found-etcd-certs-1",
+            "armilla-01234567-r-1-h1-found-etcd",
+            "armilla-01234567-r-x-h1-found-etcd-1",
+            "armilla-76543210-r-1-h1-found-etcd-1",
+            "kubelet",
+        ] {
+            assert!(!ours(other), "{other}");
+        }
     }
 }

@@ -7,6 +7,7 @@ pub mod hub;
 pub mod matrix;
 pub mod observe;
 pub mod query;
+mod reach;
 pub mod reader;
 mod site_world;
 pub mod socket;

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Seek, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bundles_format::Digest;
 use bundles_store::{Bundle, Sealed};
 use futures_util::future::{join_all, try_join_all};
+use installer_model::chain;
 use installer_model::event::Failure;
 use installer_model::plan::Step;
 use installer_model::secret::Secret;
@@ -18,6 +19,7 @@ use installer_ssh::{BinarySource, Blob, Hand, HandError, Target};
 use tokio::sync::Mutex;
 
 use crate::host_port::HostPort;
+use crate::reach::{Again, PATIENCE, Reach};
 use crate::steps;
 use crate::world::{BoxFuture, Probe, StepContext, World};
 
@@ -37,13 +39,29 @@ pub struct SiteWorld {
 
 struct HostSlot {
     target: Target,
-    hand: Mutex<Option<Claimed>>,
+    held: Mutex<Held>,
+    reach: std::sync::Mutex<Reach>,
+}
+
+#[derive(Default)]
+struct Held {
+    claimed: Option<Claimed>,
+    /// When the last attempt to connect began that failed, and how.
+    failed: Option<(Instant, HandError)>,
 }
 
 /// A hand, and the run that it was claimed for.
 struct Claimed {
     hand: Arc<Hand>,
     fenced: Option<(String, u64)>,
+}
+
+impl HostSlot {
+    fn reach(&self) -> std::sync::MutexGuard<'_, Reach> {
+        self.reach
+            .lock()
+            .expect("invariant: nothing panics while it holds what is known about reaching a host")
+    }
 }
 
 impl SiteWorld {
@@ -54,7 +72,7 @@ impl SiteWorld {
         bundle: Option<Arc<Bundle<Sealed>>>,
         control_plane: String,
     ) -> SiteWorld {
-        let slot = |target| HostSlot { target, hand: Mutex::new(None) };
+        let slot = |target| HostSlot { target, held: Mutex::default(), reach: std::sync::Mutex::default() };
         let hosts = targets.into_iter().map(|(name, target)| (name, slot(target))).collect();
         let (take_over, secrets) = (BTreeSet::new(), BTreeMap::new());
         SiteWorld { hosts, binaries, bundle, control_plane, take_over, secrets, patience: None }
@@ -96,10 +114,6 @@ impl SiteWorld {
         self
     }
 
-    pub(crate) fn patience(&self, usual: Duration) -> Duration {
-        self.patience.unwrap_or(usual)
-    }
-
     pub(crate) fn control_plane(&self) -> &str {
         &self.control_plane
     }
@@ -113,36 +127,73 @@ impl SiteWorld {
     /// The host's hand, started when there is none.
     pub async fn hand(&self, host: &str) -> Result<Arc<Hand>, HandError> {
         let slot = self.slot(host)?;
-        let mut held = slot.hand.lock().await;
-        if let Some(claimed) = held.as_ref().filter(|claimed| !claimed.hand.is_lost()) {
+        let asked = Instant::now();
+        let mut held = slot.held.lock().await;
+        if let Some(claimed) = held.claimed.as_ref().filter(|claimed| !claimed.hand.is_lost()) {
+            slot.reach().connected();
             return Ok(Arc::clone(&claimed.hand));
         }
-        let hand = Arc::new(Hand::start(&slot.target, &self.binaries, ARMILLA_ROOT).await?);
-        *held = Some(Claimed { hand: Arc::clone(&hand), fenced: None });
-        Ok(hand)
+        // Whoever waited while somebody else tried shares what came of it: a host that is gone is not tried once for each of
+        // those who speak to it.
+        if let Some((_, error)) = held.failed.as_ref().filter(|(began, _)| *began >= asked) {
+            return Err(error.clone());
+        }
+        let began = Instant::now();
+        match Hand::start(&slot.target, &self.binaries, ARMILLA_ROOT).await {
+            Ok(hand) => {
+                let hand = Arc::new(hand);
+                *held =
+                    Held { claimed: Some(Claimed { hand: Arc::clone(&hand), fenced: None }), failed: None };
+                slot.reach().connected();
+                Ok(hand)
+            }
+            Err(error) => {
+                held.failed = Some((began, error.clone()));
+                Err(error)
+            }
+        }
     }
 
-    /// Claims the host for a run: an older run and another ledger are refused from then on.
-    pub(crate) async fn claim(&self, host: &str, ledger: &str, run: u64) -> Result<(), HandError> {
-        let wanted = Some((ledger.to_owned(), run));
-        let hand = self.hand(host).await?;
-        let mut held = self.slot(host)?.hand.lock().await;
-        match held.as_mut() {
-            Some(claimed) if Arc::ptr_eq(&claimed.hand, &hand) && claimed.fenced != wanted => {
-                hand.fence(ledger, 1, run, self.take_over.contains(host)).await?;
-                claimed.fenced = wanted;
-                Ok(())
-            }
-            Some(_) | None => Ok(()),
+    /// A call to the host was lost, or it cannot be reached: whether to try again.
+    pub(crate) fn again(&self, host: &str, error: &HandError) -> Again {
+        let patience = self.patience.unwrap_or(PATIENCE);
+        match self.slot(host) {
+            Ok(slot) => slot.reach().failed(Instant::now(), &chain(error), patience),
+            Err(missing) => Again::Never { why: chain(&missing), waited: Duration::ZERO },
         }
+    }
+
+    /// For how long the host has not answered.
+    pub(crate) fn silent_for(&self, host: &str) -> Option<Duration> {
+        self.slot(host).ok()?.reach().silent_for(Instant::now())
+    }
+
+    /// Claims the host for a run with this hand: an older run and another ledger are refused from then on.
+    pub(crate) async fn claim(
+        &self,
+        host: &str,
+        hand: &Arc<Hand>,
+        ledger: &str,
+        run: u64,
+    ) -> Result<(), HandError> {
+        let mut held = self.slot(host)?.held.lock().await;
+        let Some(claimed) = held.claimed.as_mut().filter(|claimed| Arc::ptr_eq(&claimed.hand, hand)) else {
+            return Ok(());
+        };
+        let wanted = Some((ledger.to_owned(), run));
+        if claimed.fenced != wanted {
+            hand.fence(ledger, 1, run, self.take_over.contains(host)).await?;
+            claimed.fenced = wanted;
+        }
+        Ok(())
     }
 
     /// Forgets a hand whose connection is gone; another task may have replaced it already.
     pub(crate) async fn lost(&self, host: &str, hand: &Arc<Hand>) {
         let Ok(slot) = self.slot(host) else { return };
-        let mut held = slot.hand.lock().await;
-        if held.as_ref().is_some_and(|claimed| Arc::ptr_eq(&claimed.hand, hand)) {
-            *held = None;
+        let mut held = slot.held.lock().await;
+        if held.claimed.as_ref().is_some_and(|claimed| Arc::ptr_eq(&claimed.hand, hand)) {
+            held.claimed = None;
         }
     }
 
@@ -203,8 +254,8 @@ impl World for SiteWorld {
 
     fn act<'a>(&'a self, step: &'a Step, ctx: &'a StepContext) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
-            let port = HostPort::new(self, &step.host);
-            port.claim(ctx).await?;
+            let port = HostPort::new(self, &step.host).for_act(ctx);
+            port.claim().await?;
             steps::act(step, &port, ctx).await
         })
     }

@@ -38,6 +38,13 @@ const FOLLOW_WAIT_MS: u32 = 20_000;
 /// How often a hand hears from its engine at least.
 const PING_EVERY: Duration = Duration::from_secs(30);
 
+/// How long a hand may take to answer a ping: it has a thread for each request, so that one which takes longer is stopped, or
+/// stuck with its host, while the server it hangs on still answers.
+const PING_LIMIT: Duration = Duration::from_secs(60);
+
+/// Requests that a hand is asked at a time; it refuses more than 64, and pings come on top.
+const REQUESTS: usize = 48;
+
 /// A hand on a host. Clones share it; it ends when the last one is dropped.
 #[derive(Clone)]
 pub struct Hand {
@@ -54,6 +61,7 @@ pub(crate) struct Inner {
     hello: Hello,
     fingerprint: Option<Fingerprint>,
     requests: AtomicU32,
+    at_once: Semaphore,
     outgoing: mpsc::Sender<Zeroizing<Vec<u8>>>,
     desk: Arc<Desk>,
 }
@@ -146,6 +154,7 @@ impl Hand {
             hello,
             fingerprint,
             requests: AtomicU32::new(1),
+            at_once: Semaphore::new(REQUESTS),
             outgoing,
             desk,
         };
@@ -177,8 +186,14 @@ impl Hand {
         &self.inner
     }
 
-    /// Sends a request with its body and waits for the answer and its body.
+    /// Sends a request with its body and waits for the answer and its body. More requests than a hand works on at a time
+    /// wait for their turn here.
     pub async fn call(&self, request: &Request, body: &[u8]) -> Result<(Answer, Vec<u8>), HandError> {
+        let _turn = self.inner.at_once.acquire().await.expect("the semaphore is never closed");
+        self.ask(request, body).await
+    }
+
+    async fn ask(&self, request: &Request, body: &[u8]) -> Result<(Answer, Vec<u8>), HandError> {
         let number = self.inner.requests.fetch_add(1, Ordering::Relaxed);
         let bytes = encode(number, request, body).map_err(|error| self.protocol(error.to_string()))?;
         let (told, answer) = oneshot::channel();
@@ -220,8 +235,19 @@ impl Hand {
         }
     }
 
+    /// Asks for a sign of life; a hand that gives none within a minute counts as lost.
     pub async fn ping(&self) -> Result<(), HandError> {
-        self.done("Ping", Request::Ping, &[]).await
+        match tokio::time::timeout(PING_LIMIT, self.ask(&Request::Ping, &[])).await {
+            Ok(Ok((Answer::Done, _))) => Ok(()),
+            Ok(Ok((other, _))) => Err(self.unexpected("Ping", &other)),
+            Ok(Err(error)) => Err(error),
+            Err(_) => {
+                let reason = format!("its hand has not answered for {} s", PING_LIMIT.as_secs());
+                let lost = HandError::Lost { address: self.address().to_owned(), reason };
+                self.inner.desk.end(lost.clone());
+                Err(lost)
+            }
+        }
     }
 
     /// What the host is; options and facts are the survey's.

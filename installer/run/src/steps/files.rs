@@ -92,19 +92,20 @@ pub(super) async fn act(
         port.folder(&folder.path, folder.mode).await?;
     }
     let differing = differing(port, files).await?;
-    let blobs: Vec<(Digest, u64)> = differing
-        .iter()
-        .filter_map(|file| match &file.source {
-            FileSource::Blob { blob, blob_size, .. } => Some((blob.clone(), *blob_size)),
-            FileSource::Text(_) | FileSource::Link(_) | FileSource::Login { .. } => None,
-        })
-        .collect();
+    let blobs: Vec<(Digest, u64)> = differing.iter().filter_map(|file| blob_of(file)).collect();
     port.put_blobs(ctx, &blobs).await?;
     for file in &differing {
         write(port, file).await?;
     }
-    // A host keeps what it was given once, in its place.
-    port.remove_blobs(blobs.into_iter().map(|(digest, _)| digest).collect()).await
+    // A host keeps what it was given once, in its place; what an attempt before this one left goes with it.
+    port.remove_blobs(files.iter().filter_map(blob_of).map(|(digest, _)| digest).collect()).await
+}
+
+fn blob_of(file: &FileSpec) -> Option<(Digest, u64)> {
+    match &file.source {
+        FileSource::Blob { blob, blob_size, .. } => Some((blob.clone(), *blob_size)),
+        FileSource::Text(_) | FileSource::Link(_) | FileSource::Login { .. } => None,
+    }
 }
 
 async fn write(port: &HostPort<'_>, file: &FileSpec) -> Result<(), Failure> {

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use bundles_format::Digest;
+use futures_util::future::try_join_all;
 use installer_model::event::Failure;
 use installer_model::node::{ImageEntry, ImageMap};
 use installer_model::plan::{BlobSpec, ImageSpec};
 
-use crate::host_port::{HostPort, failure, unit_name};
+use super::files::digest_of;
+use crate::host_port::{HostPort, failure};
 use crate::world::{Probe, StepContext};
 
 /// containerd's namespace for the kubelet's images.
@@ -50,7 +52,12 @@ pub(super) async fn act(
         }
     }
     publish(port, images).await?;
-    port.remove_blobs(blobs.into_iter().map(|(digest, _)| digest).collect()).await
+    // Those that an attempt before this one brought, too: containerd has them all.
+    port.remove_blobs(blobs_of(images).into_keys().collect()).await
+}
+
+fn blobs_of(images: &[ImageSpec]) -> BTreeMap<Digest, u64> {
+    images.iter().flat_map(ImageSpec::blobs).map(|blob| (blob.digest.clone(), blob.size)).collect()
 }
 
 /// Blobs that containerd's content store does not have, each once: layers are shared.
@@ -59,16 +66,11 @@ async fn absent(
     store: &str,
     images: &[ImageSpec],
 ) -> Result<Vec<(Digest, u64)>, Failure> {
-    let all: BTreeMap<Digest, u64> =
-        images.iter().flat_map(ImageSpec::blobs).map(|blob| (blob.digest.clone(), blob.size)).collect();
-    let mut absent = Vec::new();
-    for (digest, size) in all {
-        if port.stat(&format!("{store}/{}", digest.hex()), false).await?.is_none_or(|stat| stat.size != size)
-        {
-            absent.push((digest, size));
-        }
-    }
-    Ok(absent)
+    let all = blobs_of(images).into_iter().map(|(digest, size)| async move {
+        let found = port.stat(&format!("{store}/{}", digest.hex()), false).await?;
+        Ok(found.is_none_or(|stat| stat.size != size).then_some((digest, size)))
+    });
+    Ok(try_join_all(all).await?.into_iter().flatten().collect())
 }
 
 /// The host's own binary makes an OCI layout of the blobs and pipes it into `ctr images import`.
@@ -79,7 +81,8 @@ async fn import(
     images: &[ImageSpec],
 ) -> Result<(), Failure> {
     let list = serde_json::to_vec(images).expect("plain data");
-    let path = format!("/var/lib/armilla/import/{}.json", unit_name(ctx));
+    // Named after what it says: an import that outlived its engine is the same command, and is followed instead of begun again.
+    let path = format!("/var/lib/armilla/import/{}.json", digest_of(&list).hex());
     port.write(&path, 0o600, &list).await?;
     let argv = [port.binary(), "hand", "import", "--content-store", store, "--ctr", CTR[0], "--list", &path];
     let end = port.unit(ctx, &argv, &[]).await?;
