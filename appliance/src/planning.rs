@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use appliance_store::{AdoptedPlan, Store};
 use bundles_store::{Bundle, Sealed};
@@ -55,6 +56,7 @@ pub(crate) async fn ready(args: &SiteArgs, verb: &str) -> Result<Ready, CliError
     let control_plane = founder(&site).name.to_string();
     let world = SiteWorld::new(targets, binaries, Some(Arc::clone(&bundle)), control_plane)
         .with_take_over(args.take_over.iter().cloned())
+        .with_patience(Duration::from_secs(args.patience))
         .with_secrets(secrets);
     eprintln!("Looking at {} hosts ...", site.hosts.len());
     let hands = connect(&world).await?;

@@ -81,6 +81,9 @@ pub(crate) struct SiteArgs {
     /// Take this host from the state folder that it belongs to; may be given again
     #[arg(long, value_name = "HOST")]
     pub(crate) take_over: Vec<String>,
+    /// Give a host up that has not answered for this long; until then it is tried again
+    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
+    pub(crate) patience: u64,
     /// Answer every question with yes, the question for unknown host keys and bundle keys among them
     #[arg(short = 'y', long)]
     pub(crate) yes: bool,
