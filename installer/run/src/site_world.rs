@@ -98,6 +98,16 @@ impl SiteWorld {
         Ok(())
     }
 
+    /// Hosts with a hand that somebody else put there, such as a process that stands in for one.
+    pub fn with_hands(mut self, hands: BTreeMap<String, Hand>) -> SiteWorld {
+        for (host, hand) in hands {
+            if let Some(slot) = self.hosts.get_mut(&host) {
+                slot.held.get_mut().claimed = Some(Claimed { hand: Arc::new(hand), fenced: None });
+            }
+        }
+        self
+    }
+
     /// Secrets that plans refer to.
     pub fn with_secrets(mut self, secrets: BTreeMap<SecretRef, Secret>) -> SiteWorld {
         self.secrets = secrets;

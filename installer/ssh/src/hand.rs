@@ -121,6 +121,18 @@ impl Hand {
         Hand::start_in(root, None, source, folder).await
     }
 
+    /// A hand behind streams that somebody else opened, such as those of a process: it has greeted, and says hello first.
+    /// `name` stands for its address. It carries blobs in pieces, having no other channel.
+    pub async fn behind(
+        name: &str,
+        input: impl AsyncWrite + Send + Unpin + 'static,
+        output: impl AsyncRead + Send + Unpin + 'static,
+    ) -> Result<Hand, HandError> {
+        let root = Root { shell: Shell::Elsewhere(name.into()), user: "root".to_owned(), sudo: Sudo::None };
+        Hand::said_hello(root, Box::new(input), output, Said::default(), None, String::new(), String::new())
+            .await
+    }
+
     async fn start_in(
         root: Root,
         fingerprint: Option<Fingerprint>,
@@ -129,7 +141,19 @@ impl Hand {
     ) -> Result<Hand, HandError> {
         let program = place(&root, source, folder).await?;
         let serve = format!("exec {} hand --root {} serve", quoted(&program), quoted(folder));
-        let Greeted { input, mut output, said, exit: _ } = root.run_when_free(&serve).await?;
+        let Greeted { input, output, said, exit: _ } = root.run_when_free(&serve).await?;
+        Hand::said_hello(root, input, output, said, fingerprint, program, folder.to_owned()).await
+    }
+
+    async fn said_hello(
+        root: Root,
+        input: Box<dyn AsyncWrite + Send + Unpin>,
+        mut output: impl AsyncRead + Send + Unpin + 'static,
+        said: Said,
+        fingerprint: Option<Fingerprint>,
+        program: String,
+        folder: String,
+    ) -> Result<Hand, HandError> {
         let mut reader = Reader::default();
         let (answer, _) =
             reader.next(&mut output, 0).await.map_err(|wrong| wrong.into_error(&root.shell, &said))?;
@@ -149,7 +173,7 @@ impl Hand {
         let inner = Inner {
             root,
             program,
-            folder: folder.to_owned(),
+            folder,
             streams: Semaphore::new(STREAMS),
             hello,
             fingerprint,

@@ -14,6 +14,8 @@ use crate::error::HandError;
 pub enum Shell {
     Ssh(Arc<Connection>),
     Local,
+    /// Streams that somebody else opened, to what goes by this name; nothing more can be started there.
+    Elsewhere(Arc<str>),
 }
 
 /// A command line that runs. Dropping it closes its streams.
@@ -30,6 +32,7 @@ impl Shell {
         match self {
             Shell::Ssh(connection) => connection.address(),
             Shell::Local => "this machine",
+            Shell::Elsewhere(name) => name,
         }
     }
 
@@ -44,6 +47,10 @@ impl Shell {
                     exit: channel.exit,
                 })
             }
+            Shell::Elsewhere(name) => Err(HandError::ChannelRefused {
+                address: name.to_string(),
+                reason: "there is one stream and no other".to_owned(),
+            }),
             Shell::Local => run_here(line).map_err(|error| HandError::Here(format!("start sh: {error}"))),
         }
     }
@@ -52,7 +59,7 @@ impl Shell {
     pub fn lost(&self, said: &str) -> HandError {
         match self {
             Shell::Ssh(connection) if said.is_empty() || connection.is_lost() => connection.lost(),
-            Shell::Ssh(_) | Shell::Local => {
+            Shell::Ssh(_) | Shell::Local | Shell::Elsewhere(_) => {
                 let reason = if said.is_empty() {
                     "the hand ended".to_owned()
                 } else {

@@ -5,6 +5,7 @@ use crate::installation::{Installation, Ran, Running, done, kind};
 use crate::wire;
 use lab::{Cut, Rate};
 use serde_json::Value;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// As short as a host's patience can sensibly be: what is waited for here is known not to come.
@@ -81,7 +82,8 @@ fn a_disk_that_fills_half_way_is_named_and_the_next_apply_ends_well() {
     let site = Installation::begin("faults-disk", 2, |_| {});
     let apply = site.start("apply", &[]);
     wait_for_step(&apply, "h2/place/");
-    let free = "$(df --output=avail -BM /var/lib/containerd | tail -1 | tr -dc 0-9)";
+    // All that is free, what is kept for root too: armilla is root there.
+    let free = "$(($(stat -f -c '%f * %S' /var/lib/containerd) / 1048576))";
     site.host("h2").shell(&format!("fallocate -l $(({free} - 150))M /var/lib/containerd/fill")).unwrap();
     let ran = apply.wait();
     let failure = failures(&ran).into_iter().find(|failure| failure.0.starts_with("h2/")).expect("h2 failed");
@@ -107,7 +109,7 @@ fn servers_restarted_and_hands_killed_are_not_even_noticed() {
     let more: usize = site.lab.hosts().iter().map(|host| kill(host, "serve")).sum();
     let ran = apply.wait().healthy("apply while servers were restarted and hands killed");
     println!("killed: {hands} and {more} hands, {receivers} receivers");
-    assert!(hands >= 3 && more >= 3, "there were hands to kill");
+    assert!(hands + more >= 4, "there were hands to kill");
     assert_eq!(failures(&ran), []);
     ends_well(&site, "hands killed");
 }
@@ -117,18 +119,18 @@ fn servers_restarted_and_hands_killed_are_not_even_noticed() {
 fn a_network_that_is_gone_inside_a_kubeadm_phase_is_waited_for() {
     let site = Installation::begin("faults-network", 3, |_| {});
     let apply = site.start("apply", &[]);
-    wait_for_step(&apply, "h1/found/control-plane");
-    std::thread::sleep(Duration::from_millis(150));
+    let unit = wait_for_unit(&site, &apply, "h1", "found-certs");
     site.lab.cut("h1", Cut::Cable).unwrap();
+    assert!(!unit.join("exit.json").exists(), "kubeadm ended before the network went");
     let begun = Instant::now();
     std::thread::sleep(Duration::from_secs(90));
-    let ended = "ls /var/lib/armilla/runs/*found-control-plane*/exit.json";
-    let exit = site.host("h1").shell(ended).expect("kubeadm went on without the network, to its end");
+    let exit = std::fs::read_to_string(unit.join("exit.json"))
+        .expect("kubeadm went on without the network, to its end");
     println!("kubeadm ended while the network was gone: {}", exit.trim());
     site.lab.mend("h1").unwrap();
     let ran = apply.wait().healthy("apply with the network gone for 90 s inside a kubeadm phase");
     done("from the cut to the end", begun);
-    let step = "h1/found/control-plane";
+    let step = "h1/found/certs";
     let began =
         ran.events.iter().filter(|record| kind(record) == "stepStarted" && record["event"]["step"] == step);
     assert_eq!(began.count(), 1, "the same attempt went on");
@@ -183,13 +185,26 @@ fn wait_for_step(apply: &Running, step: &str) -> String {
     seen.expect("it was waited for")
 }
 
+/// The folder of a step's unit, on the host, as soon as it runs.
+fn wait_for_unit(site: &Installation, apply: &Running, host: &str, step: &str) -> PathBuf {
+    let runs = site.host(host).root().join("var/lib/armilla/runs");
+    let mut found = None;
+    wait_until(apply, step, Duration::from_secs(300), || {
+        let units = std::fs::read_dir(&runs).into_iter().flatten().flatten().map(|unit| unit.path());
+        let mut of_step = units.filter(|unit| unit.to_string_lossy().contains(step));
+        found = of_step.find(|unit| unit.join("started.json").exists());
+        found.is_some()
+    });
+    found.expect("it was waited for")
+}
+
 fn wait_until(apply: &Running, what: &str, limit: Duration, mut so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !so() {
         let ended = apply.events().iter().any(|record| kind(record) == "runEnded");
         assert!(!ended, "apply ended before {what}: {}", apply.said());
         assert!(begun.elapsed() < limit, "{what}: not within {} s: {}", limit.as_secs(), apply.said());
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
