@@ -291,7 +291,9 @@ impl Host {
     fn command(&mut self, argv: &[String]) -> String {
         let words: Vec<&str> = argv.iter().map(String::as_str).collect();
         match words[..] {
-            ["/usr/local/bin/kubectl", "--kubeconfig", _, ref words @ ..] => self.kubectl(words),
+            ["/usr/local/bin/kubectl", "--kubeconfig", _, "--cache-dir", _, ref words @ ..] => {
+                self.kubectl(words)
+            }
             ["/usr/local/bin/ctr", "-n", _, "images", "list"] => {
                 let mut list = "REF TYPE DIGEST SIZE PLATFORMS LABELS\n".to_owned();
                 for image in &self.images {
