@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use appliance_store::{AdoptedPlan, Store};
-use bundles_store::{Bundle, Sealed};
+use bundles_format::{FORMAT, Release};
 use installer_model::finding::{Finding, Language, Severity};
 use installer_model::link::Link;
 use installer_model::plan::{Intent, Plan};
@@ -27,10 +27,32 @@ use crate::wiring;
 /// Where a host keeps whom it belongs to.
 const FENCE: &str = "/var/lib/armilla/fence.json";
 
+/// What the hosts are looked at for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Check,
+    Plan,
+    Apply,
+    Reset,
+}
+
+impl Purpose {
+    /// The verb of the command line; what the store's holder is called.
+    fn verb(self) -> &'static str {
+        match self {
+            Purpose::Check => "check",
+            Purpose::Plan => "plan",
+            Purpose::Apply => "apply",
+            Purpose::Reset => "reset",
+        }
+    }
+}
+
 /// Everything that was read and found before anything is touched.
 pub(crate) struct Ready {
     pub(crate) site: Site,
-    pub(crate) bundle: Arc<Bundle<Sealed>>,
+    /// What the bundle offers. A reset that was given no bundle knows its name from the last plan, and needs no more.
+    pub(crate) release: Release,
     pub(crate) store: Arc<Store>,
     pub(crate) state: PathBuf,
     pub(crate) world: Arc<SiteWorld>,
@@ -43,18 +65,26 @@ pub(crate) struct Ready {
     registry_cas: BTreeMap<String, String>,
 }
 
-/// Reads the files, connects to all hosts, surveys them and judges. `verb` is what the store's holder is called.
-pub(crate) async fn ready(args: &SiteArgs, verb: &str) -> Result<Ready, CliError> {
+/// Reads the files, connects to all hosts, surveys them and judges.
+pub(crate) async fn ready(args: &SiteArgs, purpose: Purpose) -> Result<Ready, CliError> {
     let site = wiring::site(&args.site)?;
     args.take_over.iter().try_for_each(|name| wiring::host(&site, name).map(drop))?;
     let state = wiring::state_folder(&args.state);
-    let store = Arc::new(wiring::store(&state, verb)?);
-    let bundle = Arc::new(wiring::bundle(args, &site, &store)?);
+    let store = Arc::new(wiring::store(&state, purpose.verb())?);
+    let bundle = match purpose {
+        Purpose::Check | Purpose::Plan | Purpose::Apply => Some(wiring::bundle(args, &site, &store)?),
+        Purpose::Reset => wiring::bundle_if_there(args, &site, &store)?,
+    };
+    let bundle = bundle.map(Arc::new);
+    let release = match &bundle {
+        Some(bundle) => bundle.release().clone(),
+        None => last_release(&store, &site)?,
+    };
     let (registry_cas, secrets) = wiring::registries(&site)?;
     let targets = wiring::targets(&site, &store, args.yes)?;
-    let binaries = wiring::hand_binaries(Some(&bundle), &state)?;
+    let binaries = wiring::hand_binaries(bundle.as_deref(), &state)?;
     let control_plane = founder(&site).name.to_string();
-    let world = SiteWorld::new(targets, binaries, Some(Arc::clone(&bundle)), control_plane)
+    let world = SiteWorld::new(targets, binaries, bundle, control_plane)
         .with_take_over(args.take_over.iter().cloned())
         .with_patience(Duration::from_secs(args.patience))
         .with_secrets(secrets);
@@ -62,14 +92,27 @@ pub(crate) async fn ready(args: &SiteArgs, verb: &str) -> Result<Ready, CliError
     let hands = connect(&world).await?;
     let ours = owned(&hands, store.ledger(), &args.take_over).await?;
     let mut survey = survey(&site, &hands, &ours).await?;
-    survey.links = measure(&site, &hands, &survey, verb).await?;
+    survey.links = measure(&site, &hands, &survey, purpose).await?;
     let kept = store.put_check(site.name.as_str(), &survey);
     kept.map_err(|error| CliError::from_error(1, "keep the survey: ", &error))?;
-    let findings = preflight::preflight(&site, bundle.release(), &survey);
+    let findings = preflight::preflight(&site, &release, &survey);
     let shared = decide::site_settings(&site, &survey);
     let hosts = host_inputs(&site, &survey)?;
     let world = Arc::new(world);
-    Ok(Ready { site, bundle, store, state, world, findings, ours, hosts, shared, registry_cas })
+    Ok(Ready { site, release, store, state, world, findings, ours, hosts, shared, registry_cas })
+}
+
+/// The name of what was installed last. Only a reset, which installs nothing, has use for a release without content.
+fn last_release(store: &Store, site: &Site) -> Result<Release, CliError> {
+    let target = store.target(site.name.as_str()).map_err(|error| CliError::from_error(1, "", &error))?;
+    let version = target.map_or_else(|| "unknown".to_owned(), |plan| plan.release.clone());
+    Ok(Release {
+        format: FORMAT,
+        name: String::new(),
+        version,
+        architectures: Vec::new(),
+        components: Vec::new(),
+    })
 }
 
 fn founder(site: &Site) -> &Host {
@@ -167,13 +210,13 @@ async fn measure(
     site: &Site,
     hands: &BTreeMap<String, Arc<Hand>>,
     survey: &Survey,
-    verb: &str,
+    purpose: Purpose,
 ) -> Result<Vec<Link>, CliError> {
     let ours = |host: &Host| survey.hosts.get(&host.name).is_some_and(|surveyed| surveyed.ours);
-    let wanted = |one: &Host, other: &Host| match verb {
-        "reset" => false,
-        "check" => true,
-        _ => !ours(one) || !ours(other),
+    let wanted = |one: &Host, other: &Host| match purpose {
+        Purpose::Reset => false,
+        Purpose::Check => true,
+        Purpose::Plan | Purpose::Apply => !ours(one) || !ours(other),
     };
     let nonce = wiring::nonce()
         .map_err(|error| CliError::new(1, format!("get a random number from the kernel: {error}")))?;
@@ -215,7 +258,7 @@ impl Ready {
         let parent = self.target()?.map(|plan| plan.id.clone());
         let input = PlanInput {
             site: &self.site,
-            release: self.bundle.release(),
+            release: &self.release,
             hosts: &self.hosts,
             shared: &self.shared,
             registry_cas: &self.registry_cas,

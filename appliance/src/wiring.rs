@@ -105,15 +105,28 @@ pub(crate) fn reader(args: &StateArgs, command: &str) -> Reader {
     Reader::new(&state_folder(args), Holder::this_process(command, now_ms()))
 }
 
+/// The bundle that the site file names; its path is meant from the site file on.
+fn bundle_of_site(args: &SiteArgs, site: &Site) -> Option<PathBuf> {
+    let folder = args.site.parent().unwrap_or(Path::new(""));
+    site.bundle.as_ref().map(|choice| folder.join(home(&choice.path)))
+}
+
+/// The bundle, where it serves and is not needed: that the site file's is gone is no mistake.
+pub(crate) fn bundle_if_there(
+    args: &SiteArgs,
+    site: &Site,
+    store: &Store,
+) -> Result<Option<Bundle<Sealed>>, CliError> {
+    let there = args.bundle.is_some() || bundle_of_site(args, site).is_some_and(|path| path.exists());
+    there.then(|| bundle(args, site, store)).transpose()
+}
+
 /// The bundle of the command line or of the site file, opened under a trusted key.
 pub(crate) fn bundle(args: &SiteArgs, site: &Site, store: &Store) -> Result<Bundle<Sealed>, CliError> {
-    let chosen = site.bundle.as_ref();
-    let beside = |path: &Path| args.site.parent().unwrap_or(Path::new("")).join(home(path));
-    let path =
-        args.bundle.clone().or_else(|| chosen.map(|choice| beside(&choice.path))).ok_or_else(|| {
-            CliError::new(2, "choose a bundle: neither the command line nor the site file names one")
-                .hint("add `-b FILE`, or `bundle.path` in the site file")
-        })?;
+    let path = args.bundle.clone().or_else(|| bundle_of_site(args, site)).ok_or_else(|| {
+        CliError::new(2, "choose a bundle: neither the command line nor the site file names one")
+            .hint("add `-b FILE`, or `bundle.path` in the site file")
+    })?;
     let path = if path.is_dir() { joined(&path, &state_folder(&args.state))? } else { path };
     let refused = |error: &dyn std::error::Error, hint: &str| {
         let code = if path.exists() { 5 } else { 3 };

@@ -6,7 +6,8 @@ use installer_model::plan::Intent;
 
 use super::{CliError, Output, SiteArgs};
 use crate::performing::{Shown, perform};
-use crate::{planning, wiring};
+use crate::planning::{self, Purpose};
+use crate::wiring;
 
 /// Makes the site what its file says. What was cut off goes on; what is done is not done again.
 #[derive(Debug, Args)]
@@ -19,14 +20,14 @@ pub(super) struct Apply {
 }
 
 pub(super) async fn run(args: &Apply) -> Result<u8, CliError> {
-    let ready = planning::ready(&args.site, "apply").await?;
+    let ready = planning::ready(&args.site, Purpose::Apply).await?;
     planning::report_findings(&ready)?;
     ready.refuse_unsupported_changes()?;
     let plan = ready.plan(&Intent::Install, &[])?;
     let known = ready.target()?.is_some();
     let question = format!(
         "Install {} on {} hosts ({} steps)?",
-        wiring::about(ready.bundle.release()),
+        wiring::about(&ready.release),
         ready.site.hosts.len(),
         plan.steps.len()
     );

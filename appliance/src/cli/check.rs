@@ -4,7 +4,7 @@ use clap::Args;
 use installer_model::finding::Severity;
 
 use super::{CliError, Output, SiteArgs};
-use crate::planning;
+use crate::planning::{self, Purpose};
 
 /// Connects to every host, looks, and shows all findings at once. Nothing on a host changes but for Armilla's own
 /// folder.
@@ -17,7 +17,7 @@ pub(super) struct Check {
 }
 
 pub(super) async fn run(args: &Check) -> Result<u8, CliError> {
-    let ready = planning::ready(&args.site, "check").await?;
+    let ready = planning::ready(&args.site, Purpose::Check).await?;
     match args.output {
         Output::Json => println!("{}", serde_json::to_string_pretty(&ready.findings).expect("plain data")),
         Output::Text => print!("{}", planning::findings_text(&ready.findings)),

@@ -7,9 +7,11 @@ use installer_model::site::Site;
 
 use super::{CliError, Output, SiteArgs};
 use crate::performing::{Shown, perform};
-use crate::{planning, wiring};
+use crate::planning::{self, Purpose};
+use crate::wiring;
 
-/// Without --host the whole cluster goes. Volumes and everything that ran on the hosts go with it.
+/// Without --host the whole cluster goes. Volumes and everything that ran on the hosts go with it. The bundle is not
+/// needed, unless a host has another architecture than this machine and the hand that was put there is gone.
 #[derive(Debug, Args)]
 pub(super) struct Reset {
     #[command(flatten)]
@@ -24,7 +26,7 @@ pub(super) struct Reset {
 pub(super) async fn run(args: &Reset) -> Result<u8, CliError> {
     // A slip in the name is told before anything connects.
     let intent = intent(args, &wiring::site(&args.site.site)?)?;
-    let ready = planning::ready(&args.site, "reset").await?;
+    let ready = planning::ready(&args.site, Purpose::Reset).await?;
     let keep = std::path::absolute(&ready.state)
         .map_err(|error| CliError::new(1, format!("find the state folder: {error}")))?;
     let plan = ready.plan(&intent, &[keep.display().to_string()])?;
