@@ -62,7 +62,10 @@ impl Folder {
     /// As [`Folder::armilla`], for the verbs that take a bundle.
     pub fn armilla_on_site(&self, lab: &Lab, verb: &str) -> Command {
         let mut command = self.armilla(lab, verb);
-        command.arg("-b").arg(self.bundle()).arg("--trust").arg(self.trust());
+        // Who takes a cluster away may have lost what it was made from.
+        if verb != "reset" {
+            command.arg("-b").arg(self.bundle()).arg("--trust").arg(self.trust());
+        }
         command
     }
 
