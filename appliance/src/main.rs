@@ -2,10 +2,12 @@
 
 mod cli;
 mod display;
+mod findings;
 mod kubeconfig;
 mod live;
 mod performing;
 mod planning;
+mod waiving;
 mod wiring;
 
 use std::process::ExitCode;

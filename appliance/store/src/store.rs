@@ -214,6 +214,7 @@ fn prepare(db: &Database) -> Result<String, StoreError> {
     create(&transaction, tables::VERIFIED)?;
     create(&transaction, tables::PLANS)?;
     create(&transaction, tables::CHECKS)?;
+    create(&transaction, tables::WAIVERS)?;
     create(&transaction, tables::RUNS)?;
     create(&transaction, tables::EVENTS)?;
     create(&transaction, tables::SEALS)?;
