@@ -2,12 +2,12 @@
 
 mod cli;
 mod display;
-mod findings;
 mod kubeconfig;
 mod live;
 mod performing;
 mod planning;
-mod waiving;
+mod private;
+mod taking_over;
 mod wiring;
 
 use std::process::ExitCode;
@@ -17,6 +17,7 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    private::keep_memory_private();
     let args: Vec<String> = std::env::args().collect();
     // What hosts run is told apart before anything else: it is started often and prints for programs.
     match args.get(1).map(String::as_str) {

@@ -9,6 +9,7 @@ use installer_model::event::{Event, Record};
 use installer_model::plan::{Intent, Phase, Plan, StepId};
 use installer_model::site::Site;
 use installer_plan::next::Limits;
+use installer_run::copies::{Copies, CopySource, hosts_with_copies};
 use installer_run::hub::Hub;
 use installer_run::socket::Server;
 use installer_run::{Canceller, Ended, Engine, Observer, Progress, RunError, SystemClock};
@@ -26,11 +27,7 @@ pub(crate) enum Shown {
 
 /// Adopts the plan and runs it to its end. The first Ctrl-C lets what has started end, the second leaves at once.
 pub(crate) async fn perform(ready: &Ready, plan: Plan, shown: Shown) -> Result<Ended, CliError> {
-    ready
-        .world
-        .take_over(ready.store.ledger())
-        .await
-        .map_err(|error| CliError::from_error(1, "take the hosts over: ", &error).hint(error.hint()))?;
+    claim_all(ready).await?;
     let adopted = ready.store.adopt(&plan).map_err(|error| {
         CliError::from_error(4, "adopt the plan: ", &error).hint("somebody else planned meanwhile: run again")
     })?;
@@ -45,6 +42,14 @@ pub(crate) async fn perform(ready: &Ready, plan: Plan, shown: Shown) -> Result<E
     if plan.intent == Intent::Install {
         observers.push(Arc::new(KeepSite::new(&ready.store, &ready.site)));
     }
+    let copies = Copies::start(CopySource {
+        store: Arc::clone(&ready.store),
+        world: Arc::clone(&ready.world),
+        site: ready.site.clone(),
+        by: ready.holder.clone(),
+        hosts: hosts_with_copies(&ready.site, &plan),
+    });
+    observers.push(copies.observer());
     let hub = Arc::new(Hub::default());
     observers.push(hub.clone());
     let server = Server::start(&ready.state, Arc::clone(&ready.store), hub)
@@ -55,16 +60,25 @@ pub(crate) async fn perform(ready: &Ready, plan: Plan, shown: Shown) -> Result<E
         observer: Arc::new(observers),
         clock: Arc::new(SystemClock),
         limits: Limits::default(),
-        waived: ready.waived(),
     };
     let (canceller, cancel) = Canceller::new();
     let interrupts = tokio::spawn(heed_interrupts(canceller));
     let ended = engine.run(&adopted, cancel).await;
     interrupts.abort();
+    copies.finish().await;
     server.close().await;
     ended.map_err(|error| match error {
         RunError::Aborted { .. } => CliError::new(130, chain(&error)),
         RunError::Store(error) => CliError::from_error(1, "keep the run: ", &error),
+    })
+}
+
+/// Nothing is begun on hosts that somebody else holds.
+async fn claim_all(ready: &Ready) -> Result<(), CliError> {
+    let last = ready.store.last_run().map_err(|error| CliError::from_error(1, "", &error))?;
+    ready.world.claim_all(ready.store.ledger(), last).await.map_err(|(host, error)| {
+        let code = u8::try_from(error.exit_code()).unwrap_or(1);
+        CliError::from_error(code, &format!("claim {host}: "), &error).hint(error.hint())
     })
 }
 

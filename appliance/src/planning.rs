@@ -6,18 +6,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use appliance_store::{AdoptedPlan, Store};
+use appliance_store::{AdoptedPlan, Holder, Store};
 use bundles_format::{FORMAT, Release};
-use installer_model::finding::{Finding, Severity};
+use installer_model::finding::{Finding, Language, Severity};
 use installer_model::link::Link;
 use installer_model::plan::{Intent, Plan};
 use installer_model::settings::{HostSettings, SiteSettings};
 use installer_model::site::{Host, Site};
 use installer_model::survey::{HostFacts, Survey, SurveyedHost, clock_skew_ms};
-use installer_model::view::WaivedView;
-use installer_model::waiver::KeptWaiver;
 use installer_plan::planner::{self, PlanInput};
-use installer_plan::preflight::waive::waive;
 use installer_plan::{HostInput, decide, preflight};
 use installer_run::SiteWorld;
 use installer_run::matrix::Matrix;
@@ -25,8 +22,7 @@ use installer_ssh::{Hand, HandError};
 use installer_wire::{FailureKind, FenceRecord};
 
 use crate::cli::{CliError, SiteArgs, chain};
-use crate::display::waived_line;
-use crate::{findings, waiving, wiring};
+use crate::wiring;
 
 /// Where a host keeps whom it belongs to.
 const FENCE: &str = "/var/lib/armilla/fence.json";
@@ -59,10 +55,10 @@ pub(crate) struct Ready {
     pub(crate) release: Release,
     pub(crate) store: Arc<Store>,
     pub(crate) state: PathBuf,
+    /// This process, as others are told of it.
+    pub(crate) holder: Holder,
     pub(crate) world: Arc<SiteWorld>,
-    /// Judged, waived and in order.
     pub(crate) findings: Vec<Finding>,
-    pub(crate) unused_waivers: Vec<KeptWaiver>,
     /// Whether this ledger has claimed each host before.
     ours: BTreeMap<String, bool>,
     hosts: BTreeMap<String, HostInput>,
@@ -73,17 +69,7 @@ pub(crate) struct Ready {
 
 /// Reads the files, connects to all hosts, surveys them and judges.
 pub(crate) async fn ready(args: &SiteArgs, purpose: Purpose) -> Result<Ready, CliError> {
-    ready_waiving(args, purpose, &waiving::Change::default()).await
-}
-
-/// As [`ready`], after a change of the site's waivers.
-pub(crate) async fn ready_waiving(
-    args: &SiteArgs,
-    purpose: Purpose,
-    change: &waiving::Change,
-) -> Result<Ready, CliError> {
     let site = wiring::site(&args.site)?;
-    waiving::refuse_wrong(&site, change)?;
     args.take_over.iter().try_for_each(|name| wiring::host(&site, name).map(drop))?;
     let state = wiring::state_folder(&args.state);
     let store = Arc::new(wiring::store(&state, purpose.verb())?);
@@ -96,7 +82,6 @@ pub(crate) async fn ready_waiving(
         Some(bundle) => bundle.release().clone(),
         None => last_release(&store, &site)?,
     };
-    let waivers = waiving::settle(&store, &site, change)?;
     let (registry_cas, secrets) = wiring::registries(&site)?;
     let targets = wiring::targets(&site, &store, args.yes)?;
     let binaries = wiring::hand_binaries(bundle.as_deref(), &state)?;
@@ -104,33 +89,24 @@ pub(crate) async fn ready_waiving(
     let world = SiteWorld::new(targets, binaries, bundle, control_plane)
         .with_take_over(args.take_over.iter().cloned())
         .with_patience(Duration::from_secs(args.patience))
-        .with_secrets(secrets);
+        .with_secrets(secrets)
+        .with_claimant(wiring::claimant(&state, purpose.verb()));
     eprintln!("Looking at {} hosts ...", site.hosts.len());
     let hands = connect(&world).await?;
-    let ours = owned(&hands, store.ledger(), &args.take_over).await?;
+    let lineage = store.taken_from(site.name.as_str());
+    let lineage = lineage.map_err(|error| CliError::from_error(1, "", &error))?;
+    let (ours, inherited) = owned(&hands, store.ledger(), &lineage, &args.take_over).await?;
+    let world = world.with_take_over(inherited);
     let mut survey = survey(&site, &hands, &ours).await?;
     survey.links = measure(&site, &hands, &survey, purpose).await?;
     let kept = store.put_check(site.name.as_str(), &survey);
     kept.map_err(|error| CliError::from_error(1, "keep the survey: ", &error))?;
-    let mut findings = preflight::preflight(&site, &release, &survey);
-    let unused_waivers = waive(&mut findings, &waivers);
-    findings::in_order(&mut findings);
+    let findings = preflight::preflight(&site, &release, &survey);
     let shared = decide::site_settings(&site, &survey);
     let hosts = host_inputs(&site, &survey)?;
     let world = Arc::new(world);
-    Ok(Ready {
-        site,
-        release,
-        store,
-        state,
-        world,
-        findings,
-        unused_waivers,
-        ours,
-        hosts,
-        shared,
-        registry_cas,
-    })
+    let holder = Holder::this_process(purpose.verb(), wiring::now_ms());
+    Ok(Ready { site, release, store, state, holder, world, findings, ours, hosts, shared, registry_cas })
 }
 
 /// The name of what was installed last. Only a reset, which installs nothing, has use for a release without content.
@@ -171,32 +147,52 @@ async fn connect(world: &SiteWorld) -> Result<BTreeMap<String, Arc<Hand>>, CliEr
 }
 
 /// Whether each host was claimed by this ledger before. One that another ledger holds is refused unless it is taken
-/// over by name: to judge it as a stranger's leftovers would advise the operator to delete a cluster of ours.
+/// over by name: to judge it as a stranger's leftovers would advise the operator to delete a cluster of ours. A host that
+/// was down when the site was taken over is still held by the ledger before (`lineage`), and is taken now: those come second.
 async fn owned(
     hands: &BTreeMap<String, Arc<Hand>>,
     ledger: &str,
+    lineage: &[String],
     take_over: &[String],
-) -> Result<BTreeMap<String, bool>, CliError> {
+) -> Result<(BTreeMap<String, bool>, Vec<String>), CliError> {
     let asked = hands.iter().map(|(name, hand)| async move { (name, owner(hand).await) });
     let mut ours = BTreeMap::new();
-    let mut foreign = Vec::new();
+    let (mut foreign, mut inherited) = (Vec::new(), Vec::new());
     for (name, held) in futures_util::future::join_all(asked).await {
         let held = held.map_err(|error| CliError::from_error(1, &format!("{name}: failed to "), &error))?;
-        let by_name = take_over.contains(name);
+        let inherits = held.as_ref().is_some_and(|held| lineage.contains(&held.ledger));
+        inherited.extend(inherits.then(|| name.clone()));
+        let by_name = inherits || take_over.contains(name);
         ours.insert(name.clone(), held.as_ref().is_some_and(|held| by_name || held.ledger == ledger));
         if let Some(held) = held.filter(|held| held.ledger != ledger && !by_name) {
-            foreign.push(format!(
-                "{name}: it belongs to ledger {} (its run r-{}), this state folder is ledger {ledger}",
-                held.ledger, held.run
-            ));
+            foreign.push(format!("{name}: {}", belongs(&held, ledger)));
         }
     }
     if foreign.is_empty() {
-        return Ok(ours);
+        return Ok((ours, inherited));
     }
     Err(CliError::all(4, foreign).hint(
-        "name the state folder that these hosts were installed from with --state; if it is lost, take each host over: --take-over HOST",
+        "name the state folder that these hosts were installed from with --state; if it is lost, take the site over with `armilla take-over`, or one host with --take-over HOST",
     ))
+}
+
+/// To whom a host belongs that is not this ledger's, for people.
+pub(crate) fn belongs(held: &FenceRecord, ledger: &str) -> String {
+    let taken = held.taken_from.as_deref() == Some(ledger);
+    let mut text = match taken {
+        true => format!(
+            "it was taken over from this state folder (ledger {ledger}) and belongs to ledger {} now (its run r-{})",
+            held.ledger, held.run
+        ),
+        false => format!(
+            "it belongs to ledger {} (its run r-{}), this state folder is ledger {ledger}",
+            held.ledger, held.run
+        ),
+    };
+    if let Some(by) = &held.by {
+        text.push_str(&format!("; the last one there was {by}"));
+    }
+    text
 }
 
 /// The facts of every host. All hosts that cannot be read are named at once.
@@ -255,7 +251,7 @@ async fn measure(
 }
 
 /// Which ledger and run the host was last claimed for.
-async fn owner(hand: &Hand) -> Result<Option<FenceRecord>, HandError> {
+pub(crate) async fn owner(hand: &Hand) -> Result<Option<FenceRecord>, HandError> {
     match hand.read(FENCE, 4096).await {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
         Err(error) if error.failure().is_some_and(|failure| failure.kind == FailureKind::Missing) => Ok(None),
@@ -304,22 +300,9 @@ impl Ready {
                 planner::reset_host(&input, host.expect("the verb looked the host up"), keep)
             }
         };
-        let plan = plan.map(|mut plan| {
-            plan.report.extend(self.waived().iter().map(waived_line));
-            plan
-        });
         plan.map_err(|gaps| {
             CliError::new(5, gaps.to_string()).hint("build the bundle for this site's architectures")
         })
-    }
-
-    /// What is gone on with in spite of what was found.
-    pub(crate) fn waived(&self) -> Vec<WaivedView> {
-        let of = |finding: &Finding| {
-            let host = finding.host.as_ref().map(ToString::to_string);
-            Some(WaivedView { host, observed: finding.observed.clone(), waiver: finding.waived.clone()? })
-        };
-        self.findings.iter().filter_map(of).collect()
     }
 
     pub(crate) fn target(&self) -> Result<Option<AdoptedPlan>, CliError> {
@@ -409,28 +392,48 @@ fn unsupported(before: &Site, now: &Site) -> Vec<String> {
     problems
 }
 
-/// Shows what somebody should look at, and what was waived.
-pub(crate) fn report_warnings(ready: &Ready) {
-    let worth = |finding: &&Finding| finding.severity >= Severity::Warn || finding.waived.is_some();
-    let warnings: Vec<Finding> = ready.findings.iter().filter(worth).cloned().collect();
-    if !warnings.is_empty() {
-        eprint!("{}", findings::text(&warnings, findings::language()));
-    }
-    eprint!("{}", findings::unused_text(&ready.unused_waivers));
-}
-
 /// Shows what was found; refusals end the command.
 pub(crate) fn report_findings(ready: &Ready) -> Result<(), CliError> {
-    let refused = ready.findings.iter().filter(|finding| finding.stops()).count();
+    let refused = ready.findings.iter().filter(|finding| finding.severity == Severity::Refuse).count();
     if refused == 0 {
-        report_warnings(ready);
+        let warnings: Vec<Finding> =
+            ready.findings.iter().filter(|f| f.severity == Severity::Warn).cloned().collect();
+        if !warnings.is_empty() {
+            eprint!("{}", findings_text(&warnings));
+        }
         return Ok(());
     }
-    eprint!(
-        "{}{}",
-        findings::text(&ready.findings, findings::language()),
-        findings::unused_text(&ready.unused_waivers)
-    );
+    eprint!("{}", findings_text(&ready.findings));
     Err(CliError::new(5, format!("start: {refused} findings stand in the way"))
         .hint("nothing was changed; mend them and run again"))
+}
+
+/// The language of findings: that of the operator's terminal.
+fn language() -> Language {
+    let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(std::env::var_os).unwrap_or_default();
+    if set.to_string_lossy().starts_with("zh") { Language::Zh } else { Language::En }
+}
+
+/// One block per finding, the worst first.
+pub(crate) fn findings_text(findings: &[Finding]) -> String {
+    if findings.is_empty() {
+        return "Nothing stands in the way.\n".to_owned();
+    }
+    let language = language();
+    let mut sorted: Vec<&Finding> = findings.iter().collect();
+    sorted.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.id.cmp(&b.id)));
+    let mut text = String::new();
+    for finding in sorted {
+        let host = finding.host.as_ref().map_or("site", |name| name.as_str());
+        let (title, why) = (finding.title.get(language), finding.text.get(language));
+        text.push_str(&format!("{:<6} {host}: {title} ({})\n", finding.severity.to_string(), finding.id));
+        text.push_str(&format!(
+            "       found {}; wanted {}\n       {why}\n",
+            finding.observed, finding.wanted
+        ));
+        if let Some(fix) = &finding.fix {
+            text.push_str(&format!("       fix: {}\n", fix.get(language)));
+        }
+    }
+    text
 }

@@ -9,11 +9,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use appliance_store::{FileStamp, Holder, PinnedKey, Store, StoreError};
 use bundles_format::{Arch, Release};
 use bundles_store::{Bundle, JoinError, Parts, PublicKey, Sealed, Trust, VerifyError};
+use installer_model::names::HostKeyFingerprint;
 use installer_model::secret::Secret;
 use installer_model::site::{Host, JumpHop, SecretRef, Site, SshLogin};
 use installer_render::paths::ARMILLA_ROOT;
 use installer_run::reader::Reader;
 use installer_ssh::{Auth, Binary, BinarySource, Fingerprint, Hand, HandError, HostKeyPolicy, Sudo, Target};
+use installer_wire::Claimant;
 
 use crate::cli::{CliError, SiteArgs, StateArgs};
 
@@ -69,12 +71,11 @@ pub(crate) fn state_folder(args: &StateArgs) -> PathBuf {
     base.unwrap_or_else(home).join("armilla")
 }
 
-/// Who runs this, for people: the login behind a sudo, and this machine's name.
-pub(crate) fn operator() -> String {
-    let named = ["SUDO_USER", "LOGNAME", "USER"].into_iter().filter_map(|name| std::env::var(name).ok());
-    let login = { named }.find(|login| !login.is_empty());
-    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}@{}", login.as_deref().unwrap_or("root"), machine.trim())
+/// This process, as hosts remember who claimed them.
+pub(crate) fn claimant(state: &Path, verb: &str) -> Claimant {
+    let Holder { user, pid, command, started_at, host } = Holder::this_process(verb, now_ms());
+    let folder = std::path::absolute(state).unwrap_or_else(|_| state.to_owned()).display().to_string();
+    Claimant { user, machine: host, pid, command, folder, since: started_at }
 }
 
 pub(crate) fn now_ms() -> u64 {
@@ -254,7 +255,7 @@ pub(crate) fn confirm(yes: bool, question: &str) -> bool {
 }
 
 /// `~/` is the home of whoever runs armilla.
-fn home(path: &Path) -> PathBuf {
+pub(crate) fn home(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), std::env::var_os("HOME")) {
         (Ok(rest), Some(home)) => Path::new(&home).join(rest),
         _ => path.to_owned(),
@@ -394,11 +395,21 @@ fn login(
 
 /// The site file's key, else the one that was seen before, else the operator is asked.
 fn host_key(address: &str, ssh: &SshLogin, store: &Arc<Store>, yes: bool) -> Result<HostKeyPolicy, String> {
-    let name = format!("{address}:{}", ssh.port);
+    host_key_of(address, ssh.port, ssh.host_key.as_ref(), store, yes)
+}
+
+pub(crate) fn host_key_of(
+    address: &str,
+    port: u16,
+    written: Option<&HostKeyFingerprint>,
+    store: &Arc<Store>,
+    yes: bool,
+) -> Result<HostKeyPolicy, String> {
+    let name = format!("{address}:{port}");
     let parse = |text: &str| {
         text.parse::<Fingerprint>().map(HostKeyPolicy::Pinned).map_err(|error| error.to_string())
     };
-    if let Some(fingerprint) = &ssh.host_key {
+    if let Some(fingerprint) = written {
         return parse(fingerprint.as_str());
     }
     match store.host_key(&name).map_err(|error| error.to_string())? {
@@ -463,11 +474,21 @@ pub(crate) async fn control_plane_hand(site: &Site, state: &Path, verb: &str) ->
     let store = Arc::new(store(state, verb)?);
     let target = target(host, &mut Secrets::default(), &store, false)
         .map_err(|problem| CliError::new(7, format!("{}: {problem}", host.name)))?;
-    let hand = Hand::start(&target, &hand_binaries(None, state)?, ARMILLA_ROOT).await.map_err(|error| {
+    let failed = |error: HandError| {
         let code = u8::try_from(error.exit_code()).unwrap_or(1);
         CliError::from_error(code, &format!("{}: ", host.name), &error).hint(error.hint())
-    })?;
-    Ok(Arc::new(hand))
+    };
+    let hand = Hand::start(&target, &hand_binaries(None, state)?, ARMILLA_ROOT).await.map_err(failed)?;
+    // What this state folder knows of the site is old from then on.
+    let held = crate::planning::owner(&hand).await.map_err(failed)?;
+    match held.filter(|held| held.taken_from.as_deref() == Some(store.ledger())) {
+        Some(held) => {
+            let why = crate::planning::belongs(&held, store.ledger());
+            Err(CliError::all(4, vec![format!("{}: {why}", host.name)])
+                .hint("go on from the state folder that took the site over"))
+        }
+        None => Ok(Arc::new(hand)),
+    }
 }
 
 /// One line about the bundle, for people.

@@ -223,9 +223,10 @@ fn every_host_that_cannot_be_reached_is_named_at_once() {
 #[test]
 fn whoever_has_the_state_folder_open_is_named() {
     let bench = Bench::new();
-    let holder = Holder { pid: 4711, command: "apply".into(), started_at: 3_723_000, host: "console".into() };
+    let holder = Holder { user: "anna".into(), pid: 4711, ..Holder::this_process("apply", 3_723_000) };
+    let holder = Holder { host: "console".into(), ..holder };
     let _held = Store::open(&bench.path("state"), &holder).unwrap();
-    let who = "`armilla apply` (process 4711 on console, since 01:02:03 UTC)";
+    let who = "`armilla apply` of anna on console (process 4711, since 1970-01-01 01:02:03 UTC)";
     refused(&bench, &bench.apply("site.yaml", "good.bundle"), 4, &[who, "hint: "]);
 }
 

@@ -12,6 +12,7 @@ mod plan;
 mod reset;
 mod run;
 mod status;
+pub(crate) mod take_over;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -57,6 +58,8 @@ enum Verb {
     Run(run::Run),
     /// Take hosts out of the cluster and put them back as they were
     Reset(reset::Reset),
+    /// Take a site over from its hosts when the machine or folder it was installed from is lost
+    TakeOver(take_over::TakeOver),
     /// Build, show and verify bundles
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
@@ -107,7 +110,7 @@ pub(crate) enum Output {
 
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
-    if !matches!(cli.verb, Verb::Apply(_) | Verb::Reset(_)) {
+    if !matches!(cli.verb, Verb::Apply(_) | Verb::Reset(_) | Verb::TakeOver(_)) {
         end_with_the_reader();
     }
     tracing_subscriber::fmt().with_max_level(cli.log_level).with_writer(std::io::stderr).init();
@@ -120,6 +123,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Kubeconfig(args) => wait(kubeconfig::run(&args)),
         Verb::Run(args) => wait(run::run(&args)),
         Verb::Reset(args) => wait(reset::run(&args)),
+        Verb::TakeOver(args) => wait(take_over::run(&args)),
         Verb::Bundle(command) => bundle::run(command),
         Verb::Completion(args) => completion::run(&args, &mut Cli::command()),
     };

@@ -1,8 +1,11 @@
 //! `armilla status`.
 
-use std::path::PathBuf;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use installer_model::site::Site;
+use installer_run::socket;
 use installer_wire::Command;
 
 use super::{CliError, StateArgs};
@@ -27,6 +30,7 @@ pub(super) async fn run(args: &Status) -> Result<u8, CliError> {
         return Ok(0);
     };
     let Some(outcome) = last.outcome else {
+        taken_over(&site, &state).await?;
         let (_, view) = reader.run(&last.run).map_err(|error| CliError::from_error(1, "", &error))?;
         let done = view.steps.values().filter(|step| step.state.succeeded()).count();
         let total = reader.plan(&last.plan).map_or(0, |plan| plan.steps.len());
@@ -56,4 +60,15 @@ pub(super) async fn run(args: &Status) -> Result<u8, CliError> {
     }
     print!("{}", output.stdout_text());
     Ok(0)
+}
+
+/// A run that nobody performs may have been taken over with its site. Whether the host can be asked is not the question.
+async fn taken_over(site: &Site, state: &Path) -> Result<(), CliError> {
+    if UnixStream::connect(socket::path(state)).is_ok() {
+        return Ok(());
+    }
+    match wiring::control_plane_hand(site, state, "status").await {
+        Err(error) if error.code == 4 => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }

@@ -16,12 +16,17 @@ mod output;
 mod plans;
 pub mod rules;
 mod runs;
+mod site_copy;
 mod store;
 mod tables;
+mod take_over;
+mod vault;
 
 pub use holder::Holder;
 pub use notes::{FileStamp, PinnedKey};
 pub use output::{OUTPUT_LIMIT, OutputChunk};
 pub use plans::AdoptedPlan;
 pub use runs::{Begun, RunRow};
+pub use site_copy::{COPY_LIMIT, CopyError, SiteCopy, newest};
 pub use store::{Store, StoreError};
+pub use vault::VaultError;

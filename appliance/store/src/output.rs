@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::runs::number;
 use crate::store::{Store, StoreError, json, parse};
 use crate::tables::{OUTPUT, SEALS};
+use crate::vault::{OVERHEAD, Vault};
 
 /// Bytes kept of one attempt. What comes after is counted, not kept: a command that talks without end must not fill
 /// the disk of the machine that installs.
@@ -41,7 +42,8 @@ impl Store {
         let kept = &bytes[..bytes.len().min(room)];
         if !kept.is_empty() {
             let key = (number, step.0.as_str(), attempt, seal.length);
-            transaction.open_table(OUTPUT)?.insert(key, kept)?;
+            let sealed = self.vault.seal(&output_place(key), kept)?;
+            transaction.open_table(OUTPUT)?.insert(key, sealed.as_slice())?;
         }
         seal.length += kept.len() as u64;
         seal.dropped += (bytes.len() - kept.len()) as u64;
@@ -68,7 +70,8 @@ impl Store {
         {
             let output = transaction.open_table(OUTPUT)?;
             for row in output.range(span(number, step, attempt))? {
-                hash.update(row?.1.value());
+                let (key, value) = row?;
+                hash.update(self.vault.unseal(&output_place(key.value()), value.value())?);
             }
         }
         seal.digest = Digest::from_sha256(hash.finalize().into());
@@ -92,14 +95,15 @@ impl Store {
         let (mut chunks, mut taken) = (Vec::new(), 0);
         for row in output.range(span(number, step, attempt))? {
             let (key, value) = row?;
-            let (start, bytes) = (key.value().3, value.value());
-            let end = start + bytes.len() as u64;
+            let start = key.value().3;
+            let end = start + value.value().len().saturating_sub(OVERHEAD) as u64;
             if end <= offset {
                 continue;
             }
             if taken >= limit {
                 break;
             }
+            let bytes = self.vault.unseal(&output_place(key.value()), value.value())?;
             let skip = usize::try_from(offset.saturating_sub(start)).expect("invariant: less than a chunk");
             taken += bytes.len() - skip;
             chunks.push(OutputChunk { offset: start + skip as u64, bytes: bytes[skip..].to_vec() });
@@ -109,6 +113,27 @@ impl Store {
 }
 
 type OutputKey<'a> = (u64, &'a str, u32, u64);
+
+/// Where a piece of output is sealed to.
+fn output_place((run, step, attempt, offset): OutputKey<'_>) -> String {
+    format!("output r-{run} {step} {attempt} {offset}")
+}
+
+/// Seals the output of a database that was written before it was.
+pub(crate) fn seal_all(transaction: &WriteTransaction, vault: &Vault) -> Result<(), StoreError> {
+    let mut output = transaction.open_table(OUTPUT)?;
+    let mut open = Vec::new();
+    for row in output.iter()? {
+        let (key, value) = row?;
+        let (run, step, attempt, offset) = key.value();
+        open.push((run, step.to_owned(), attempt, offset, value.value().to_vec()));
+    }
+    for (run, step, attempt, offset, bytes) in open {
+        let key = (run, step.as_str(), attempt, offset);
+        output.insert(key, vault.seal(&output_place(key), &bytes)?.as_slice())?;
+    }
+    Ok(())
+}
 
 fn span<'a>(number: u64, step: &'a StepId, attempt: u32) -> std::ops::RangeInclusive<OutputKey<'a>> {
     (number, step.0.as_str(), attempt, 0)..=(number, step.0.as_str(), attempt, u64::MAX)

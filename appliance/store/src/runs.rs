@@ -13,6 +13,7 @@ use crate::plans::AdoptedPlan;
 use crate::rules::{self, Begin};
 use crate::store::{Store, StoreError, json, parse};
 use crate::tables::{EVENTS, RUN_EVENTS, RUNS, TARGETS};
+use crate::vault::Vault;
 
 /// A run in short: what a list of runs shows. It says nothing that the run's events do not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +66,7 @@ impl Store {
         let mut records = Vec::new();
         for abandoned in &abandon {
             let ended = Event::RunEnded { outcome: Outcome::Abandoned };
-            records.extend(write(&transaction, abandoned, at, vec![ended])?);
+            records.extend(self.write(&transaction, abandoned, at, vec![ended])?);
         }
         let first = if resumed {
             Event::RunResumed
@@ -81,7 +82,7 @@ impl Store {
             transaction.open_table(RUNS)?.insert(number(&run)?, json(&row).as_slice())?;
             Event::RunStarted { plan: plan.id.clone() }
         };
-        records.extend(write(&transaction, &run, at, vec![first])?);
+        records.extend(self.write(&transaction, &run, at, vec![first])?);
         transaction.commit()?;
         live.insert(run.clone());
         drop(live);
@@ -95,7 +96,7 @@ impl Store {
     /// announces is touched before.
     pub fn append(&self, run: &RunId, at: u64, events: Vec<Event>) -> Result<Vec<Record>, StoreError> {
         let transaction = self.writing()?;
-        let records = write(&transaction, run, at, events)?;
+        let records = self.write(&transaction, run, at, events)?;
         transaction.commit()?;
         Ok(records)
     }
@@ -104,6 +105,12 @@ impl Store {
     pub fn runs(&self) -> Result<Vec<RunRow>, StoreError> {
         let runs = self.reading()?.open_table(RUNS)?;
         collect_rows(&runs)
+    }
+
+    /// The number of the newest run of any site; 0 before the first.
+    pub fn last_run(&self) -> Result<u64, StoreError> {
+        let runs = self.reading()?.open_table(RUNS)?;
+        Ok(runs.last()?.map_or(0, |(number, _)| number.value()))
     }
 
     pub fn run(&self, run: &RunId) -> Result<Option<RunRow>, StoreError> {
@@ -124,7 +131,41 @@ impl Store {
             let (_, index) = row?.0.value();
             let what = format!("event {index}");
             let record = events.get(index)?.ok_or_else(|| StoreError::Missing(what.clone()))?;
-            records.push(parse(&what, record.value())?);
+            let record = self.vault.unseal(&event_place(index), record.value())?;
+            records.push(parse(&what, &record)?);
+        }
+        Ok(records)
+    }
+
+    /// Numbers and writes events of an open run; an end closes the run's row with it.
+    fn write(
+        &self,
+        transaction: &WriteTransaction,
+        run: &RunId,
+        at: u64,
+        events: Vec<Event>,
+    ) -> Result<Vec<Record>, StoreError> {
+        let number = number(run)?;
+        let mut runs = transaction.open_table(RUNS)?;
+        let row = runs.get(number)?.map(|row| row.value().to_vec());
+        let mut row: RunRow = parse(&run.0, &row.ok_or_else(|| StoreError::Missing(format!("run {run}")))?)?;
+        let mut table = transaction.open_table(EVENTS)?;
+        let mut indices = transaction.open_table(RUN_EVENTS)?;
+        let mut index = table.last()?.map_or(0, |(index, _)| index.value());
+        let mut records = Vec::with_capacity(events.len());
+        for event in events {
+            if row.outcome.is_some() {
+                return Err(StoreError::Ended(run.clone()));
+            }
+            if let Event::RunEnded { outcome } = &event {
+                (row.outcome, row.ended_at) = (Some(*outcome), Some(at));
+                runs.insert(number, json(&row).as_slice())?;
+            }
+            index += 1;
+            let record = Record { format: EVENT_FORMAT, index, at, run: run.clone(), event };
+            table.insert(index, self.vault.seal(&event_place(index), &json(&record))?.as_slice())?;
+            indices.insert((number, index), ())?;
+            records.push(record);
         }
         Ok(records)
     }
@@ -160,34 +201,21 @@ fn collect_rows(runs: &impl ReadableTable<u64, &'static [u8]>) -> Result<Vec<Run
     Ok(all)
 }
 
-/// Numbers and writes events of an open run; an end closes the run's row with it.
-fn write(
-    transaction: &WriteTransaction,
-    run: &RunId,
-    at: u64,
-    events: Vec<Event>,
-) -> Result<Vec<Record>, StoreError> {
-    let number = number(run)?;
-    let mut runs = transaction.open_table(RUNS)?;
-    let row = runs.get(number)?.map(|row| row.value().to_vec());
-    let mut row: RunRow = parse(&run.0, &row.ok_or_else(|| StoreError::Missing(format!("run {run}")))?)?;
-    let mut table = transaction.open_table(EVENTS)?;
-    let mut indices = transaction.open_table(RUN_EVENTS)?;
-    let mut index = table.last()?.map_or(0, |(index, _)| index.value());
-    let mut records = Vec::with_capacity(events.len());
-    for event in events {
-        if row.outcome.is_some() {
-            return Err(StoreError::Ended(run.clone()));
-        }
-        if let Event::RunEnded { outcome } = &event {
-            (row.outcome, row.ended_at) = (Some(*outcome), Some(at));
-            runs.insert(number, json(&row).as_slice())?;
-        }
-        index += 1;
-        let record = Record { format: EVENT_FORMAT, index, at, run: run.clone(), event };
-        table.insert(index, json(&record).as_slice())?;
-        indices.insert((number, index), ())?;
-        records.push(record);
+/// Where an event is sealed to.
+pub(crate) fn event_place(index: u64) -> String {
+    format!("event {index}")
+}
+
+/// Seals the events of a database that was written before they were.
+pub(crate) fn seal_all(transaction: &WriteTransaction, vault: &Vault) -> Result<(), StoreError> {
+    let mut events = transaction.open_table(EVENTS)?;
+    let mut open = Vec::new();
+    for row in events.iter()? {
+        let (index, record) = row?;
+        open.push((index.value(), record.value().to_vec()));
     }
-    Ok(records)
+    for (index, record) in open {
+        events.insert(index, vault.seal(&event_place(index), &record)?.as_slice())?;
+    }
+    Ok(())
 }

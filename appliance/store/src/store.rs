@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use crate::holder::Holder;
 use crate::rules::{AdoptRefused, BeginRefused};
 use crate::tables::{self, META, SCHEMA};
+use crate::vault::{Vault, VaultError};
 
 /// Memory for cached pages. The whole database of a site of 150 hosts is some tens of MiB.
 const CACHE_BYTES: usize = 16 << 20;
@@ -49,6 +50,10 @@ pub enum StoreError {
     Missing(String),
     #[error("write to {0}: it has ended")]
     Ended(RunId),
+    #[error("take the site over into {}: that state folder has runs of its own", .path.display())]
+    Occupied { path: PathBuf },
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     #[error(transparent)]
     Adopt(#[from] AdoptRefused),
     #[error(transparent)]
@@ -74,8 +79,9 @@ from_redb!(DatabaseError, TransactionError, TableError, StorageError, CommitErro
 /// it says otherwise.
 pub struct Store {
     db: Database,
-    dir: PathBuf,
+    pub(crate) dir: PathBuf,
     ledger: String,
+    pub(crate) vault: Vault,
     /// Runs that an engine of this process performs.
     pub(crate) live: Arc<Mutex<BTreeSet<RunId>>>,
 }
@@ -84,6 +90,11 @@ impl Store {
     /// The database in this folder.
     pub fn database_path(dir: &Path) -> PathBuf {
         dir.join("armilla.redb")
+    }
+
+    /// The key that opens what the database in this folder has sealed.
+    pub fn key_path(dir: &Path) -> PathBuf {
+        Vault::path(dir)
     }
 
     fn holder_path(dir: &Path) -> PathBuf {
@@ -111,9 +122,9 @@ impl Store {
             }
             Err(error) => return Err(error.into()),
         };
-        let ledger = prepare(&db)?;
+        let (ledger, vault) = prepare(&db, dir)?;
         holder.write(&Store::holder_path(dir)).map_err(folder)?;
-        Ok(Store { db, dir: dir.to_owned(), ledger, live: Arc::default() })
+        Ok(Store { db, dir: dir.to_owned(), ledger, vault, live: Arc::default() })
     }
 
     /// As [`Store::open`], but waits as long as `patience` for another process to close it: a verb that only reads has
@@ -200,13 +211,17 @@ impl Drop for Store {
     }
 }
 
-/// Makes the tables of a new database, refuses a newer one; the ledger's id.
-fn prepare(db: &Database) -> Result<String, StoreError> {
-    if let Some(found) = schema(db)?
-        && found > SCHEMA
-    {
+/// Makes the tables of a new database, seals what an older one has open, refuses a newer one; the ledger's id and the
+/// key.
+fn prepare(db: &Database, dir: &Path) -> Result<(String, Vault), StoreError> {
+    let found = meta(db, "schema")?.map(|text| text.parse().unwrap_or(u64::MAX));
+    if let Some(found) = found.filter(|found| *found > SCHEMA) {
         return Err(StoreError::Newer { found });
     }
+    let vault = match meta(db, "key")? {
+        Some(id) => Vault::open(dir, &id)?,
+        None => Vault::open_or_make(dir)?,
+    };
     let transaction = db.begin_write()?;
     create(&transaction, tables::SITES)?;
     create(&transaction, tables::HOST_KEYS)?;
@@ -214,16 +229,20 @@ fn prepare(db: &Database) -> Result<String, StoreError> {
     create(&transaction, tables::VERIFIED)?;
     create(&transaction, tables::PLANS)?;
     create(&transaction, tables::CHECKS)?;
-    create(&transaction, tables::WAIVERS)?;
     create(&transaction, tables::RUNS)?;
     create(&transaction, tables::EVENTS)?;
     create(&transaction, tables::SEALS)?;
     transaction.open_table(tables::TARGETS)?;
     transaction.open_table(tables::RUN_EVENTS)?;
     create(&transaction, tables::OUTPUT)?;
+    if found == Some(1) {
+        crate::runs::seal_all(&transaction, &vault)?;
+        crate::output::seal_all(&transaction, &vault)?;
+    }
     let ledger = {
         let mut meta = transaction.open_table(META)?;
         meta.insert("schema", SCHEMA.to_string().as_str())?;
+        meta.insert("key", vault.id())?;
         let known = meta.get("ledger")?.map(|id| id.value().to_owned());
         match known {
             Some(id) => id,
@@ -236,7 +255,7 @@ fn prepare(db: &Database) -> Result<String, StoreError> {
         }
     };
     transaction.commit()?;
-    Ok(ledger)
+    Ok((ledger, vault))
 }
 
 fn create<K: Key + 'static>(
@@ -247,16 +266,14 @@ fn create<K: Key + 'static>(
     Ok(())
 }
 
-/// The schema of a database that has one.
-fn schema(db: &Database) -> Result<Option<u64>, StoreError> {
+/// A word about the database itself; `None` in a new one. Text that is no number was not written by any version up to
+/// this one.
+fn meta(db: &Database, key: &str) -> Result<Option<String>, StoreError> {
     let meta = match db.begin_read()?.open_table(META) {
-        Ok(meta) => meta,
         Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
-        Err(error) => return Err(error.into()),
+        meta => meta?,
     };
-    let text = meta.get("schema")?.map(|text| text.value().to_owned());
-    // Text that is no number was not written by any version up to this one.
-    Ok(text.map(|text| text.parse().unwrap_or(u64::MAX)))
+    Ok(meta.get(key)?.map(|text| text.value().to_owned()))
 }
 
 fn random_id() -> io::Result<String> {

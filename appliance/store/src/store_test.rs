@@ -1,6 +1,6 @@
 use std::os::unix::fs::PermissionsExt;
 
-use installer_model::event::{Event, Outcome};
+use installer_model::event::{Event, Failure, Outcome};
 use installer_model::plan::{Intent, PLAN_FORMAT, Plan, PlanId, StepId};
 use tempfile::TempDir;
 
@@ -50,7 +50,7 @@ fn a_second_opener_is_told_who_has_the_store() {
     let dir = TempDir::new().unwrap();
     let store = open(&dir);
     let error = Store::open(dir.path(), &holder()).err().unwrap().to_string();
-    assert!(error.contains(&format!("`armilla apply` (process {}", std::process::id())), "{error}");
+    assert!(error.contains(&format!("(process {},", std::process::id())), "{error}");
     drop(store);
     open(&dir);
 }
@@ -81,11 +81,11 @@ fn a_newer_schema_is_refused() {
     {
         let store = open(&dir);
         let transaction = store.writing().unwrap();
-        transaction.open_table(META).unwrap().insert("schema", "2").unwrap();
+        transaction.open_table(META).unwrap().insert("schema", "3").unwrap();
         transaction.commit().unwrap();
     }
     let error = Store::open(dir.path(), &holder()).err().unwrap();
-    assert_eq!(error.to_string(), "open the store: its schema is 2, this version knows 1 and older");
+    assert_eq!(error.to_string(), "open the store: its schema is 3, this version knows 2 and older");
 }
 
 #[test]
@@ -209,4 +209,73 @@ fn output_past_the_limit_is_counted_and_not_kept() {
     store.append_output(&run, &step, 1, b"more").unwrap();
     let seal = store.seal_output(&run, &step, 1).unwrap().unwrap();
     assert_eq!((seal.length, seal.dropped), (OUTPUT_LIMIT, 7));
+}
+
+/// A run that failed with these words on the host's side.
+fn failed_run(store: &Store, words: &str) -> RunId {
+    let adopted = store.adopt(&plan("one", None)).unwrap();
+    let begun = store.begin(&adopted, 10).unwrap();
+    let step = StepId("a/found/init".into());
+    store.append_output(&begun.run, &step, 1, words.as_bytes()).unwrap();
+    let evidence = vec![words.to_owned()];
+    let failure = Failure { what: "run it".into(), evidence, hint: None, exit_code: 1 };
+    let failed = Event::StepFailed { step, attempt: 1, failure, output: None };
+    store.append(&begun.run, 11, vec![failed]).unwrap();
+    begun.run.clone()
+}
+
+fn holds(dir: &Path, words: &str) -> bool {
+    let bytes = fs::read(Store::database_path(dir)).unwrap();
+    bytes.windows(words.len()).any(|window| window == words.as_bytes())
+}
+
+#[test]
+fn a_copied_database_shows_nothing_that_programs_said_and_says_that_its_key_is_missing() {
+    let dir = TempDir::new().unwrap();
+    let run = failed_run(&open(&dir), "token abcdef.0123456789abcdef");
+    assert!(!holds(dir.path(), "abcdef.0123456789abcdef"));
+    let copied = TempDir::new().unwrap();
+    fs::copy(Store::database_path(dir.path()), Store::database_path(copied.path())).unwrap();
+    let error = Store::open(copied.path(), &holder()).err().unwrap().to_string();
+    assert!(error.contains("armilla.key is missing"), "{error}");
+    fs::copy(Vault::path(dir.path()), Vault::path(copied.path())).unwrap();
+    let records = open(&copied).records(&run, 0, 9).unwrap();
+    assert_eq!(records, open(&dir).records(&run, 0, 9).unwrap());
+    open(&TempDir::new().unwrap());
+    let other = TempDir::new().unwrap();
+    open(&other);
+    fs::copy(Vault::path(other.path()), Vault::path(copied.path())).unwrap();
+    let error = Store::open(copied.path(), &holder()).err().unwrap().to_string();
+    assert!(error.contains("and the database is sealed under key"), "{error}");
+}
+
+#[test]
+fn a_database_from_before_the_seal_is_sealed_when_it_is_opened() {
+    let dir = TempDir::new().unwrap();
+    let store = open(&dir);
+    let run = failed_run(&store, "token abcdef");
+    let records = store.records(&run, 0, 9).unwrap();
+    {
+        let transaction = store.writing().unwrap();
+        let mut events = transaction.open_table(tables::EVENTS).unwrap();
+        for record in &records {
+            events.insert(record.index, json(record).as_slice()).unwrap();
+        }
+        drop(events);
+        let key = (1, "a/found/init", 1, 0);
+        transaction.open_table(tables::OUTPUT).unwrap().insert(key, b"token abcdef".as_slice()).unwrap();
+        let mut meta = transaction.open_table(META).unwrap();
+        meta.insert("schema", "1").unwrap();
+        meta.remove("key").unwrap();
+        drop(meta);
+        transaction.commit().unwrap();
+    }
+    drop(store);
+    fs::remove_file(Vault::path(dir.path())).unwrap();
+    let store = open(&dir);
+    assert_eq!(store.records(&run, 0, 9).unwrap(), records);
+    assert_eq!(
+        store.output(&run, &StepId("a/found/init".into()), 1, 0, 99).unwrap()[0].bytes,
+        b"token abcdef"
+    );
 }

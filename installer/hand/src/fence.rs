@@ -16,21 +16,43 @@ pub fn judge(
     take_over: bool,
 ) -> Result<FenceRecord, Failure> {
     let Some(held) = held else { return Ok(claim.clone()) };
-    let refuse =
-        |detail: String| Err(Failure { kind: FailureKind::Fenced, detail, fence: Some(held.clone()) });
+    let refuse = |detail: String| {
+        Err(Failure { kind: FailureKind::Fenced, detail, fence: Some(Box::new(held.clone())) })
+    };
     if held.ledger != claim.ledger {
+        let taken_from = Some(held.ledger.clone());
         return match take_over {
-            true => Ok(claim.clone()),
-            false => refuse(format!("the host belongs to ledger {}, not to {}", held.ledger, claim.ledger)),
+            true => Ok(FenceRecord { taken_from, ..claim.clone() }),
+            false if held.taken_from.as_ref() == Some(&claim.ledger) => refuse(format!(
+                "the host was taken over from this state folder (ledger {}) by ledger {}{}",
+                claim.ledger,
+                held.ledger,
+                last(held)
+            )),
+            false => refuse(format!(
+                "the host belongs to ledger {}, not to {}{}",
+                held.ledger,
+                claim.ledger,
+                last(held)
+            )),
         };
     }
     if (claim.term, claim.run) < (held.term, held.run) {
         return refuse(format!(
-            "the host has seen term {} run {}, which is newer than term {} run {}",
-            held.term, held.run, claim.term, claim.run
+            "the host has seen term {} run {}, which is newer than term {} run {}{}",
+            held.term,
+            held.run,
+            claim.term,
+            claim.run,
+            last(held)
         ));
     }
-    Ok(claim.clone())
+    Ok(FenceRecord { taken_from: held.taken_from.clone(), ..claim.clone() })
+}
+
+/// Who made the claim that holds, as the end of a sentence.
+fn last(held: &FenceRecord) -> String {
+    held.by.as_ref().map_or(String::new(), |by| format!("; the last one here was {by}"))
 }
 
 pub struct Fence {
@@ -76,10 +98,13 @@ impl Fence {
             Some(held) if held != *mine => Err(Failure {
                 kind: FailureKind::Fenced,
                 detail: format!(
-                    "the host has been claimed since by ledger {} term {} run {}",
-                    held.ledger, held.term, held.run
+                    "the host has been claimed since by ledger {} term {} run {}{}",
+                    held.ledger,
+                    held.term,
+                    held.run,
+                    last(&held)
                 ),
-                fence: Some(held),
+                fence: Some(Box::new(held)),
             }),
             Some(_) | None => Ok(()),
         }
@@ -88,10 +113,17 @@ impl Fence {
 
 #[cfg(test)]
 mod tests {
+    use installer_wire::Claimant;
+
     use super::*;
 
     fn record(ledger: &str, term: u64, run: u64) -> FenceRecord {
-        FenceRecord { ledger: ledger.into(), term, run }
+        FenceRecord { ledger: ledger.into(), term, run, by: None, taken_from: None }
+    }
+
+    fn by(pid: u32) -> Option<Claimant> {
+        let (user, machine, command) = ("anna".into(), "laptop".into(), "apply".into());
+        Some(Claimant { user, machine, pid, command, folder: "/home/anna/state".into(), since: 0 })
     }
 
     #[test]
@@ -102,7 +134,7 @@ mod tests {
             let judged = judge(Some(&held), &record("a", term, run), false);
             assert_eq!(judged.is_ok(), welcome, "term {term} run {run}");
             if let Err(failure) = judged {
-                assert_eq!(failure.fence, Some(held.clone()));
+                assert_eq!(failure.fence.as_deref(), Some(&held));
             }
         }
     }
@@ -111,8 +143,37 @@ mod tests {
     fn another_ledger_needs_the_word_take_over() {
         let held = record("a", 3, 7);
         assert_eq!(judge(Some(&held), &record("b", 9, 9), false).unwrap_err().kind, FailureKind::Fenced);
-        assert_eq!(judge(Some(&held), &record("b", 0, 0), true).unwrap(), record("b", 0, 0));
+        let taken = judge(Some(&held), &record("b", 0, 0), true).unwrap();
+        assert_eq!(taken, FenceRecord { taken_from: Some("a".into()), ..record("b", 0, 0) });
         assert!(judge(Some(&held), &record("a", 0, 0), true).is_err(), "taking over does not excuse age");
+    }
+
+    #[test]
+    fn whoever_is_refused_learns_by_whom_and_that_the_host_was_taken_from_them() {
+        let held = FenceRecord { by: by(12), ..record("a", 1, 4) };
+        let refused = judge(Some(&held), &record("b", 1, 1), false).unwrap_err();
+        let who =
+            "`armilla apply` of anna on laptop (process 12, state folder /home/anna/state, since 1970-01-01";
+        assert!(refused.detail.contains(who), "{}", refused.detail);
+        let taken = judge(Some(&held), &FenceRecord { by: by(13), ..record("b", 1, 1) }, true).unwrap();
+        let again = judge(Some(&taken), &record("b", 1, 2), false).unwrap();
+        assert_eq!(again.taken_from.as_deref(), Some("a"), "later runs keep where the host came from");
+        let refused = judge(Some(&again), &record("a", 1, 5), false).unwrap_err();
+        assert!(
+            refused
+                .detail
+                .starts_with("the host was taken over from this state folder (ledger a) by ledger b")
+        );
+    }
+
+    #[test]
+    fn another_process_with_the_same_ledger_and_run_overtakes() {
+        let root = tempfile::tempdir().unwrap();
+        let fence = Fence::at(root.path());
+        let mine = fence.claim(&FenceRecord { by: by(1), ..record("a", 1, 1) }, false).unwrap();
+        fence.claim(&FenceRecord { by: by(2), ..record("a", 1, 1) }, false).unwrap();
+        let overtaken = fence.still(&mine).unwrap_err();
+        assert!(overtaken.detail.contains("process 2"), "{}", overtaken.detail);
     }
 
     #[test]
@@ -122,6 +183,6 @@ mod tests {
         let mine = fence.claim(&record("a", 1, 1), false).unwrap();
         fence.still(&mine).unwrap();
         Fence::at(root.path()).claim(&record("a", 2, 1), false).unwrap();
-        assert_eq!(fence.still(&mine).unwrap_err().fence, Some(record("a", 2, 1)));
+        assert_eq!(fence.still(&mine).unwrap_err().fence.as_deref(), Some(&record("a", 2, 1)));
     }
 }

@@ -197,8 +197,9 @@ impl<W: Write + Send + 'static> Desk<W> {
             Request::UnitStop { name } => Answer::Unit { unit: units.stop(&name)? },
             Request::UnitList => Answer::Units { units: units.list()? },
             Request::UnitForget { names } => units.forget(&names).map(done)?,
-            Request::Fence { ledger, term, run, take_over } => {
-                let claimed = Fence::at(&self.root).claim(&FenceRecord { ledger, term, run }, take_over)?;
+            Request::Fence { ledger, term, run, take_over, by } => {
+                let claim = FenceRecord { ledger, term, run, by, taken_from: None };
+                let claimed = Fence::at(&self.root).claim(&claim, take_over)?;
                 *self.claim.lock().unwrap_or_else(PoisonError::into_inner) = Some(claimed);
                 Answer::Done
             }

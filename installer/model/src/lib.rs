@@ -13,7 +13,9 @@ pub mod settings;
 pub mod site;
 pub mod site_file;
 pub mod survey;
+mod utc;
 pub mod view;
 pub mod waiver;
 
 pub use chain::chain;
+pub use utc::Utc;

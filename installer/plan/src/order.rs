@@ -166,7 +166,6 @@ impl<'a> Order<'a> {
             // A host drops with its failed step, which was taken in just before.
             Event::HostDropped { .. }
             | Event::RunStarted { .. }
-            | Event::FindingWaived { .. }
             | Event::RunResumed
             | Event::RunEnded { .. }
             | Event::Unknown => {}

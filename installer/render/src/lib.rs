@@ -8,6 +8,6 @@ pub mod kubelet;
 pub mod nftables;
 pub mod node;
 pub mod paths;
-mod yaml;
+pub mod yaml;
 
 pub use yaml::document;

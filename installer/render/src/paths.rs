@@ -2,6 +2,8 @@
 
 /// Root of Armilla's own state on a host: the hand, blobs, runs, records.
 pub const ARMILLA_ROOT: &str = "/var/lib/armilla";
+/// What the host keeps of its site, so that another machine can take the site over.
+pub const SITE_COPY: &str = "/var/lib/armilla/site.copy";
 /// Configuration of what Armilla runs.
 pub const ARMILLA_ETC: &str = "/etc/armilla";
 /// Helpers that belong to no upstream folder.

@@ -12,6 +12,7 @@ use installer_model::site::SecretRef;
 use installer_ssh::{Followed, Hand, HandError};
 use installer_wire::{Command, CommandOutput, FailureKind, FileStat, UnitCommand, UnitState};
 
+use crate::copies::run_number;
 use crate::reach::{Again, LOSSES};
 use crate::site_world::SiteWorld;
 use crate::world::StepContext;
@@ -137,7 +138,7 @@ impl<'a> HostPort<'a> {
         call: impl Future<Output = Result<T, HandError>>,
     ) -> Result<T, HandError> {
         if let Some(ctx) = self.act {
-            let run = ctx.run.0.rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or(0);
+            let run = run_number(&ctx.run);
             self.world.claim(self.host, hand, &ctx.ledger, run).await?;
         }
         call.await

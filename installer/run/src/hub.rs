@@ -83,7 +83,6 @@ impl Observer for Hub {
                 Event::RunEnded { .. } if inner.live.as_ref() == Some(&record.run) => inner.live = None,
                 Event::RunEnded { .. }
                 | Event::RunStarted { .. }
-                | Event::FindingWaived { .. }
                 | Event::RunResumed
                 | Event::StepStarted { .. }
                 | Event::HostDropped { .. }

@@ -1,6 +1,7 @@
 //! Runs a plan: next, probe, act, probe, event.
 
 pub mod cancel;
+pub mod copies;
 pub mod engine;
 mod host_port;
 pub mod hub;

@@ -14,14 +14,18 @@ use installer_model::event::Failure;
 use installer_model::plan::Step;
 use installer_model::secret::Secret;
 use installer_model::site::SecretRef;
-use installer_render::paths::ARMILLA_ROOT;
+use installer_render::paths::{ARMILLA_ROOT, SITE_COPY};
 use installer_ssh::{BinarySource, Blob, Hand, HandError, Target};
+use installer_wire::Claimant;
 use tokio::sync::Mutex;
 
 use crate::host_port::HostPort;
 use crate::reach::{Again, PATIENCE, Reach};
 use crate::steps;
 use crate::world::{BoxFuture, Probe, StepContext, World};
+
+/// The term of claims: an instance that leads alone has one term.
+const TERM: u64 = 1;
 
 /// The hosts of a site and the bundle that they are given.
 pub struct SiteWorld {
@@ -31,6 +35,8 @@ pub struct SiteWorld {
     control_plane: String,
     /// Hosts that are claimed even when another ledger holds them.
     take_over: BTreeSet<String>,
+    /// Who claims hosts, for whoever is refused later.
+    claimant: Option<Claimant>,
     /// What references of the plan stand for.
     secrets: BTreeMap<SecretRef, Secret>,
     /// How long a lost connection is tried again; `None` is the usual.
@@ -75,7 +81,8 @@ impl SiteWorld {
         let slot = |target| HostSlot { target, held: Mutex::default(), reach: std::sync::Mutex::default() };
         let hosts = targets.into_iter().map(|(name, target)| (name, slot(target))).collect();
         let (take_over, secrets) = (BTreeSet::new(), BTreeMap::new());
-        SiteWorld { hosts, binaries, bundle, control_plane, take_over, secrets, patience: None }
+        let (claimant, patience) = (None, None);
+        SiteWorld { hosts, binaries, bundle, control_plane, take_over, claimant, secrets, patience }
     }
 
     /// Takes these hosts from whichever ledger holds them: the operator named each.
@@ -84,18 +91,42 @@ impl SiteWorld {
         self
     }
 
-    /// Claims the hosts that are taken over, before any run: a host on which nothing is left to do is ours too from then
-    /// on. One that this ledger holds already stays as it is.
-    pub async fn take_over(&self, ledger: &str) -> Result<(), HandError> {
-        for host in &self.take_over {
-            let claimed = self.hand(host).await?.fence(ledger, 1, 0, true).await;
-            let held =
-                claimed.as_ref().err().and_then(HandError::failure).and_then(|held| held.fence.as_ref());
-            if held.is_none_or(|held| held.ledger != ledger) {
-                claimed?;
+    /// Claims hosts in this name.
+    pub fn with_claimant(mut self, claimant: Claimant) -> SiteWorld {
+        self.claimant = Some(claimant);
+        self
+    }
+
+    /// Claims every host of the site before a run is begun: of two ledgers that meet on bare hosts one is refused before it
+    /// has changed anything, and a host on which nothing is left to do is ours too from then on. `run` is the last run of
+    /// the ledger, so that a state folder that was copied before others were made is refused as well.
+    ///
+    /// The first host in the order of names is claimed before the others: whoever gets it goes on, alike for all.
+    pub async fn claim_all(&self, ledger: &str, run: u64) -> Result<(), (String, HandError)> {
+        let names: Vec<&str> = self.hosts.keys().map(String::as_str).collect();
+        self.claim_each(&names, ledger, run).await
+    }
+
+    /// As [`SiteWorld::claim_all`], for these hosts alone.
+    pub async fn claim_each(
+        &self,
+        hosts: &[&str],
+        ledger: &str,
+        run: u64,
+    ) -> Result<(), (String, HandError)> {
+        let claim = |host: &str| {
+            let host = host.to_owned();
+            async move {
+                let claimed = match self.hand(&host).await {
+                    Ok(hand) => self.claim(&host, &hand, ledger, run).await,
+                    Err(error) => Err(error),
+                };
+                claimed.map_err(|error| (host, error))
             }
-        }
-        Ok(())
+        };
+        let Some((first, others)) = hosts.split_first() else { return Ok(()) };
+        claim(first).await?;
+        try_join_all(others.iter().map(|host| claim(host))).await.map(drop)
     }
 
     /// Hosts with a hand that somebody else put there, such as a process that stands in for one.
@@ -192,10 +223,24 @@ impl SiteWorld {
         };
         let wanted = Some((ledger.to_owned(), run));
         if claimed.fenced != wanted {
-            hand.fence(ledger, 1, run, self.take_over.contains(host)).await?;
+            let take_over = self.take_over.contains(host);
+            hand.fence(ledger, TERM, run, take_over, self.claimant.clone()).await?;
             claimed.fenced = wanted;
         }
         Ok(())
+    }
+
+    /// Writes the host's copy of the site, as whoever holds the host.
+    pub(crate) async fn keep_copy(
+        &self,
+        host: &str,
+        ledger: &str,
+        run: u64,
+        copy: &[u8],
+    ) -> Result<(), HandError> {
+        let hand = self.hand(host).await?;
+        self.claim(host, &hand, ledger, run).await?;
+        hand.write(SITE_COPY, 0o600, copy).await
     }
 
     /// Forgets a hand whose connection is gone; another task may have replaced it already.

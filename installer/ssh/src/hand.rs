@@ -11,8 +11,8 @@ use installer_model::survey::Protocol;
 use installer_wire::answer::OutputHead;
 use installer_wire::exchange::{Assembler, encode};
 use installer_wire::{
-    Answer, BlobState, Command, CommandOutput, Decoder, Failure, FailureKind, FileStat, Hello, Request, Unit,
-    UnitCommand, UnitState,
+    Answer, BlobState, Claimant, Command, CommandOutput, Decoder, Failure, FailureKind, FileStat, Hello,
+    Request, Unit, UnitCommand, UnitState,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -420,8 +420,15 @@ impl Hand {
     }
 
     /// Claims the host for a run; from then on the hand refuses changes once somebody else has claimed it.
-    pub async fn fence(&self, ledger: &str, term: u64, run: u64, take_over: bool) -> Result<(), HandError> {
-        self.done("Fence", Request::Fence { ledger: ledger.to_owned(), term, run, take_over }, &[]).await
+    pub async fn fence(
+        &self,
+        ledger: &str,
+        term: u64,
+        run: u64,
+        take_over: bool,
+        by: Option<Claimant>,
+    ) -> Result<(), HandError> {
+        self.done("Fence", Request::Fence { ledger: ledger.to_owned(), term, run, take_over, by }, &[]).await
     }
 }
 

@@ -462,16 +462,16 @@ async fn a_newer_claim_locks_out_an_older_hand() {
     let (old, new) =
         (start(&server, &server.target()).await.unwrap(), start(&server, &server.target()).await.unwrap());
     let path = server.path("file").to_str().unwrap().to_owned();
-    old.fence("ledger", 1, 1, false).await.unwrap();
+    old.fence("ledger", 1, 1, false, None).await.unwrap();
     old.write(&path, 0o644, b"old").await.unwrap();
-    new.fence("ledger", 2, 1, false).await.unwrap();
+    new.fence("ledger", 2, 1, false, None).await.unwrap();
     let error = old.write(&path, 0o644, b"late").await.err().unwrap();
     assert_eq!(error.failure().unwrap().kind, FailureKind::Fenced);
     assert_eq!(error.exit_code(), 4);
     assert_eq!(old.read(&path, 10).await.unwrap(), b"old");
-    let foreign = new.fence("another", 9, 9, false).await.err().unwrap();
+    let foreign = new.fence("another", 9, 9, false, None).await.err().unwrap();
     assert_eq!(foreign.failure().unwrap().fence.as_ref().unwrap().ledger, "ledger");
-    new.fence("another", 9, 9, true).await.unwrap();
+    new.fence("another", 9, 9, true, None).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! What a hand answers.
 
+use std::fmt;
+
 use bundles_format::Digest;
+use installer_model::Utc;
 use installer_model::link::{Heard, Probed};
 use installer_model::survey::Protocol;
 use serde::{Deserialize, Serialize};
@@ -189,6 +192,37 @@ pub struct FenceRecord {
     pub ledger: String,
     pub term: u64,
     pub run: u64,
+    /// Who made the claim, for people; a version that did not say leaves it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Claimant>,
+    /// The ledger that the host was taken from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_from: Option<String>,
+}
+
+/// Whoever claims a host: enough to find the process, or the person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claimant {
+    pub user: String,
+    pub machine: String,
+    pub pid: u32,
+    /// The verb, such as `apply`.
+    pub command: String,
+    /// The state folder on that machine.
+    pub folder: String,
+    /// Unix time in milliseconds, by that machine's clock.
+    pub since: u64,
+}
+
+impl fmt::Display for Claimant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Claimant { user, machine, pid, command, folder, since } = self;
+        let since = Utc(*since);
+        write!(
+            f,
+            "`armilla {command}` of {user} on {machine} (process {pid}, state folder {folder}, since {since})"
+        )
+    }
 }
 
 /// Why a request failed.
@@ -199,7 +233,7 @@ pub struct Failure {
     pub detail: String,
     /// What the host holds, of `Fenced`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fence: Option<FenceRecord>,
+    pub fence: Option<Box<FenceRecord>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

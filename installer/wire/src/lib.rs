@@ -9,8 +9,8 @@ pub mod frame;
 pub mod request;
 
 pub use answer::{
-    Answer, BlobState, CommandOutput, Failure, FailureKind, FenceRecord, FileKind, FileStat, Hello, Unit,
-    UnitState,
+    Answer, BlobState, Claimant, CommandOutput, Failure, FailureKind, FenceRecord, FileKind, FileStat, Hello,
+    Unit, UnitState,
 };
 pub use exchange::{Assembler, Incoming};
 pub use frame::{Decoder, Frame, FrameError};

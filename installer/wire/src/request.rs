@@ -6,6 +6,8 @@ use bundles_format::Digest;
 use installer_model::link::{Listening, Probing};
 use serde::{Deserialize, Serialize};
 
+use crate::answer::Claimant;
+
 /// A request; PROTOCOL.md says what each one's body is and which answer it gets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "is")]
@@ -86,6 +88,9 @@ pub enum Request {
         /// Take the host over from another ledger.
         #[serde(default)]
         take_over: bool,
+        /// Who asks, for whoever is refused later.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Claimant>,
     },
     /// Listen for a moment on ports that the cluster will use, for the other hosts' hands to probe.
     NetListen(Listening),

@@ -1,6 +1,7 @@
 //! Writes a first, commented site file from addresses.
 
 use std::fmt::Write;
+use std::str::FromStr;
 
 use crate::names::{HostAddress, UserName};
 
@@ -15,10 +16,12 @@ pub enum InitError {
     None,
 }
 
-struct Login {
-    user: Option<UserName>,
-    address: HostAddress,
-    port: Option<u16>,
+/// Where to log in, as people write it: `[user@]address[:port]`, an IPv6 address with a port in brackets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    pub user: Option<UserName>,
+    pub address: HostAddress,
+    pub port: Option<u16>,
 }
 
 /// The text of a site file for hosts given as `[user@]address[:port]` (IPv6 with a port: `[address]:port`). The
@@ -27,7 +30,7 @@ struct Login {
 pub fn init(site_name: &str, addresses: &[&str]) -> Result<String, InitError> {
     let mut logins: Vec<Login> = Vec::new();
     for text in addresses {
-        let login = parse(text).ok_or_else(|| InitError::Address((*text).to_owned()))?;
+        let login: Login = text.parse()?;
         if logins.iter().any(|other| other.address == login.address && other.port == login.port) {
             return Err(InitError::Twice((*text).to_owned()));
         }
@@ -44,6 +47,14 @@ pub fn init(site_name: &str, addresses: &[&str]) -> Result<String, InitError> {
     }
     text.push_str(REST);
     Ok(text)
+}
+
+impl FromStr for Login {
+    type Err = InitError;
+
+    fn from_str(text: &str) -> Result<Login, InitError> {
+        parse(text).ok_or_else(|| InitError::Address(text.to_owned()))
+    }
 }
 
 fn parse(text: &str) -> Option<Login> {
@@ -178,7 +189,4 @@ const REST: &str =
 # addons:
 #   metricsServer: true
 #   localPath: true
-
-# waivers:                         # checks that may object, each with the reason
-#   - {check: memory, reason: a trial without pods}
 ";

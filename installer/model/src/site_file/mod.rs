@@ -11,11 +11,12 @@ mod init;
 mod reader;
 mod shape;
 mod validate;
+mod write;
 mod yaml;
 
 use std::fmt;
 
-pub use init::{InitError, init};
+pub use init::{InitError, Login, init};
 pub use reader::{Errors, Located, Text};
 pub use shape::SiteFile;
 pub use yaml::Position;

@@ -86,7 +86,6 @@ impl Rig {
             observer: power.clone(),
             clock: Arc::new(Ticks::default()),
             limits: self.limits,
-            waived: Vec::new(),
         };
         let ended = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -123,7 +122,6 @@ pub(crate) fn said(record: &Record) -> String {
     let again = |attempt: &u32| if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
     match &record.event {
         Event::RunStarted { .. } => format!("{} started", record.run),
-        Event::FindingWaived { waiver, .. } => format!("{} waived", waiver.waiver.check),
         Event::RunResumed => format!("{} resumed", record.run),
         Event::StepStarted { step, attempt } => format!("{step} started{}", again(attempt)),
         Event::StepMet { step, .. } => format!("{step} met"),
@@ -184,7 +182,9 @@ impl Power {
         let mut snapshot = self.snapshot.lock().unwrap();
         if snapshot.is_none() {
             let copy = disk();
-            std::fs::copy(Store::database_path(&self.disk), Store::database_path(copy.path())).unwrap();
+            for file in [Store::database_path, Store::key_path] {
+                std::fs::copy(file(&self.disk), file(copy.path())).unwrap();
+            }
             *snapshot = Some(copy);
             self.gone.notify_one();
         }

@@ -166,6 +166,11 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
+    /// What it said on standard error.
+    pub(crate) fn text(&self) -> String {
+        std::fs::read_to_string(&self.said).unwrap_or_default()
+    }
+
     /// Its run must have ended well.
     pub(crate) fn healthy(self, what: &str) -> Ran {
         let outcome = self.events.iter().find(|record| kind(record) == "runEnded");
