@@ -8,13 +8,18 @@
 mod boot;
 mod capacity;
 mod clock;
+mod clones;
 mod cluster;
+mod folders;
+mod hardware;
 #[cfg(test)]
 mod hosts;
+mod interfaces;
 mod kernel;
 mod leftover;
 mod limits;
 mod links;
+mod machine;
 mod names;
 mod network;
 #[cfg(test)]
@@ -38,7 +43,7 @@ use installer_model::names::HostName;
 use installer_model::repair::Repair;
 use installer_model::site::{Host, Site};
 use installer_model::survey::{HostFacts, Questions, Survey, SurveyedHost};
-use installer_render::paths::{ARMILLA_ROOT, BIN, DataFolders};
+use installer_render::paths::{ARMILLA_ROOT, BIN, CNI_BIN, DataFolders};
 
 pub use registry::{AREAS, Area, checks};
 
@@ -232,8 +237,8 @@ fn finding(check: &Check, host: Option<&HostName>, objection: Objection) -> Find
 /// where etcd runs already (`ours`) its disk is left in peace.
 pub fn questions(site: &Site, host: &Host, ours: bool) -> Questions {
     let folders = DataFolders::below(site.data_root.as_str());
-    let mut data_dirs =
-        vec![ARMILLA_ROOT.to_owned(), BIN.to_owned(), "/etc".to_owned(), "/var/lib/kubelet".to_owned()];
+    let fixed = [ARMILLA_ROOT, BIN, CNI_BIN, "/etc", "/var/lib/kubelet", folders::LOGS, folders::RUN];
+    let mut data_dirs: Vec<String> = fixed.map(str::to_owned).to_vec();
     data_dirs.extend([folders.containerd, folders.kubelet]);
     if host.roles.control_plane {
         data_dirs.push(folders.etcd.clone());

@@ -3,8 +3,8 @@
 
 use super::{Check, Judge, Words};
 use super::{
-    boot, capacity, clock, cluster, kernel, leftover, limits, links, names, network, ports, protection,
-    rules, services, space, storage, system,
+    boot, capacity, clock, clones, cluster, folders, hardware, interfaces, kernel, leftover, limits, links,
+    machine, names, network, ports, protection, rules, services, space, storage, system,
 };
 
 /// Checks that look at the same thing.
@@ -19,17 +19,22 @@ const fn area(en: &'static str, zh: &'static str, checks: &'static [Check]) -> A
 
 pub const AREAS: &[Area] = &[
     area("The site as a whole", "站点整体", cluster::CHECKS),
+    area("Machines and clones", "机器与克隆", clones::CHECKS),
     area("The system", "系统", system::CHECKS),
+    area("The machine", "机器环境", machine::CHECKS),
     area("systemd and services", "systemd 与服务", services::CHECKS),
     area("After the next boot", "下次启动之后", boot::CHECKS),
     area("Time", "时间", clock::CHECKS),
     area("Security software", "安全软件", protection::CHECKS),
     area("Processors and memory", "处理器与内存", capacity::CHECKS),
+    area("Hardware", "硬件", hardware::CHECKS),
     area("The kernel", "内核", kernel::CHECKS),
     area("Limits of the kernel", "内核上限", limits::CHECKS),
     area("Room on disks", "磁盘空间", space::CHECKS),
     area("Filesystems and disks", "文件系统与磁盘", storage::CHECKS),
+    area("Folders of the cluster", "集群目录", folders::CHECKS),
     area("The network", "网络", network::CHECKS),
+    area("Interfaces and routes", "网卡与路由", interfaces::CHECKS),
     area("Names and proxies", "名称与代理", names::CHECKS),
     area("Ports", "端口", ports::CHECKS),
     area("Between hosts", "主机之间", links::CHECKS),

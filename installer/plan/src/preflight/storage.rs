@@ -1,7 +1,7 @@
 //! What filesystems allow, and how fast the disk of etcd is.
 
 use installer_model::repair::{MountOption, Repair};
-use installer_render::paths::{ARMILLA_ROOT, BIN};
+use installer_render::paths::{ARMILLA_ROOT, BIN, CNI_BIN};
 
 use super::Judge::Host;
 use super::registry::check;
@@ -37,13 +37,14 @@ pub(super) fn read_only(view: &HostView<'_>) -> Vec<Objection> {
     })
 }
 
+/// Not the folder of containerd: what runs in a container runs from an overlay, whose mount has options of its own.
 pub(super) fn no_exec(view: &HostView<'_>) -> Vec<Objection> {
-    let run_from = [ARMILLA_ROOT.to_owned(), BIN.to_owned(), view.folders().containerd];
+    let run_from = [ARMILLA_ROOT, BIN, CNI_BIN];
     let stuck: Vec<&str> = view
         .facts
         .data_dirs
         .iter()
-        .filter(|dir| dir.no_exec && run_from.contains(&dir.path))
+        .filter(|dir| dir.no_exec && run_from.contains(&dir.path.as_str()))
         .map(|dir| dir.path.as_str())
         .collect();
     super::when(!stuck.is_empty(), || {
@@ -70,6 +71,8 @@ pub(super) fn runtime_filesystem(view: &HostView<'_>) -> Vec<Objection> {
     let observed = format!("{fs_type} under {}", dir.path);
     match fs_type {
         "tmpfs" | "ramfs" => vec![fix(Objection::warn(observed, "a disk"))],
+        // Before OpenZFS 2.2 it cannot carry an overlay's upper directory.
+        "zfs" => vec![fix(Objection::warn(observed, "ext4 or xfs"))],
         _ if CANNOT.contains(&fs_type) => vec![fix(Objection::refuse(observed, "ext4 or xfs"))],
         _ => Vec::new(),
     }

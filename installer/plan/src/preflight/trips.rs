@@ -12,9 +12,11 @@ use installer_model::survey::*;
 use crate::matrix;
 
 mod around;
+mod below;
 mod edges;
 
 pub(super) use around::AROUND;
+pub(super) use below::BELOW;
 pub(super) use edges::EDGES;
 
 pub(super) struct World {
@@ -125,7 +127,7 @@ fn facts(number: u8) -> HostFacts {
         cpu: Cpu {
             count: Some(4),
             model: Some("EPYC".into()),
-            flags: words("cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3"),
+            flags: words("aes atomics cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3"),
         },
         memory: Some(Memory { total: 8 << 30, available: Some(6 << 30), swap_total: 0 }),
         data_dirs: [
@@ -134,6 +136,8 @@ fn facts(number: u8) -> HostFacts {
             "/var/lib/containerd",
             "/var/lib/kubelet",
             "/var/lib/etcd",
+            "/var/log",
+            "/run",
         ]
         .map(dir)
         .to_vec(),
@@ -333,7 +337,7 @@ fn left(facts: &mut HostFacts, kind: LeftoverKind, name: &str) {
     facts.leftovers.push(Leftover { kind, name: name.into() });
 }
 
-fn mounted(facts: &mut HostFacts, target: &str) {
+pub(super) fn mounted(facts: &mut HostFacts, target: &str) {
     facts.mounts.push(Mount {
         target: target.into(),
         source: "overlay".into(),
@@ -374,20 +378,20 @@ fn two_control_planes(world: &mut World) {
     world.worker().fsync = fsync;
 }
 
-fn card(class: u16, vendor: u16) -> PciDevice {
+pub(super) fn card(class: u16, vendor: u16) -> PciDevice {
     PciDevice {
         address: "0000:17:00.0".into(),
         vendor,
         device: 0x2330,
         class,
         virtual_function: false,
-        driver: None,
+        driver: Some("nvidia".into()),
     }
 }
 
 /// Every trip of every table.
 pub(super) fn trips() -> impl Iterator<Item = &'static Trip> {
-    TRIPS.iter().chain(AROUND)
+    TRIPS.iter().chain(AROUND).chain(BELOW)
 }
 
 #[rustfmt::skip]

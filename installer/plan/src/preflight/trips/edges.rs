@@ -46,5 +46,26 @@ pub(crate) const EDGES: &[Edge] = &[
     ("dns-loop", |w| { w.wish("dns: {upstreams: [10.0.0.254]}\n"); w.worker().name_servers = Some(vec!["10.96.0.10".parse().unwrap()]); }),
     ("proxy", |w| w.worker().network.proxies.push(ProxySetting { file: "/etc/environment".into(), variable: "http_proxy".into(), no_proxy: Some("localhost, 10.244.0.0/16,10.96.0.0/12".into()) })),
     ("packet-rules", |w| { w.host("worker").ours = true; w.worker().network.packet_rules.as_mut().unwrap().chains.insert("KUBE-SERVICES".into()); }),
+    ("noexec", |w| w.worker().data_dirs[2].no_exec = true),
+    ("same-machine", |w| { let boot = w.control().boot_id.clone(); w.worker().boot_id = boot; }),
+    ("product-uuid-unique", |w| { w.worker().identity.product_uuid = Some("uuid1".into()); w.worker().virtualization = Some("systemd-nspawn".into()); }),
+    ("clock-here", |w| for name in ["control", "worker"] { w.host(name).clock_skew_ms = Some(60_000); }),
+    ("os", |w| w.worker().os = Some(OsRelease { id: "openEuler".into(), ..OsRelease::default() })),
+    ("cgroup-writable", |w| for (target, option) in [("/sys/fs/cgroup/memory", "ro"), ("/sys/fs/cgroup/memory", "rw"), ("/sys/fs/cgroup/blkio", "ro"), ("/sys/fs/cgroup", "ro")] {
+        let (fs_type, options) = (if target == "/sys/fs/cgroup" { "tmpfs" } else { "cgroup" }, vec![option.to_owned()]);
+        w.worker().mounts.push(Mount { target: target.into(), source: "x".into(), fs_type: fs_type.into(), options });
+    }),
+    ("kernel-config", |w| { w.worker().kernel.options.insert("CONFIG_CGROUP_DEVICE".into(), "n".into()); }),
+    ("kernel-options", |w| w.worker().kernel.options.clear()),
+    ("memory-available", |w| w.worker().memory.as_mut().unwrap().available = Some(512 << 20)),
+    ("huge-pages", |w| w.worker().kernel.huge_pages_bytes = 7 << 30),
+    ("etcd-filesystem", |w| w.worker().data_dirs[4].fs_type = Some("tmpfs".into())),
+    ("entry-types", |w| w.worker().storage.without_entry_types.push("/var/lib/kubelet".into())),
+    ("log-space", |w| w.worker().data_dirs[5].free_bytes = 1 << 30),
+    ("link-speed", |w| w.worker().network.links.get_mut("eth0").unwrap().speed_mbps = Some(1000)),
+    ("mtu-small", |w| for name in ["control", "worker"] { w.host(name).facts.nics[1].mtu = Some(1330); }),
+    ("default-route-many", |w| { let mut other = w.worker().routes[0].clone(); other.metric = 100; w.worker().routes.push(other); }),
+    ("rp-filter", |w| set(w, "net.ipv4.conf.all.rp_filter", "1")),
+    ("ssh-latency", |w| w.host("worker").ssh_rtt_us = Some(200_000)),
     ("leftovers-mounts", |w| w.worker().mounts.push(Mount { target: "/var/lib/kubelet".into(), source: "/dev/vdb".into(), fs_type: "ext4".into(), options: Vec::new() })),
 ];
