@@ -33,7 +33,8 @@ pub(super) const CHECKS: &[Check] = &[
 
 /// `LimitNOFILE` of armilla-node.service: nobody, root included, may raise a limit above `fs.nr_open` (setrlimit(2)).
 const UNITS_ASK_FOR: u64 = 8192;
-const FILES_COMFORT: u64 = 65_536;
+/// etcd, the API server and containerd hold some thousands each.
+const FILES_COMFORT: u64 = 16_384;
 
 fn open_files(view: &HostView<'_>) -> Vec<Objection> {
     let fix = |objection: Objection| {

@@ -33,7 +33,7 @@ pub(crate) const EDGES: &[Edge] = &[
     ("clock-synchronized", |w| { w.worker().clock.synchronized = Some(false); w.worker().virtualization = Some("lxc".into()); }),
     ("rtc", |w| w.worker().clock.rtc_ahead_s = Some(120)),
     ("nftables-service", |w| { w.worker().boot.enabled_units.insert("nftables.service".into()); }),
-    ("open-files", |w| set(w, "fs.nr_open", "65536")),
+    ("open-files", |w| set(w, "fs.nr_open", "16384")),
     ("process-ids", |w| set(w, "kernel.pid_max", "32768")),
     ("neighbours", |w| set(w, "net.ipv4.neigh.default.gc_thresh3", "260")),
     ("local-ports", |w| { set(w, "net.ipv4.ip_local_port_range", "20000 60999"); set(w, "net.ipv4.ip_local_reserved_ports", "30000-32767"); }),
