@@ -40,7 +40,7 @@ impl Host {
     pub fn snapshot(&self) -> Result<Snapshot, SnapshotError> {
         let leader = self.leader().ok_or_else(|| SnapshotError::Off(self.name().to_owned()))?;
         let mut seen = Snapshot::default();
-        tree::add(&mut seen, &format!("/proc/{}/root", leader.pid).as_ref())
+        tree::add(&mut seen, format!("/proc/{}/root", leader.pid).as_ref())
             .map_err(|source| SnapshotError::Files { host: self.name().to_owned(), source })?;
         mounts(&mut seen, &self.shell("cat /proc/self/mountinfo")?);
         self.network(&mut seen)?;
