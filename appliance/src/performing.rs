@@ -27,7 +27,7 @@ pub(crate) enum Shown {
 
 /// Adopts the plan and runs it to its end. The first Ctrl-C lets what has started end, the second leaves at once.
 pub(crate) async fn perform(ready: &Ready, plan: Plan, shown: Shown) -> Result<Ended, CliError> {
-    claim_all(ready).await?;
+    claim(ready, &plan).await?;
     let adopted = ready.store.adopt(&plan).map_err(|error| {
         CliError::from_error(4, "adopt the plan: ", &error).hint("somebody else planned meanwhile: run again")
     })?;
@@ -73,10 +73,16 @@ pub(crate) async fn perform(ready: &Ready, plan: Plan, shown: Shown) -> Result<E
     })
 }
 
-/// Nothing is begun on hosts that somebody else holds.
-async fn claim_all(ready: &Ready) -> Result<(), CliError> {
+/// Nothing is begun on hosts that somebody else holds. A reset claims what it cleans: a host that holds nothing of ours is
+/// left as it is.
+async fn claim(ready: &Ready, plan: &Plan) -> Result<(), CliError> {
     let last = ready.store.last_run().map_err(|error| CliError::from_error(1, "", &error))?;
-    ready.world.claim_all(ready.store.ledger(), last).await.map_err(|(host, error)| {
+    let ledger = ready.store.ledger();
+    let claimed = match plan.intent {
+        Intent::Install => ready.world.claim_all(ledger, last).await,
+        Intent::Reset | Intent::ResetHosts(_) => ready.world.claim_each(&plan.hosts(), ledger, last).await,
+    };
+    claimed.map_err(|(host, error)| {
         let code = u8::try_from(error.exit_code()).unwrap_or(1);
         CliError::from_error(code, &format!("claim {host}: "), &error).hint(error.hint())
     })

@@ -25,7 +25,7 @@ use crate::cli::{CliError, SiteArgs, chain};
 use crate::wiring;
 
 /// Where a host keeps whom it belongs to.
-const FENCE: &str = "/var/lib/armilla/fence.json";
+pub(crate) const FENCE: &str = "/var/lib/armilla/fence.json";
 
 /// What the hosts are looked at for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,21 @@ pub(crate) struct Ready {
 
 /// Reads the files, connects to all hosts, surveys them and judges.
 pub(crate) async fn ready(args: &SiteArgs, purpose: Purpose) -> Result<Ready, CliError> {
-    let site = wiring::site(&args.site)?;
+    ready_without(args, purpose, &[]).await
+}
+
+/// As [`ready`], for the verb that can do without some hosts: these are left alone.
+pub(crate) async fn ready_without(
+    args: &SiteArgs,
+    purpose: Purpose,
+    without: &[String],
+) -> Result<Ready, CliError> {
+    let whole = wiring::site(&args.site)?;
+    let mut site = whole.clone();
+    site.hosts.retain(|host| !without.iter().any(|name| name == host.name.as_str()));
+    if site.hosts.is_empty() {
+        return Err(CliError::new(2, "do anything: every host of the site is left out"));
+    }
     args.take_over.iter().try_for_each(|name| wiring::host(&site, name).map(drop))?;
     let state = wiring::state_folder(&args.state);
     let store = Arc::new(wiring::store(&state, purpose.verb())?);
@@ -85,14 +99,17 @@ pub(crate) async fn ready(args: &SiteArgs, purpose: Purpose) -> Result<Ready, Cl
     let (registry_cas, secrets) = wiring::registries(&site)?;
     let targets = wiring::targets(&site, &store, args.yes)?;
     let binaries = wiring::hand_binaries(bundle.as_deref(), &state)?;
-    let control_plane = founder(&site).name.to_string();
+    let control_plane = founder(&whole).name.to_string();
     let world = SiteWorld::new(targets, binaries, bundle, control_plane)
         .with_take_over(args.take_over.iter().cloned())
         .with_patience(Duration::from_secs(args.patience))
         .with_secrets(secrets)
         .with_claimant(wiring::claimant(&state, purpose.verb()));
     eprintln!("Looking at {} hosts ...", site.hosts.len());
-    let hands = connect(&world).await?;
+    let hands = connect(&world).await.map_err(|error| match purpose {
+        Purpose::Reset => error.hint("a host that is lost for good can be left out: --without HOST"),
+        Purpose::Check | Purpose::Plan | Purpose::Apply => error,
+    })?;
     let lineage = store.taken_from(site.name.as_str());
     let lineage = lineage.map_err(|error| CliError::from_error(1, "", &error))?;
     let (ours, inherited) = owned(&hands, store.ledger(), &lineage, &args.take_over).await?;
@@ -101,10 +118,14 @@ pub(crate) async fn ready(args: &SiteArgs, purpose: Purpose) -> Result<Ready, Cl
     survey.links = measure(&site, &hands, &survey, purpose).await?;
     let kept = store.put_check(site.name.as_str(), &survey);
     kept.map_err(|error| CliError::from_error(1, "keep the survey: ", &error))?;
-    let findings = preflight::preflight(&site, &release, &survey);
+    let findings = match purpose {
+        Purpose::Check | Purpose::Plan | Purpose::Apply => preflight::preflight(&site, &release, &survey),
+        // A host that is cleaned need not be fit for a cluster.
+        Purpose::Reset => Vec::new(),
+    };
     let shared = decide::site_settings(&site, &survey);
     let hosts = host_inputs(&site, &survey)?;
-    let world = Arc::new(world);
+    let (site, world) = (whole, Arc::new(world));
     let holder = Holder::this_process(purpose.verb(), wiring::now_ms());
     Ok(Ready { site, release, store, state, holder, world, findings, ours, hosts, shared, registry_cas })
 }
@@ -283,10 +304,18 @@ impl Ready {
     /// The plan for what is intended, held against the plan that is the target now.
     pub(crate) fn plan(&self, intent: &Intent, keep: &[String]) -> Result<Plan, CliError> {
         let parent = self.target()?.map(|plan| plan.id.clone());
+        // Where nothing of ours is, nothing is removed.
+        let ours = || self.hosts.iter().filter(|(name, _)| self.is_ours(name));
+        let hosts = match intent {
+            Intent::Install => self.hosts.clone(),
+            Intent::Reset | Intent::ResetHosts(_) => {
+                ours().map(|(name, input)| (name.clone(), input.clone())).collect()
+            }
+        };
         let input = PlanInput {
             site: &self.site,
             release: &self.release,
-            hosts: &self.hosts,
+            hosts: &hosts,
             shared: &self.shared,
             registry_cas: &self.registry_cas,
             parent,
@@ -303,6 +332,16 @@ impl Ready {
         plan.map_err(|gaps| {
             CliError::new(5, gaps.to_string()).hint("build the bundle for this site's architectures")
         })
+    }
+
+    /// Whether this ledger has put anything on the host.
+    pub(crate) fn is_ours(&self, host: &str) -> bool {
+        self.ours.get(host) == Some(&true)
+    }
+
+    /// The hosts that were looked at and hold nothing of this ledger's.
+    pub(crate) fn strangers(&self) -> Vec<&str> {
+        self.ours.iter().filter(|(_, ours)| !**ours).map(|(name, _)| name.as_str()).collect()
     }
 
     pub(crate) fn target(&self) -> Result<Option<AdoptedPlan>, CliError> {

@@ -2,34 +2,57 @@
 
 use clap::Args;
 use installer_model::event::Outcome;
-use installer_model::plan::Intent;
+use installer_model::plan::{Intent, Plan};
 use installer_model::site::Site;
+use installer_plan::removal;
+use installer_render::paths::ARMILLA_ROOT;
+use installer_ssh::HandError;
 
 use super::{CliError, Output, SiteArgs};
 use crate::performing::{Shown, perform};
-use crate::planning::{self, Purpose};
+use crate::planning::{self, Purpose, Ready};
 use crate::wiring;
 
-/// Without --host the whole cluster goes. Volumes and everything that ran on the hosts go with it. The bundle is not
-/// needed, unless a host has another architecture than this machine and the hand that was put there is gone.
+/// Without --host the whole cluster goes. Volumes and everything that ran on the hosts go with it. What was there before
+/// Armilla stays, or comes back. What will be removed is shown first. The bundle is
+/// not needed, unless a host has another architecture than this machine and the hand that was put there is gone.
 #[derive(Debug, Args)]
 pub(super) struct Reset {
     #[command(flatten)]
     site: SiteArgs,
-    /// Only this host: it is drained, leaves the cluster and is cleaned. Then take it out of the site file.
+    /// Only this host: it is drained, leaves the cluster and is cleaned. Then take it out of the site file
     #[arg(long, value_name = "NAME")]
     host: Option<String>,
+    /// Do without this host, which is lost: what is on it stays there; may be given again
+    #[arg(long, value_name = "NAME")]
+    without: Vec<String>,
+    /// Show what would be removed, and touch nothing
+    #[arg(long)]
+    dry_run: bool,
     #[arg(short = 'o', long, value_enum, default_value_t)]
     output: Output,
 }
 
 pub(super) async fn run(args: &Reset) -> Result<u8, CliError> {
-    // A slip in the name is told before anything connects.
-    let intent = intent(args, &wiring::site(&args.site.site)?)?;
-    let ready = planning::ready(&args.site, Purpose::Reset).await?;
+    // A slip in a name is told before anything connects.
+    let site = wiring::site(&args.site.site)?;
+    let intent = intent(args, &site)?;
+    args.without.iter().try_for_each(|name| wiring::host(&site, name).map(drop))?;
+    let ready = planning::ready_without(&args.site, Purpose::Reset, &args.without).await?;
     let keep = std::path::absolute(&ready.state)
         .map_err(|error| CliError::new(1, format!("find the state folder: {error}")))?;
     let plan = ready.plan(&intent, &[keep.display().to_string()])?;
+    show(args, &ready, &intent, &plan);
+    if args.dry_run {
+        sweep(&ready).await?;
+        return Ok(0);
+    }
+    if plan.steps.is_empty() {
+        sweep(&ready).await?;
+        forget(&ready, &intent)?;
+        eprintln!("Nothing to do: no host holds anything of Armilla's.");
+        return Ok(0);
+    }
     let question = match &args.host {
         Some(host) => format!("Take {host} out of the cluster and delete all that it holds?"),
         None => format!("Delete the cluster of site {} with all that it holds?", ready.site.name),
@@ -40,16 +63,69 @@ pub(super) async fn run(args: &Reset) -> Result<u8, CliError> {
     let shown = if args.output == Output::Json { Shown::Json } else { Shown::Text };
     let ended = perform(&ready, plan, shown).await?;
     if ended.outcome == Outcome::Healthy {
+        sweep(&ready).await?;
         forget(&ready, &intent)?;
-        match &args.host {
-            Some(host) => eprintln!(
-                "{host} is out of the cluster and clean. Take it out of {}.",
-                args.site.site.display()
-            ),
-            None => eprintln!("Every host is as it was."),
-        }
+        conclude(args);
+    } else {
+        eprintln!(
+            "What is named above was not done; the rest was. Mend it, then run the same command again."
+        );
     }
     Ok(ended.exit_code())
+}
+
+/// What goes from which host, and which hosts are left alone.
+fn show(args: &Reset, ready: &Ready, intent: &Intent, plan: &Plan) {
+    match (args.dry_run, args.output) {
+        (true, Output::Json) => {
+            println!("{}", serde_json::to_string_pretty(plan).expect("a plan is plain data"));
+        }
+        (true, Output::Text) => print!("{}", removal::text(plan)),
+        (false, Output::Text) => eprint!("{}", removal::text(plan)),
+        (false, Output::Json) => {}
+    }
+    let asked = |name: &str| match intent {
+        Intent::ResetHosts(names) => names.iter().any(|asked| asked == name),
+        Intent::Reset | Intent::Install => true,
+    };
+    for name in ready.strangers().into_iter().filter(|name| asked(name)) {
+        eprintln!("{name}: it has no record of Armilla, and is left as it is");
+    }
+    for name in args.without.iter().filter(|name| asked(name)) {
+        eprintln!("{name}: nothing is removed there; it was said to be lost");
+    }
+}
+
+fn conclude(args: &Reset) {
+    let site = args.site.site.display();
+    match &args.host {
+        Some(host) if args.without.contains(host) => {
+            eprintln!("{host} is out of the cluster; what is on it is still there. Take it out of {site}.");
+        }
+        Some(host) => eprintln!("{host} is out of the cluster and clean. Take it out of {site}."),
+        None if args.without.is_empty() => eprintln!("Every host is as it was."),
+        None => eprintln!("Every host is as it was, but for {}.", args.without.join(", ")),
+    }
+}
+
+/// The hand that asked a host brought its program with it. Where nothing else of ours is, it takes that along again.
+async fn sweep(ready: &Ready) -> Result<(), CliError> {
+    for name in ready.strangers() {
+        let swept = async {
+            let hand = ready.world.hand(name).await?;
+            let ours = [planning::FENCE, installer_run::BEFORE];
+            for path in ours {
+                if hand.stat(path, false).await?.is_some() {
+                    return Ok(());
+                }
+            }
+            hand.remove(&[ARMILLA_ROOT]).await
+        };
+        swept.await.map_err(|error: HandError| {
+            CliError::from_error(1, &format!("{name}: failed to "), &error).hint(error.hint())
+        })?;
+    }
+    Ok(())
 }
 
 fn intent(args: &Reset, site: &Site) -> Result<Intent, CliError> {
@@ -63,7 +139,7 @@ fn intent(args: &Reset, site: &Site) -> Result<Intent, CliError> {
 }
 
 /// What is remembered of the cluster goes with it.
-fn forget(ready: &planning::Ready, intent: &Intent) -> Result<(), CliError> {
+fn forget(ready: &Ready, intent: &Intent) -> Result<(), CliError> {
     let failed = |error| CliError::from_error(1, "forget the site: ", &error);
     let name = ready.site.name.as_str();
     let Some(mut kept) = ready.store.site::<Site>(name).map_err(failed)? else { return Ok(()) };

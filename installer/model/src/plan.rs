@@ -404,6 +404,37 @@ impl Action {
 }
 
 impl Action {
+    /// The longest that a command of a step of this kind may run on its host before it is killed and the step fails, in
+    /// seconds; `None` where a step is made of short questions, each with a limit of its own, or waits for as long as the
+    /// plan says. Some twenty times what the kind takes on a slow disk, and more than any timeout inside the command
+    /// (kubeadm gives up on an API server after 4 minutes): what is killed was hanging.
+    pub fn command_limit_seconds(&self) -> Option<u32> {
+        match self {
+            Action::Init { .. } | Action::JoinWorker { .. } => Some(900),
+            Action::Images { .. } => Some(1800),
+            Action::Remember { .. }
+            | Action::Modules { .. }
+            | Action::Sysctls { .. }
+            | Action::Files { .. }
+            | Action::Service(_)
+            | Action::Node { .. }
+            | Action::Apply { .. }
+            | Action::Await { .. }
+            | Action::Drain { .. }
+            | Action::DeleteNode { .. }
+            | Action::StopRuns
+            | Action::StopPods
+            | Action::StopPrograms { .. }
+            | Action::RemoveUnits { .. }
+            | Action::Unmount { .. }
+            | Action::RemoveLinks { .. }
+            | Action::RemoveRules
+            | Action::RemovePaths { .. }
+            | Action::RestoreSysctls
+            | Action::Restore { .. } => None,
+        }
+    }
+
     /// What its probe looks at: what a step of this kind proves.
     pub fn proof(&self) -> &'static str {
         match self {

@@ -13,5 +13,6 @@ pub mod order;
 mod phases;
 pub mod planner;
 pub mod preflight;
+pub mod removal;
 
 pub use draft::HostInput;

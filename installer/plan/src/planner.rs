@@ -51,20 +51,25 @@ pub fn install(input: &PlanInput<'_>) -> Result<Plan, Gaps> {
     finish(input, draft, Intent::Install)
 }
 
-/// Every host is put back as it was.
+/// Every host of the input is put back as it was.
 pub fn reset(input: &PlanInput<'_>, keep: &[String]) -> Result<Plan, Gaps> {
     let mut draft = draft(input);
-    for host in &input.site.hosts {
+    for host in input.site.hosts.iter().filter(|host| input.hosts.contains_key(host.name.as_str())) {
         clean::plan(&mut draft, host, None, keep);
     }
     finish(input, draft, Intent::Reset)
 }
 
-/// One host leaves the cluster and is put back as it was.
+/// One host leaves the cluster and is put back as it was. Where it is not in the input (it is lost, or holds nothing of
+/// Armilla's), only its node goes.
 pub fn reset_host(input: &PlanInput<'_>, host: &Host, keep: &[String]) -> Result<Plan, Gaps> {
     let mut draft = draft(input);
-    let left = leave::plan(&mut draft, host);
-    clean::plan(&mut draft, host, Some(&left), keep);
+    if input.hosts.contains_key(host.name.as_str()) {
+        let left = leave::plan(&mut draft, host);
+        clean::plan(&mut draft, host, Some(&left), keep);
+    } else {
+        leave::forget(&mut draft, host, founder(input.site));
+    }
     finish(input, draft, Intent::ResetHosts(vec![host.name.to_string()]))
 }
 

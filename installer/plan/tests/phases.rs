@@ -15,6 +15,9 @@ const HEAD: &str = "# Phases
 
 Written by `UPDATE_GOLDEN=1 cargo test -p installer-plan --test phases` from the plans in `plan/tests/plans`. A phase is the
 order in which people read a plan; what may run when is in the edges between steps. A step is done when its probe says so.
+A command that has not ended by the step's limit is killed on its host, with or without a connection, and the step fails. Steps
+without a limit here are made of short questions with limits of their own (30 s to 5 minutes), or wait for what they name
+(10 minutes, drain 5).
 ";
 
 #[test]
@@ -39,12 +42,15 @@ fn page(plans: &[Plan]) -> String {
             let word = step.id.0.rsplit('/').next().unwrap_or_default();
             if seen.insert(word) {
                 let critical = if step.quorum_critical { "a failure halts the run" } else { "" };
-                writeln!(rows, "| {word} | {} | {} | {critical} |", step.action.label(), step.action.proof())
+                let limit = step.action.command_limit_seconds().map(|limit| format!("{limit} s"));
+                let (label, proof, limit) =
+                    (step.action.label(), step.action.proof(), limit.unwrap_or_default());
+                writeln!(rows, "| {word} | {label} | {proof} | {limit} | {critical} |")
                     .expect("writing to a String");
             }
         }
         if !rows.is_empty() {
-            write!(page, "\n## {phase}\n\n| step | does | proves | |\n|---|---|---|---|\n{rows}")
+            write!(page, "\n## {phase}\n\n| step | does | proves | limit | |\n|---|---|---|---|---|\n{rows}")
                 .expect("writing to a String");
         }
     }

@@ -10,7 +10,7 @@ use installer_model::plan::StepId;
 use installer_model::secret::Secret;
 use installer_model::site::SecretRef;
 use installer_ssh::{Followed, Hand, HandError};
-use installer_wire::{Command, CommandOutput, FailureKind, FileStat, UnitCommand, UnitState};
+use installer_wire::{Command, CommandOutput, FailureKind, FileStat, TIMED_OUT, UnitCommand, UnitState};
 
 use crate::copies::run_number;
 use crate::reach::{Again, LOSSES};
@@ -27,6 +27,10 @@ const KUBECTL: [&str; 5] = [
 ];
 /// What `kubectl diff` calls; it takes a program and no words of a program's own.
 const DIFFER: &str = "/usr/local/lib/armilla/differ";
+/// How much longer than a unit's own limit it is followed: its host has ended it by then, unless it cannot.
+const GRACE: Duration = Duration::from_secs(60);
+const HANGS: &str = "`armilla run show` has all that it said; see what holds up the host (its disk, its load, its name \
+    servers), then run the same command again: what is done stays done";
 /// Lines of output that a failure carries.
 const EVIDENCE: usize = 12;
 
@@ -50,6 +54,10 @@ impl UnitEnd {
     pub(crate) fn success(self, what: &str) -> Result<(), Failure> {
         match self.state {
             UnitState::Exited(0) => Ok(()),
+            UnitState::Exited(TIMED_OUT) => Err(Failure {
+                hint: Some(HANGS.to_owned()),
+                ..failure(format!("{what}: it did not end in time and was stopped"), &self.tail)
+            }),
             UnitState::Exited(code) => Err(failure(format!("{what}: it ended with {code}"), &self.tail)),
             UnitState::Running | UnitState::Lost | UnitState::Absent => {
                 Err(failure(format!("{what}: it was cut off"), &self.tail))
@@ -251,12 +259,12 @@ impl<'a> HostPort<'a> {
     }
 
     /// Runs a command that outlives the connection, as a unit named after the step's attempt, and follows it. What an
-    /// attempt before this one left running is followed if it is the same command, and stopped if it is another.
+    /// attempt before this one left running is followed if it is the same command, and stopped if it is another. After `limit` the host kills it.
     pub(crate) async fn unit(
         &self,
         ctx: &StepContext,
         argv: &[&str],
-        env: &[(&str, &str)],
+        limit: Duration,
     ) -> Result<UnitEnd, Failure> {
         let units = self.call(|hand| async move { hand.units().await }).await?;
         let wanted: Vec<String> = argv.iter().map(|&word| word.to_owned()).collect();
@@ -272,16 +280,12 @@ impl<'a> HostPort<'a> {
         let name = match name {
             Some(name) => name,
             None => {
-                let mut command = UnitCommand::new(&unit_name(ctx), wanted);
-                for (key, value) in env {
-                    command = command.env(key, value);
-                }
-                let command = &command;
+                let command = &UnitCommand::new(&unit_name(ctx), wanted).limit(limit);
                 self.call(|hand| async move { hand.start_unit(command.clone(), b"").await }).await?;
                 command.name.clone()
             }
         };
-        let end = self.follow(ctx, &name).await?;
+        let end = self.follow(ctx, &name, limit + GRACE).await?;
         let names = [name];
         let names = &names;
         self.call(|hand| async move { hand.forget_units(names).await }).await?;
@@ -299,12 +303,18 @@ impl<'a> HostPort<'a> {
         self.call(|hand| async move { hand.stop_unit(name).await.map(drop) }).await
     }
 
-    async fn follow(&self, ctx: &StepContext, name: &str) -> Result<UnitEnd, Failure> {
+    async fn follow(&self, ctx: &StepContext, name: &str, patience: Duration) -> Result<UnitEnd, Failure> {
+        let began = Instant::now();
         let mut offset = 0;
         let mut tail = String::new();
         loop {
             // The hand may be another one than before; the unit is the same.
-            match self.call(|hand| async move { hand.follow_unit(name, offset).next().await }).await? {
+            let next = self.call(|hand| async move { hand.follow_unit(name, offset).next().await });
+            let Ok(next) = tokio::time::timeout(patience.saturating_sub(began.elapsed()), next).await else {
+                self.stop_unit(name).await?;
+                return Ok(UnitEnd { state: UnitState::Exited(TIMED_OUT), tail });
+            };
+            match next? {
                 Followed::Output { offset: at, bytes } => {
                     offset = at + bytes.len() as u64;
                     ctx.output(&bytes);

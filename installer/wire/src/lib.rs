@@ -14,7 +14,7 @@ pub use answer::{
 };
 pub use exchange::{Assembler, Incoming};
 pub use frame::{Decoder, Frame, FrameError};
-pub use request::{Command, Request, UnitCommand};
+pub use request::{Command, Request, TIMED_OUT, UnitCommand};
 
 /// The protocol version in the greeting.
 pub const PROTOCOL: u32 = 1;

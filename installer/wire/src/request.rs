@@ -149,7 +149,13 @@ pub struct UnitCommand {
     pub env: BTreeMap<String, String>,
     #[serde(default)]
     pub workdir: Option<String>,
+    /// Seconds after which it is killed with all that it started, and ends with [`TIMED_OUT`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_seconds: Option<u32>,
 }
+
+/// How a unit ends that ran into its limit, as timeout(1) has it.
+pub const TIMED_OUT: i32 = 124;
 
 impl UnitCommand {
     pub fn new<S: Into<String>>(name: &str, argv: impl IntoIterator<Item = S>) -> UnitCommand {
@@ -158,11 +164,17 @@ impl UnitCommand {
             argv: argv.into_iter().map(Into::into).collect(),
             env: BTreeMap::new(),
             workdir: None,
+            limit_seconds: None,
         }
     }
 
     pub fn env(mut self, name: &str, value: &str) -> UnitCommand {
         self.env.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    pub fn limit(mut self, limit: std::time::Duration) -> UnitCommand {
+        self.limit_seconds = Some(u32::try_from(limit.as_secs()).unwrap_or(u32::MAX));
         self
     }
 }

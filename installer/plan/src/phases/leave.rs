@@ -11,3 +11,10 @@ pub(crate) fn plan(draft: &mut Draft<'_>, host: &Host) -> StepId {
     let drained = draft.add(host, Phase::Leave, "drain", drain, &[]);
     draft.add(host, Phase::Leave, "delete", Action::DeleteNode { node }, &[&drained])
 }
+
+/// Of a host that no longer answers: its node is deleted by the founder. Nothing is drained, since no kubelet is there to
+/// end a pod; the cluster forgets its pods with the node.
+pub(crate) fn forget(draft: &mut Draft<'_>, host: &Host, founder: &Host) {
+    let node = host.name.to_string();
+    draft.add(founder, Phase::Leave, &format!("delete-{node}"), Action::DeleteNode { node }, &[]);
+}

@@ -14,7 +14,8 @@ use super::cleanup;
 use crate::host_port::{HostPort, failure};
 use crate::world::{Probe, StepContext};
 
-const RECORD: &str = "/var/lib/armilla/before/host.json";
+/// Where the record lies on a host.
+pub const RECORD: &str = "/var/lib/armilla/before/host.json";
 /// Below it lies, under its own path, what was there and would be overwritten.
 const KEPT: &str = "/var/lib/armilla/before/files";
 

@@ -59,10 +59,10 @@ pub(super) async fn probe_pods(port: &HostPort<'_>) -> Result<Probe, Failure> {
 pub(super) async fn stop_pods(port: &HostPort<'_>, ctx: &StepContext) -> Result<(), Failure> {
     if runtime_answers(port).await? {
         let first = remove_pods(port, ctx).await;
-        if first.is_err() {
-            if let Err(again) = remove_pods(port, ctx).await {
-                ctx.output(format!("failed to {}; the pods are killed\n", again.what).as_bytes());
-            }
+        if first.is_err()
+            && let Err(again) = remove_pods(port, ctx).await
+        {
+            ctx.output(format!("failed to {}; the pods are killed\n", again.what).as_bytes());
         }
     }
     if pods_slice_is_active(port).await? {

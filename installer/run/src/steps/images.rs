@@ -1,6 +1,7 @@
 //! Images in containerd: imported from the bundle, unpacked, pinned, and named to the node service.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bundles_format::Digest;
 use futures_util::future::try_join_all;
@@ -37,13 +38,14 @@ pub(super) async fn probe(port: &HostPort<'_>, images: &[ImageSpec]) -> Result<P
 pub(super) async fn act(
     port: &HostPort<'_>,
     ctx: &StepContext,
+    limit: Duration,
     containerd_root: &str,
     images: &[ImageSpec],
 ) -> Result<(), Failure> {
     let store = format!("{containerd_root}/io.containerd.content.v1.content/blobs/sha256");
     let blobs = absent(port, &store, images).await?;
     port.put_blobs(ctx, &blobs).await?;
-    import(port, ctx, &store, images).await?;
+    import(port, ctx, limit, &store, images).await?;
     for image in images {
         let words = ["images", "label", &image.reference, PINNED];
         let output = port.command_within(60, &[&CTR[..], &words].concat(), b"").await?;
@@ -77,6 +79,7 @@ async fn absent(
 async fn import(
     port: &HostPort<'_>,
     ctx: &StepContext,
+    limit: Duration,
     store: &str,
     images: &[ImageSpec],
 ) -> Result<(), Failure> {
@@ -85,7 +88,7 @@ async fn import(
     let path = format!("/var/lib/armilla/import/{}.json", digest_of(&list).hex());
     port.write(&path, 0o600, &list).await?;
     let argv = [port.binary(), "hand", "import", "--content-store", store, "--ctr", CTR[0], "--list", &path];
-    let end = port.unit(ctx, &argv, &[]).await?;
+    let end = port.unit(ctx, &argv, limit).await?;
     port.remove(std::slice::from_ref(&path)).await?;
     end.success("import images")
 }

@@ -2,6 +2,7 @@
 //! wrote, so that a changed file or a changed wish is seen.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bundles_format::Digest;
 use installer_model::event::Failure;
@@ -121,6 +122,7 @@ pub(super) async fn probe(port: &HostPort<'_>, phase: InitPhase, config: &Digest
 pub(super) async fn act(
     port: &HostPort<'_>,
     ctx: &StepContext,
+    limit: Duration,
     phase: InitPhase,
     config: &str,
     digest: &Digest,
@@ -133,7 +135,7 @@ pub(super) async fn act(
         .chain(phase.words().iter().copied())
         .chain(["--config", config])
         .collect();
-    port.unit(ctx, &argv, &[]).await?.success(&format!("run kubeadm init phase {}", phase.as_str()))?;
+    port.unit(ctx, &argv, limit).await?.success(&format!("run kubeadm init phase {}", phase.as_str()))?;
     stamp(port, phase.as_str(), digest, outputs(phase)).await
 }
 

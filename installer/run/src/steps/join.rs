@@ -33,15 +33,16 @@ pub(super) async fn probe(port: &HostPort<'_>, node: &str, config: &Digest) -> R
 pub(super) async fn act(
     port: &HostPort<'_>,
     ctx: &StepContext,
+    limit: Duration,
     node: &str,
     config: &str,
     digest: &Digest,
 ) -> Result<(), Failure> {
     let joined = port.stat(KUBELET_CONF, false).await?.is_some() && is_node(port, node).await? == Some(true);
     if joined {
-        renew_kubelet(port, ctx).await?;
+        renew_kubelet(port, ctx, limit).await?;
     } else {
-        let result = join(port, ctx, node, config).await;
+        let result = join(port, ctx, limit, node, config).await;
         port.remove(&[DISCOVERY.to_owned()]).await?;
         result?;
     }
@@ -49,14 +50,20 @@ pub(super) async fn act(
 }
 
 /// A host that has joined gets the kubelet's configuration from the cluster; `join` would refuse.
-async fn renew_kubelet(port: &HostPort<'_>, ctx: &StepContext) -> Result<(), Failure> {
+async fn renew_kubelet(port: &HostPort<'_>, ctx: &StepContext, limit: Duration) -> Result<(), Failure> {
     let argv = [KUBEADM, "upgrade", "node", "phase", "kubelet-config"];
-    port.unit(ctx, &argv, &[]).await?.success("renew the kubelet's configuration")?;
+    port.unit(ctx, &argv, limit).await?.success("renew the kubelet's configuration")?;
     let output = port.command_within(60, &["systemctl", "restart", "kubelet.service"], b"").await?;
     if output.ok() { Ok(()) } else { Err(failure("restart the kubelet", &output.stderr_text())) }
 }
 
-async fn join(port: &HostPort<'_>, ctx: &StepContext, node: &str, config: &str) -> Result<(), Failure> {
+async fn join(
+    port: &HostPort<'_>,
+    ctx: &StepContext,
+    limit: Duration,
+    node: &str,
+    config: &str,
+) -> Result<(), Failure> {
     let founder = port.control_plane();
     let token = founder.command_within(60, &[KUBEADM, "token", "create", "--ttl", "30m"], b"").await?;
     if !token.ok() {
@@ -67,7 +74,7 @@ async fn join(port: &HostPort<'_>, ctx: &StepContext, node: &str, config: &str) 
     let text = installer_render::kubeadm::discovery(&base64(&ca), token.stdout_text().trim());
     port.write(DISCOVERY, 0o600, text.as_bytes()).await?;
     let argv = [KUBEADM, "join", "phase", "kubelet-start", "--config", config];
-    port.unit(ctx, &argv, &[]).await?.success("run kubeadm join phase kubelet-start")?;
+    port.unit(ctx, &argv, limit).await?.success("run kubeadm join phase kubelet-start")?;
     await_bootstrap(port, ctx, node).await
 }
 

@@ -13,8 +13,12 @@ mod node;
 mod service;
 mod sysctls;
 
+use std::time::Duration;
+
 use installer_model::event::Failure;
 use installer_model::plan::{Action, Step};
+
+pub use before::RECORD as BEFORE;
 
 use crate::host_port::HostPort;
 use crate::world::{Probe, StepContext};
@@ -50,18 +54,21 @@ pub(crate) async fn probe(step: &Step, port: &HostPort<'_>) -> Result<Probe, Fai
 
 /// Brings it about. May be repeated; the probe that follows decides whether it worked.
 pub(crate) async fn act(step: &Step, port: &HostPort<'_>, ctx: &StepContext) -> Result<(), Failure> {
+    let limit = Duration::from_secs(step.action.command_limit_seconds().unwrap_or_default().into());
     match &step.action {
         Action::Remember { paths, folders } => before::act(port, paths, folders).await,
         Action::Modules { path, names } => modules::act(port, path, names).await,
         Action::Sysctls { path, values, others } => sysctls::act(port, path, values, others).await,
         Action::Files { folders, files, .. } => files::act(port, ctx, folders, files).await,
         Action::Service(service) => service::act(port, ctx, service).await,
-        Action::Images { containerd_root, images } => images::act(port, ctx, containerd_root, images).await,
+        Action::Images { containerd_root, images } => {
+            images::act(port, ctx, limit, containerd_root, images).await
+        }
         Action::Init { phase, config, config_digest } => {
-            init::act(port, ctx, *phase, config, config_digest).await
+            init::act(port, ctx, limit, *phase, config, config_digest).await
         }
         Action::JoinWorker { node, config, config_digest, .. } => {
-            join::act(port, ctx, node, config, config_digest).await
+            join::act(port, ctx, limit, node, config, config_digest).await
         }
         Action::Node { node, labels, taints, .. } => node::act(port, node, labels, taints).await,
         Action::Apply { name, manifest } => apply::act(port, ctx, name, manifest).await,
