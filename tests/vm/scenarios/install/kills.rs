@@ -36,7 +36,7 @@ fn an_apply_that_was_killed_in_every_phase_ends_well() {
 }
 
 /// Applies until the step starts, and kills that one process.
-fn kill_at(site: &Installation, step: &str, later: Duration) {
+pub(crate) fn kill_at(site: &Installation, step: &str, later: Duration) {
     let mut apply = site.start("apply", &[]);
     let begun = Instant::now();
     let seen = loop {
