@@ -1,7 +1,7 @@
 //! One host, as a step sees it: short calls that survive a lost connection.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bundles_format::Digest;
 use installer_model::chain;
