@@ -102,6 +102,8 @@ fn mounts(seen: &mut Snapshot, text: &str) {
     for line in text.lines() {
         let Some((own, shared)) = line.split_once(" - ") else { continue };
         let [_, _, _, part, point, ..] = own.split(' ').collect::<Vec<_>>()[..] else { continue };
+        // What the container manager mounts from a file that it has deleted since has a random name.
+        let part = if part.ends_with("//deleted") { "a deleted file" } else { part };
         let options = own.split(' ').nth(5).unwrap_or_default();
         seen.add(Area::Mount, point, format!("{part} {options} {shared}"));
     }
