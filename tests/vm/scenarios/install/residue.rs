@@ -154,10 +154,20 @@ END
 systemctl enable -q --now site.service
 "#;
 const RULES_OF_THE_SITE: &str = "table inet site {
-  set friends { type ipv4_addr; elements = { 172.31.250.9 } }
-  chain input { type filter hook input priority 10; policy accept; tcp dport 9999 accept }
+  set friends {
+    type ipv4_addr
+    elements = { 172.31.250.9 }
+  }
+  chain input {
+    type filter hook input priority 10; policy accept;
+    tcp dport 9999 accept
+  }
 }
-table ip nat { chain SITE { ip saddr 172.31.250.0/24 accept } }
+table ip nat {
+  chain SITE {
+    ip saddr 172.31.250.0/24 accept
+  }
+}
 ";
 
 #[test]
