@@ -77,6 +77,8 @@ fn an_install_that_was_cut_off_or_died_leaves_nothing() {
         before.assert_again(&site, &["h1", "h2"], &format!("after a kill in {step} and a reset"));
     }
     another_ledgers_command_is_stopped(&site, &before);
+    site.armilla("apply", &[]).healthy("apply");
+    a_lost_host_is_left_out_by_name(&site);
     dead_services_are_no_obstacle(&site, &before);
     a_second_reset_does_nothing(&site, &before);
 }
@@ -101,9 +103,18 @@ fn another_ledgers_command_is_stopped(site: &Installation, before: &Before) {
     before.assert_again(site, &["h1", "h2"], "after a take-over and a reset");
 }
 
+/// h2 has no power: it is refused with a hint, and taken out of the cluster when it is named as lost.
+fn a_lost_host_is_left_out_by_name(site: &Installation) {
+    site.lab.power_off(&["h2"]).unwrap();
+    let refused = site.armilla("reset", &["--host", "h2"]);
+    assert!(refused.status != Some(0) && refused.events.is_empty(), "a host that is off was reset");
+    site.armilla("reset", &["--host", "h2", "--without", "h2"]).healthy("reset of a lost host");
+    assert_eq!(site.cluster().kubectl(&["get", "nodes", "-o", "name"]).unwrap(), "node/h1\n");
+    site.lab.power_on(&["h2"]).unwrap();
+}
+
 /// containerd is dead while its pods go on, and its program is damaged; on the other host the kubelet is.
 fn dead_services_are_no_obstacle(site: &Installation, before: &Before) {
-    site.armilla("apply", &[]).healthy("apply");
     let dead = "set -e
         cp /bin/false /usr/local/bin/containerd.new; mv /usr/local/bin/containerd.new /usr/local/bin/containerd
         systemctl kill --signal=KILL containerd; systemctl stop containerd
