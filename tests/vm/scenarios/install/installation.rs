@@ -171,9 +171,9 @@ impl Ran {
         std::fs::read_to_string(&self.said).unwrap_or_default()
     }
 
-    /// Its run must have ended well.
+    /// Its run must have ended well: the last one of which it tells, since it ends one that was left open.
     pub(crate) fn healthy(self, what: &str) -> Ran {
-        let outcome = self.events.iter().find(|record| kind(record) == "runEnded");
+        let outcome = self.events.iter().rfind(|record| kind(record) == "runEnded");
         let outcome = outcome.map(|record| record["event"]["outcome"].clone()).unwrap_or_default();
         if self.status != Some(0) || outcome != "healthy" {
             let said = std::fs::read_to_string(&self.said).unwrap_or_default();

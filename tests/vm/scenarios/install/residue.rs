@@ -19,6 +19,11 @@ impl Before {
         let take = |host: &lab::Host| {
             // A host that is still booting would be compared with one that is not.
             host.shell("systemctl is-system-running --wait || true").unwrap();
+            // An IPv6 address is tried out for a second or two before it gets its route.
+            host.shell(
+                "for i in $(seq 50); do ip -6 -o addr show tentative | grep -q . || break; sleep 0.2; done",
+            )
+            .unwrap();
             let seen = host.snapshot().unwrap();
             println!("snapshot of {}: {} entries: {}", host.name(), seen.len(), counts(&seen));
             (host.name().to_owned(), seen)
