@@ -10,6 +10,9 @@ use crate::host_key::Fingerprint;
 pub enum HandError {
     #[error("reach {address}: {reason}")]
     Unreachable { address: String, reason: String },
+    /// Something answers there, and it is no SSH server, or one that turns us away at once.
+    #[error("greet the SSH server at {address}: {reason}")]
+    NotGreeted { address: String, reason: String },
     #[error("trust {address}: its host key was {old} and is now {new}")]
     HostKeyChanged { address: String, old: Fingerprint, new: Fingerprint },
     #[error("trust {address}: nobody vouched for its host key {fingerprint}")]
@@ -18,11 +21,17 @@ pub enum HandError {
     AuthFailed { address: String, user: String, reason: String },
     #[error("use the key {path}: {reason}")]
     KeyUnusable { path: String, reason: String },
+    /// Logged in, but the login shell runs no commands: `nologin`, or a password that must be changed first.
+    #[error("run commands on {address} as {user}: {reason}")]
+    NoShell { address: String, user: String, reason: String },
     #[error("become root on {address}: the sudo password of {user} is wrong")]
     WrongSudoPassword { address: String, user: String },
     #[error("become root on {address}: {reason}")]
     SudoRefused { address: String, user: String, reason: String },
-    #[error("put a hand on {address}: it is {machine}, and there is no program for that (only for {have:?})")]
+    #[error(
+        "put a hand on {address}: it is {machine}, and there is no program for that (only for {})",
+        in_words(have)
+    )]
     WrongArch { address: String, machine: String, have: Vec<Arch> },
     #[error("write {path} on {address}: the file system is read-only")]
     ReadOnly { address: String, path: String },
@@ -55,8 +64,11 @@ impl HandError {
             HandError::Unreachable { .. } => {
                 "is the host up, the address right, and its SSH port open from this machine?"
             }
+            HandError::NotGreeted { .. } => {
+                "is the port the one that sshd listens on? if it is, see its log: MaxStartups and firewalls turn connections away"
+            }
             HandError::HostKeyChanged { .. } => {
-                "if the host was installed anew, put the new fingerprint into the site file; otherwise somebody may stand in between"
+                "if the host was installed anew, put the new fingerprint into the site file as hostKey; otherwise somebody may stand in between"
             }
             HandError::HostKeyUnknown { .. } => {
                 "compare it with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the host and put it into the site file"
@@ -67,24 +79,37 @@ impl HandError {
             HandError::KeyUnusable { .. } => {
                 "check ssh.keyFile and ssh.passphrase in the site file; `ssh-keygen -yf FILE` must read it"
             }
+            HandError::NoShell { .. } => {
+                "`ssh` with the same user must run a command such as `uname -m`: give the user a POSIX shell and a valid password"
+            }
             HandError::WrongSudoPassword { .. } => {
                 "give the password that sudo asks this user for on the host as sudo.password in the site file"
             }
             HandError::SudoRefused { .. } => {
                 "let the user run any command as root with sudo (give sudo.password in the site file if it asks), or log in as root"
             }
-            HandError::WrongArch { .. } => "use a bundle that was built for this architecture too",
-            HandError::ReadOnly { .. } => "mount it writable, or set another data root",
-            HandError::NoSpace { .. } => "free some space there, or set another data root",
-            HandError::NotPlaced { .. } => "the data root must be writable by root and not mounted noexec",
+            HandError::WrongArch { .. } => {
+                "build the bundle for this architecture too (armilla bundle build --arch), or take the host out of the site file"
+            }
+            HandError::ReadOnly { .. } => {
+                "look for disk errors on the host (dmesg), then mount it writable; nothing was changed there"
+            }
+            HandError::NoSpace { .. } => {
+                "free some space there (df -h shows where); nothing was changed there"
+            }
+            HandError::NotPlaced { .. } => {
+                "/var/lib/armilla on the host must be writable by root and not mounted noexec"
+            }
             HandError::ChannelRefused { .. } => {
                 "allow ten sessions on a connection (MaxSessions in the host's sshd_config, ten unless set)"
             }
             HandError::Lost { .. } => "what runs on the host goes on; the same command again picks it up",
             HandError::Protocol { .. } => "does the login shell of the user run commands unchanged?",
             HandError::Failed { failure, .. } => match failure.kind {
-                FailureKind::ReadOnly => "mount it writable, or set another data root",
-                FailureKind::NoSpace => "free some space there, or set another data root",
+                FailureKind::ReadOnly => {
+                    "look for disk errors on the host (dmesg), then mount it writable, or name another disk in dataRoot"
+                }
+                FailureKind::NoSpace => "free some space there, or name another disk in dataRoot",
                 FailureKind::Fenced => {
                     "another run or another owner has this host; take it over by name if that is meant"
                 }
@@ -105,22 +130,24 @@ impl HandError {
         }
     }
 
-    /// The exit code of a command that ends with this error: 7 not let in, 8 not reached, 4 held by somebody else, else 1.
+    /// The exit code of a command that ends with this error: 7 not let in, 8 not reached, 5 a host that will not do as it
+    /// is, 4 held by somebody else, else 1.
     pub fn exit_code(&self) -> i32 {
         match self {
             HandError::HostKeyChanged { .. }
             | HandError::HostKeyUnknown { .. }
             | HandError::AuthFailed { .. }
             | HandError::KeyUnusable { .. }
+            | HandError::NoShell { .. }
             | HandError::WrongSudoPassword { .. }
             | HandError::SudoRefused { .. } => 7,
-            HandError::Unreachable { .. } | HandError::Lost { .. } => 8,
-            HandError::Failed { failure, .. } if failure.kind == FailureKind::Fenced => 4,
+            HandError::Unreachable { .. } | HandError::NotGreeted { .. } | HandError::Lost { .. } => 8,
             HandError::WrongArch { .. }
             | HandError::ReadOnly { .. }
             | HandError::NoSpace { .. }
-            | HandError::NotPlaced { .. }
-            | HandError::ChannelRefused { .. }
+            | HandError::NotPlaced { .. } => 5,
+            HandError::Failed { failure, .. } if failure.kind == FailureKind::Fenced => 4,
+            HandError::ChannelRefused { .. }
             | HandError::Protocol { .. }
             | HandError::Failed { .. }
             | HandError::Here(_) => 1,
@@ -129,7 +156,7 @@ impl HandError {
 
     /// Whether connecting again may be all it takes.
     pub fn is_lost_connection(&self) -> bool {
-        matches!(self, HandError::Unreachable { .. } | HandError::Lost { .. })
+        matches!(self, HandError::Unreachable { .. } | HandError::NotGreeted { .. } | HandError::Lost { .. })
     }
 
     /// The kind of failure that the host told, if it was the host.
@@ -139,4 +166,8 @@ impl HandError {
             _ => None,
         }
     }
+}
+
+fn in_words(have: &[Arch]) -> String {
+    have.iter().map(|arch| arch.as_str()).collect::<Vec<_>>().join(", ")
 }

@@ -1,9 +1,10 @@
 //! From a socket to a session that is logged in. Blocking, on the connection's own thread.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::fd::AsRawFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -46,6 +47,54 @@ fn unreachable(target: &Target, reason: impl ToString) -> HandError {
     let address = format!("{}:{}", target.address, target.port);
     HandError::Unreachable { address, reason: reason.to_string() }
 }
+
+fn not_greeted(target: &Target, reason: String) -> HandError {
+    HandError::NotGreeted { address: format!("{}:{}", target.address, target.port), reason }
+}
+
+/// libssh2's words for a failed handshake are about its own sockets; these are about what stands at the other end.
+/// Its codes: LIBSSH2_ERROR_TIMEOUT -9, and what it says when the greeting is missing: SOCKET_NONE -1, BANNER_RECV -2,
+/// SOCKET_DISCONNECT -13, SOCKET_RECV -43.
+fn why_not_greeted(target: &Target, dial: Dial<'_>, error: &ssh2::Error) -> String {
+    match error.code() {
+        ssh2::ErrorCode::Session(-9) => {
+            format!("nothing greeted within {} s", target.patience.login.as_secs())
+        }
+        ssh2::ErrorCode::Session(-1 | -2 | -13 | -43) => match first_words(dial) {
+            Some(words) if words.starts_with("SSH-") => {
+                format!("it greets ({words}) and then closes the connection")
+            }
+            Some(words) => format!("it is no SSH server, it says {words:?}"),
+            None => "it closes the connection without a greeting".to_owned(),
+        },
+        ssh2::ErrorCode::Session(_) | ssh2::ErrorCode::SFTP(_) => error.message().to_owned(),
+    }
+}
+
+/// The first line of what answers, asked once more with a greeting of our own: some servers wait to be spoken to.
+fn first_words(dial: Dial<'_>) -> Option<String> {
+    let mut socket: Box<dyn ReadWrite> = match dial().ok()? {
+        Socket::Tcp(stream) => {
+            stream.set_read_timeout(Some(FIRST_WORDS)).ok()?;
+            Box::new(stream)
+        }
+        Socket::Unix(stream) => {
+            stream.set_read_timeout(Some(FIRST_WORDS)).ok()?;
+            Box::new(stream)
+        }
+    };
+    let _ = socket.write_all(b"SSH-2.0-armilla\r\n");
+    let mut bytes = [0; 80];
+    let read = socket.read(&mut bytes).ok().filter(|read| *read > 0)?;
+    let text = String::from_utf8_lossy(&bytes[..read]).into_owned();
+    Some(text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).collect())
+}
+
+/// How long what answers may take for its first words.
+const FIRST_WORDS: Duration = Duration::from_secs(2);
+
+trait ReadWrite: Read + Write {}
+impl<T: Read + Write> ReadWrite for T {}
 
 /// Connects to each address of the target's name in turn.
 pub fn dial(target: &Target) -> Result<Socket, HandError> {
@@ -124,8 +173,9 @@ fn shake_hands(
     session.method_pref(MethodType::CryptCs, CIPHERS).map_err(ours)?;
     session.method_pref(MethodType::CryptSc, CIPHERS).map_err(ours)?;
     session.set_tcp_stream(dial()?);
-    session.handshake().map_err(|error| unreachable(target, format!("greet its SSH server: {error}")))?;
-    let (key, _) = session.host_key().ok_or_else(|| unreachable(target, "it showed no host key"))?;
+    session.handshake().map_err(|error| not_greeted(target, why_not_greeted(target, dial, &error)))?;
+    let (key, _) =
+        session.host_key().ok_or_else(|| not_greeted(target, "it showed no host key".to_owned()))?;
     let fingerprint = Fingerprint::of(key);
     Ok((session, fingerprint))
 }

@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 
 use crate::error::HandError;
 use crate::root::{Root, place_error};
-use crate::shell::{Running, Shell, quoted};
+use crate::shell::{Running, quoted};
 
 /// The program for each architecture that there is one for.
 #[derive(Debug, Clone, Default)]
@@ -61,7 +61,8 @@ impl Binary {
 }
 
 /// What `uname -m` says.
-async fn machine(shell: &Shell) -> Result<String, HandError> {
+async fn machine(root: &Root) -> Result<String, HandError> {
+    let shell = &root.shell;
     let Running { input, mut output, mut errors, exit } = shell.run("uname -m").await?;
     drop(input);
     let (mut said, mut wrong) = (String::new(), String::new());
@@ -70,17 +71,22 @@ async fn machine(shell: &Shell) -> Result<String, HandError> {
     match exit.await {
         // A login shell may print more; the last line is the answer.
         Ok(Some(0)) => Ok(said.trim().lines().last().unwrap_or_default().trim().to_owned()),
-        Ok(code) => Err(HandError::Protocol {
-            address: shell.address().to_owned(),
-            reason: format!("run uname -m: it ended with {code:?} and said {:?}", wrong.trim()),
-        }),
+        Ok(code) => {
+            let code = code.map_or("a signal".to_owned(), |code| format!("exit code {code}"));
+            // `nologin` speaks on standard output, what PAM has to say comes on standard error.
+            let said = [wrong.trim(), said.trim()].into_iter().find(|said| !said.is_empty());
+            let said = said.map(|said| format!(": {}", said.replace('\n', " "))).unwrap_or_default();
+            let reason = format!("its login shell ended `uname -m` with {code}{said}");
+            let (address, user) = (shell.address().to_owned(), root.user.clone());
+            Err(HandError::NoShell { address, user, reason })
+        }
         Err(_) => Err(shell.lost("")),
     }
 }
 
 /// Makes sure that the program for the host's architecture is there; gives its path on the host.
 pub async fn place(root: &Root, source: &BinarySource, folder: &str) -> Result<String, HandError> {
-    let machine = machine(&root.shell).await?;
+    let machine = machine(root).await?;
     let binary = source.for_machine(&machine).ok_or_else(|| HandError::WrongArch {
         address: root.shell.address().to_owned(),
         machine,

@@ -73,7 +73,8 @@ impl Root {
     fn line(&self, script: &str) -> String {
         let script = quoted(script);
         match &self.sudo {
-            Sudo::None => format!("exec sh -c {script}"),
+            // What tools say about disks is read below: in the C locale, whatever the host's own is.
+            Sudo::None => format!("exec env LC_ALL=C sh -c {script}"),
             Sudo::NoPassword => format!("exec env LC_ALL=C sudo -n -- sh -c {script}"),
             Sudo::Password(_) => {
                 format!("exec env LC_ALL=C sudo -S -p {} -- sh -c {script}", quoted(PROMPT))
@@ -259,6 +260,14 @@ mod tests {
         let full = "echo 'cat: write error: No space left on device' >&2; exit 1";
         let error = root(Sudo::None).run(full).await.err().unwrap();
         assert!(matches!(&error, HandError::NoSpace { path, .. } if path == "the data root"), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn tools_speak_in_the_c_locale_on_a_host_that_has_another() {
+        let greeted = root(Sudo::None).run("printf 'armilla-hand 1\n'; echo \"$LC_ALL\"").await;
+        let mut said = String::new();
+        greeted.unwrap().output.read_to_string(&mut said).await.unwrap();
+        assert_eq!(said, "C\n");
     }
 
     #[test]
