@@ -47,20 +47,29 @@ fn host_list(file: &SiteFile, check: &mut Checker<'_>) {
             host.value.jump.iter().filter_map(|hop| port_free(&hop.value.address)).collect();
         Some(((address.value.text.clone(), port, through), address))
     });
-    note_repeats(logins, "SSH address", check);
+    let logins: Vec<_> = logins.collect();
+    let same_login = |one: &Place, other: &Place| {
+        let login = |place: &Place| logins.iter().find(|(_, at)| at.place == *place).map(|(login, _)| login);
+        login(one).is_some() && login(one) == login(other)
+    };
+    note_repeats(logins.iter().cloned(), "SSH address", check);
     let inside = file.hosts.iter().filter_map(|host| {
         let written = host.value.cluster_address.as_ref().or(host.value.address.as_ref())?;
         let ip: IpAddr = written.value.text.parse().ok()?;
         Some((ip, written))
     });
     let inside: Vec<_> = inside.collect();
-    // Hosts that share an SSH address were noted above; only a cluster address of its own is judged here.
-    let own = |place: &Place| place.path.ends_with(".clusterAddress");
+    // Hosts that share a login were noted above; behind another port or hop the address is still one host's only.
     for (index, (ip, written)) in inside.iter().enumerate() {
         let earlier =
-            inside[..index].iter().find(|(other, at)| other == ip && (own(&written.place) || own(&at.place)));
+            inside[..index].iter().find(|(other, at)| other == ip && !same_login(&written.place, &at.place));
         if let Some((_, first)) = earlier {
-            check.note(&written.place, format!("{ip} is the cluster address of {} too", owner(&first.place)));
+            let mend = match written.place.path.ends_with(".address") {
+                true => ": add the clusterAddress by which the others reach it",
+                false => "",
+            };
+            let first = owner(&first.place);
+            check.note(&written.place, format!("{ip} is the cluster address of {first} too{mend}"));
         }
     }
     control_planes(file, check);
