@@ -224,6 +224,23 @@ fn numbers_are_judged_at_their_edges() {
 }
 
 #[test]
+fn a_clock_that_is_alone_is_held_against_the_machine_that_looks() {
+    for off in [600_000, -600_000] {
+        let mut world = World::sound();
+        world.host("control").clock_skew_ms = None;
+        world.host("worker").clock_skew_ms = Some(off);
+        let findings = look(&world);
+        assert_eq!(ids(&findings), ["clock-skew"], "{off}");
+        assert_eq!(findings[0].observed, "600.0 s from the machine that runs Armilla");
+    }
+    // Both hosts agree: it is the machine that looks which is off, and that is no host's fault.
+    let mut world = World::sound();
+    world.host("control").clock_skew_ms = Some(600_000);
+    world.host("worker").clock_skew_ms = Some(600_010);
+    assert_eq!(look(&world), []);
+}
+
+#[test]
 fn each_filesystem_is_judged_by_what_comes_onto_it() {
     let mut world = World::sound();
     let facts = world.worker();

@@ -404,7 +404,7 @@ pub(super) const TRIPS: &[Trip] = &[
     ("architecture", |w| w.worker().machine = Some("loongarch64".into()), Refuse, "worker", "loongarch64"),
     ("architecture", |w| { w.release.architectures = vec![Arch::Arm64]; w.control().machine = Some("aarch64".into()); }, Refuse, "worker", "x86_64"),
     ("clock-skew", |w| w.host("worker").clock_skew_ms = Some(31_000), Refuse, "worker", "30.9 s"),
-    ("clock-skew", |w| w.host("worker").clock_skew_ms = Some(-6_000), Warn, "control", "6.0 s"),
+    ("clock-skew", |w| w.host("worker").clock_skew_ms = Some(-6_000), Warn, "worker", "6.0 s"),
     ("hostname-unique", |w| w.worker().hostname = Some("host1".into()), Warn, "worker", "host1, as on control"),
     ("machine-id-unique", |w| w.worker().machine_id = Some("id1".into()), Warn, "worker", "id1"),
     ("mac-unique", |w| w.worker().nics[1].mac = Some("02:00:00:00:00:01".into()), Refuse, "worker", "02:00:00:00:00:01"),
