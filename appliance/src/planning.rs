@@ -103,18 +103,32 @@ pub(crate) async fn ready_without(
     let world = SiteWorld::new(targets, binaries, bundle, control_plane)
         .with_take_over(args.take_over.iter().cloned())
         .with_patience(Duration::from_secs(args.patience))
+        .with_slowness(site.slowness.factor())
         .with_secrets(secrets)
         .with_claimant(wiring::claimant(&state, purpose.verb()));
-    eprintln!("Looking at {} hosts ...", site.hosts.len());
-    let hands = connect(&world).await.map_err(|error| match purpose {
-        Purpose::Reset => error.hint("a host that is lost for good can be left out: --without HOST"),
-        Purpose::Check | Purpose::Plan | Purpose::Apply => error,
-    })?;
+    eprintln!("Looking at {} ...", hosts_in_words(&site));
     let lineage = store.taken_from(site.name.as_str());
     let lineage = lineage.map_err(|error| CliError::from_error(1, "", &error))?;
-    let (ours, inherited) = owned(&hands, store.ledger(), &lineage, &args.take_over).await?;
+    let mut problems = Problems::default();
+    let hands = connect(&world, &mut problems).await;
+    let (ours, inherited) = owned(&hands, store.ledger(), &lineage, &args.take_over, &mut problems).await;
     let world = world.with_take_over(inherited);
-    let mut survey = survey(&site, &hands, &ours).await?;
+    let mut survey = survey(&site, &hands, &ours, &mut problems).await;
+    if !problems.0.is_empty() {
+        if purpose == Purpose::Reset {
+            return Err(problems
+                .into_error()
+                .hint("a host that is lost for good can be left out: --without HOST"));
+        }
+        // What else stands in the way is told along with it: mended together, one look less.
+        let findings = preflight::preflight(&site, &release, &survey);
+        let refused: Vec<Finding> =
+            findings.into_iter().filter(|finding| finding.severity == Severity::Refuse).collect();
+        if !refused.is_empty() {
+            eprint!("{}", findings_text(&refused));
+        }
+        return Err(problems.into_error());
+    }
     survey.links = measure(&site, &hands, &survey, purpose).await?;
     let kept = store.put_check(site.name.as_str(), &survey);
     kept.map_err(|error| CliError::from_error(1, "keep the survey: ", &error))?;
@@ -147,24 +161,40 @@ fn founder(site: &Site) -> &Host {
     site.control_planes().next().expect("a valid site has a control plane")
 }
 
-/// A hand on every host. All hosts that cannot be reached or do not let us in are named at once.
-async fn connect(world: &SiteWorld) -> Result<BTreeMap<String, Arc<Hand>>, CliError> {
-    let mut problems = Vec::new();
-    let mut codes = Vec::new();
+/// "1 host", "3 hosts".
+pub(crate) fn hosts_in_words(site: &Site) -> String {
+    let count = site.hosts.len();
+    format!("{count} host{}", if count == 1 { "" } else { "s" })
+}
+
+/// What keeps hosts from being looked at, gathered until all were asked: an exit code and what to say, for each.
+#[derive(Default)]
+struct Problems(Vec<(u8, String)>);
+
+impl Problems {
+    fn add(&mut self, host: &str, error: &HandError) {
+        let code = u8::try_from(error.exit_code()).unwrap_or(1);
+        self.0.push((code, format!("{host}: failed to {}\nhint: {}", chain(error), error.hint())));
+    }
+
+    /// Sorted by host; of several exit codes the highest. There is at least one problem.
+    fn into_error(mut self) -> CliError {
+        self.0.sort_by(|(_, one), (_, other)| one.cmp(other));
+        let code = self.0.iter().map(|(code, _)| *code).max().unwrap_or(1);
+        CliError::all(code, self.0.into_iter().map(|(_, problem)| problem).collect())
+    }
+}
+
+/// A hand on every host that can be reached and lets us in.
+async fn connect(world: &SiteWorld, problems: &mut Problems) -> BTreeMap<String, Arc<Hand>> {
     let mut hands = BTreeMap::new();
     for (name, hand) in world.connect().await {
         match hand {
             Ok(hand) => drop(hands.insert(name, hand)),
-            Err(error) => {
-                codes.push(u8::try_from(error.exit_code()).unwrap_or(1));
-                problems.push(format!("{name}: failed to {}\nhint: {}", chain(&error), error.hint()));
-            }
+            Err(error) => problems.add(&name, &error),
         }
     }
-    match codes.into_iter().max() {
-        None => Ok(hands),
-        Some(code) => Err(CliError::all(code, problems)),
-    }
+    hands
 }
 
 /// Whether each host was claimed by this ledger before. One that another ledger holds is refused unless it is taken
@@ -175,27 +205,34 @@ async fn owned(
     ledger: &str,
     lineage: &[String],
     take_over: &[String],
-) -> Result<(BTreeMap<String, bool>, Vec<String>), CliError> {
+    problems: &mut Problems,
+) -> (BTreeMap<String, bool>, Vec<String>) {
     let asked = hands.iter().map(|(name, hand)| async move { (name, owner(hand).await) });
-    let mut ours = BTreeMap::new();
-    let (mut foreign, mut inherited) = (Vec::new(), Vec::new());
+    let (mut ours, mut inherited) = (BTreeMap::new(), Vec::new());
     for (name, held) in futures_util::future::join_all(asked).await {
-        let held = held.map_err(|error| CliError::from_error(1, &format!("{name}: failed to "), &error))?;
+        let held = match held {
+            Ok(held) => held,
+            Err(error) => {
+                problems.add(name, &error);
+                continue;
+            }
+        };
         let inherits = held.as_ref().is_some_and(|held| lineage.contains(&held.ledger));
         inherited.extend(inherits.then(|| name.clone()));
         let by_name = inherits || take_over.contains(name);
-        ours.insert(name.clone(), held.as_ref().is_some_and(|held| by_name || held.ledger == ledger));
-        if let Some(held) = held.filter(|held| held.ledger != ledger && !by_name) {
-            foreign.push(format!("{name}: {}", belongs(&held, ledger)));
+        let claimed = held.is_some();
+        match held.filter(|held| held.ledger != ledger && !by_name) {
+            Some(held) => {
+                problems.0.push((4, format!("{name}: {}\nhint: {FOREIGN}", belongs(&held, ledger))))
+            }
+            None => drop(ours.insert(name.clone(), claimed)),
         }
     }
-    if foreign.is_empty() {
-        return Ok((ours, inherited));
-    }
-    Err(CliError::all(4, foreign).hint(
-        "name the state folder that these hosts were installed from with --state; if it is lost, take the site over with `armilla take-over`, or one host with --take-over HOST",
-    ))
+    (ours, inherited)
 }
+
+/// What helps when a host belongs to somebody else.
+const FOREIGN: &str = "name the state folder that it was installed from with --state; if that is lost, take the site over with `armilla take-over`, or one host with --take-over HOST";
 
 /// To whom a host belongs that is not this ledger's, for people.
 pub(crate) fn belongs(held: &FenceRecord, ledger: &str) -> String {
@@ -216,37 +253,39 @@ pub(crate) fn belongs(held: &FenceRecord, ledger: &str) -> String {
     text
 }
 
-/// The facts of every host. All hosts that cannot be read are named at once.
+/// The facts of every host.
 async fn survey(
     site: &Site,
     hands: &BTreeMap<String, Arc<Hand>>,
     ours: &BTreeMap<String, bool>,
-) -> Result<Survey, CliError> {
+    problems: &mut Problems,
+) -> Survey {
     let mut survey = Survey::default();
-    let mut problems = Vec::new();
-    let looks = site.hosts.iter().map(|host| {
-        let (hand, ours) = (&hands[host.name.as_str()], ours[host.name.as_str()]);
-        async move { (host, look(site, host, hand, ours).await) }
+    let looks = site.hosts.iter().filter_map(|host| {
+        let name = host.name.as_str();
+        let (hand, ours) = (hands.get(name)?, *ours.get(name)?);
+        Some(async move { (host, look(site, host, hand, ours).await) })
     });
     for (host, looked) in futures_util::future::join_all(looks).await {
         match looked {
             Ok(surveyed) => drop(survey.hosts.insert(host.name.clone(), surveyed)),
-            Err(problem) => problems.push(format!("{}: failed to {problem}", host.name)),
+            Err(error) => problems.add(host.name.as_str(), &error),
         }
     }
-    if problems.is_empty() { Ok(survey) } else { Err(CliError::all(1, problems)) }
+    survey
 }
 
-async fn look(site: &Site, host: &Host, hand: &Hand, ours: bool) -> Result<SurveyedHost, String> {
-    let said = |error: HandError| chain(&error);
+async fn look(site: &Site, host: &Host, hand: &Hand, ours: bool) -> Result<SurveyedHost, HandError> {
     let questions = serde_json::to_value(preflight::questions(site, host, ours)).expect("plain data");
     let ping = std::time::Instant::now();
-    hand.ping().await.map_err(said)?;
+    hand.ping().await?;
     let rtt = ping.elapsed();
-    let facts = hand.facts(questions).await.map_err(said)?;
+    let facts = hand.facts(questions).await?;
     let now = wiring::now_ns();
-    let facts: HostFacts =
-        serde_json::from_value(facts).map_err(|error| format!("understand the host's facts: {error}"))?;
+    let facts: HostFacts = serde_json::from_value(facts).map_err(|error| HandError::Protocol {
+        address: host.address.to_string(),
+        reason: format!("its facts: {error}"),
+    })?;
     let rtt_us = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
     let clock_skew_ms = facts.clock_unix_ns.map(|clock| clock_skew_ms(clock, now, rtt_us));
     Ok(SurveyedHost { facts, surveyed_unix_ns: now, ssh_rtt_us: Some(rtt_us), clock_skew_ms, ours })
@@ -443,7 +482,8 @@ pub(crate) fn report_findings(ready: &Ready) -> Result<(), CliError> {
         return Ok(());
     }
     eprint!("{}", findings_text(&ready.findings));
-    Err(CliError::new(5, format!("start: {refused} findings stand in the way"))
+    let stand = if refused == 1 { "finding stands" } else { "findings stand" };
+    Err(CliError::new(5, format!("start: {refused} {stand} in the way"))
         .hint("nothing was changed; mend them and run again"))
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn site(path: &Path) -> Result<Site, CliError> {
     let text = site_text(path)?;
     Site::parse(&text).map_err(|errors| {
         let problems = errors.0.iter().map(|error| format!("{}: {error}", path.display())).collect();
-        CliError::all(5, problems)
+        CliError::all(5, problems).hint("mend the site file; no host was connected to")
     })
 }
 
@@ -296,6 +296,9 @@ impl Secrets {
     }
 }
 
+/// What helps when something that the site file refers to cannot be had.
+const SECRETS: &str = "the site file refers to these as {file: PATH}, {env: NAME} or {prompt: true}: make each one readable here; no host was connected to";
+
 /// Where SSH goes for every host of the site. Everything that is wrong is named at once.
 pub(crate) fn targets(
     site: &Site,
@@ -311,7 +314,7 @@ pub(crate) fn targets(
             Err(problem) => problems.push(format!("{}: {problem}", host.name)),
         }
     }
-    if problems.is_empty() { Ok(targets) } else { Err(CliError::all(7, problems)) }
+    if problems.is_empty() { Ok(targets) } else { Err(CliError::all(7, problems).hint(SECRETS)) }
 }
 
 /// What the site's own registries need beside the site file: their CAs by host, and the passwords that the plan refers to.
@@ -345,7 +348,7 @@ pub(crate) fn registries(site: &Site) -> Result<RegistryParts, CliError> {
             Err(problem) => problems.push(format!("registry {host}: {problem}")),
         }
     }
-    if problems.is_empty() { Ok((cas, passwords)) } else { Err(CliError::all(5, problems)) }
+    if problems.is_empty() { Ok((cas, passwords)) } else { Err(CliError::all(5, problems).hint(SECRETS)) }
 }
 
 fn target(host: &Host, secrets: &mut Secrets, store: &Arc<Store>, yes: bool) -> Result<Target, String> {
@@ -473,7 +476,7 @@ pub(crate) async fn control_plane_hand(site: &Site, state: &Path, verb: &str) ->
     let host = site.control_planes().next().expect("a valid site has a control plane");
     let store = Arc::new(store(state, verb)?);
     let target = target(host, &mut Secrets::default(), &store, false)
-        .map_err(|problem| CliError::new(7, format!("{}: {problem}", host.name)))?;
+        .map_err(|problem| CliError::new(7, format!("{}: {problem}", host.name)).hint(SECRETS))?;
     let failed = |error: HandError| {
         let code = u8::try_from(error.exit_code()).unwrap_or(1);
         CliError::from_error(code, &format!("{}: ", host.name), &error).hint(error.hint())

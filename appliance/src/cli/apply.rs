@@ -26,9 +26,9 @@ pub(super) async fn run(args: &Apply) -> Result<u8, CliError> {
     let plan = ready.plan(&Intent::Install, &[])?;
     let known = ready.target()?.is_some();
     let question = format!(
-        "Install {} on {} hosts ({} steps)?",
+        "Install {} on {} ({} steps)?",
         wiring::about(&ready.release),
-        ready.site.hosts.len(),
+        planning::hosts_in_words(&ready.site),
         plan.steps.len()
     );
     if !known && !wiring::confirm(args.site.yes, &question) {

@@ -31,6 +31,9 @@ pub struct Site {
     pub kubelet_extra_args: BTreeMap<FlagName, String>,
     pub api_server_extra_args: BTreeMap<FlagName, String>,
     pub kube_proxy_mode: KubeProxyChoice,
+    /// How many times as long as usual hosts are waited for: for hosts that are slow.
+    #[serde(default)]
+    pub slowness: Slowness,
     /// When given, must equal the bundle's version.
     pub kubernetes_version: Option<KubernetesVersion>,
     pub bundle: Option<BundleChoice>,
@@ -223,6 +226,35 @@ pub enum KubeProxyChoice {
     Auto,
     Nftables,
     Iptables,
+}
+
+/// A factor from 1, an ordinary server, to 20: emulated processors, an SD card, a disk that many share. Everything that
+/// Armilla and kubeadm wait for may take that many times as long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Slowness(u8);
+
+impl Slowness {
+    pub const MOST: u8 = 20;
+
+    /// `None` when it is out of range.
+    pub fn new(factor: u8) -> Option<Slowness> {
+        (1..=Slowness::MOST).contains(&factor).then_some(Slowness(factor))
+    }
+
+    pub fn factor(self) -> u32 {
+        self.0.into()
+    }
+
+    pub fn seconds(self, usual: u32) -> u32 {
+        usual.saturating_mul(self.factor())
+    }
+}
+
+impl Default for Slowness {
+    fn default() -> Slowness {
+        Slowness(1)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -41,6 +41,8 @@ pub struct Cluster {
     pub oom_score_fixed: bool,
     /// Some host has cgroup v1; the kubelet since 1.35 refuses it otherwise.
     pub accept_cgroup_v1: bool,
+    /// How many times as long as usual kubeadm and the kubelet wait for what starts; 1 on ordinary hosts.
+    pub slowness: u32,
     pub data: DataFolders,
 }
 
@@ -54,24 +56,43 @@ pub struct Member {
 
 /// The file for `kubeadm init phase … --config`.
 pub fn init(cluster: &Cluster, member: &Member) -> String {
-    let init = json!({
+    let mut init = json!({
         "apiVersion": "kubeadm.k8s.io/v1beta4",
         "kind": "InitConfiguration",
         "localAPIEndpoint": { "advertiseAddress": member.address, "bindPort": cluster.api_port },
         "nodeRegistration": registration(cluster, member),
     });
+    add_timeouts(&mut init, cluster.slowness);
     yaml::documents(&[init, cluster_configuration(cluster), kubelet(cluster), proxy(cluster)])
 }
 
 /// The file for `kubeadm join phase … --config`. The discovery file that it names holds the token; it is written for
 /// the join and removed after it.
 pub fn join(cluster: &Cluster, member: &Member) -> String {
-    yaml::document(&json!({
+    let mut join = json!({
         "apiVersion": "kubeadm.k8s.io/v1beta4",
         "kind": "JoinConfiguration",
         "discovery": { "file": { "kubeConfigPath": path("discovery.conf") } },
         "nodeRegistration": registration(cluster, member),
-    }))
+    });
+    add_timeouts(&mut join, cluster.slowness);
+    yaml::document(&join)
+}
+
+/// kubeadm's own defaults (`timeouts` of v1beta4), each that many times as long. The first one is also how long a static
+/// pod's startup probe lets it start before the kubelet kills it.
+fn add_timeouts(configuration: &mut Value, slowness: u32) {
+    if slowness == 1 {
+        return;
+    }
+    let minutes = |usual: u32| format!("{}m0s", usual * slowness);
+    configuration["timeouts"] = json!({
+        "controlPlaneComponentHealthCheck": minutes(4),
+        "kubeletHealthCheck": minutes(4),
+        "kubernetesAPICall": minutes(1),
+        "discovery": minutes(5),
+        "tlsBootstrap": minutes(5),
+    });
 }
 
 /// The kubeconfig that a joining host discovers the cluster by.

@@ -209,11 +209,17 @@ impl<'a> HostPort<'a> {
         argv: &[&str],
         stdin: &[u8],
     ) -> Result<CommandOutput, Failure> {
+        let seconds = seconds * u64::from(self.world.slowness());
         let mut command = Command::new(argv.iter().copied()).timeout_ms(seconds * 1000);
         command.env.insert("KUBECTL_EXTERNAL_DIFF".to_owned(), DIFFER.to_owned());
         command.max_output = 8 << 20;
         let command = &command;
         self.call(|hand| async move { hand.command(command.clone(), stdin).await }).await
+    }
+
+    /// So many times as long as on an ordinary server.
+    pub(crate) fn patience(&self, usual: Duration) -> Duration {
+        usual * self.world.slowness()
     }
 
     pub(crate) async fn kubectl(&self, words: &[&str], stdin: &[u8]) -> Result<CommandOutput, Failure> {

@@ -41,6 +41,8 @@ pub struct SiteWorld {
     secrets: BTreeMap<SecretRef, Secret>,
     /// How long a lost connection is tried again; `None` is the usual.
     patience: Option<Duration>,
+    /// How many times as long as usual commands on hosts may take.
+    slowness: u32,
 }
 
 struct HostSlot {
@@ -82,7 +84,8 @@ impl SiteWorld {
         let hosts = targets.into_iter().map(|(name, target)| (name, slot(target))).collect();
         let (take_over, secrets) = (BTreeSet::new(), BTreeMap::new());
         let (claimant, patience) = (None, None);
-        SiteWorld { hosts, binaries, bundle, control_plane, take_over, claimant, secrets, patience }
+        let slowness = 1;
+        SiteWorld { hosts, binaries, bundle, control_plane, take_over, claimant, secrets, patience, slowness }
     }
 
     /// Takes these hosts from whichever ledger holds them: the operator named each.
@@ -153,6 +156,16 @@ impl SiteWorld {
     pub fn with_patience(mut self, patience: Duration) -> SiteWorld {
         self.patience = Some(patience);
         self
+    }
+
+    /// Hosts that take so many times as long as usual for everything.
+    pub fn with_slowness(mut self, factor: u32) -> SiteWorld {
+        self.slowness = factor;
+        self
+    }
+
+    pub(crate) fn slowness(&self) -> u32 {
+        self.slowness
     }
 
     pub(crate) fn control_plane(&self) -> &str {

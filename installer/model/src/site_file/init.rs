@@ -180,6 +180,8 @@ const REST: &str =
 # kubeProxy:
 #   mode: auto                     # nftables where every kernel can, else iptables
 
+# slowness: 1                      # for slow hosts: wait 2 to 20 times as long for everything
+
 # kubernetes:
 #   version: 1.37.1                # when given, the bundle must carry exactly this one
 # bundle:

@@ -156,6 +156,25 @@ fn hosts_do_not_share_names_or_addresses() {
         "  - {name: a, address: 192.0.2.1, port: 2201, clusterAddress: 10.0.0.1, roles: [control-plane]}\n  - {name: b, address: 192.0.2.1, port: 2202, clusterAddress: 10.0.0.2}\n",
     );
     assert!(Site::parse(&forwarded).is_ok());
+    let without =
+        forwarded.replace(", clusterAddress: 10.0.0.2", "").replace(", clusterAddress: 10.0.0.1", "");
+    assert_eq!(
+        errors(&without),
+        [
+            "hosts[1].address: line 7: 192.0.2.1 is the cluster address of hosts[0] too: add the clusterAddress by which the others reach it"
+        ]
+    );
+}
+
+#[test]
+fn slow_hosts_are_waited_for_so_many_times_as_long() {
+    let slow = with("slowness: 10\n");
+    assert_eq!(Site::parse(&slow).unwrap().slowness.seconds(600), 6000);
+    assert_eq!(Site::parse(&with("")).unwrap().slowness.factor(), 1);
+    for wrong in ["0", "21", "1.5", "fast", "-1"] {
+        let found = errors(&with(&format!("slowness: {wrong}\n")));
+        assert_eq!(found, [format!("slowness: line 7: {wrong:?} is not a whole number from 1 to 20")]);
+    }
 }
 
 #[test]

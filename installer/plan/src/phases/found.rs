@@ -28,7 +28,7 @@ pub(crate) fn plan(draft: &mut Draft<'_>, host: &Host) {
         last = draft.add(host, Phase::Found, phase.as_str(), action, &[&last]);
         if phase == InitPhase::KubeletStart {
             let condition = Condition::ApiReady;
-            let wait = Action::Await { condition, timeout_seconds: 600 };
+            let wait = Action::Await { condition, timeout_seconds: draft.site.slowness.seconds(600) };
             last = draft.add(host, Phase::Found, "api-ready", wait, &[&last]);
         }
     }
@@ -55,6 +55,7 @@ pub(crate) fn cluster(draft: &mut Draft<'_>) -> Cluster {
         conntrack_unsettable: draft.shared.conntrack_unsettable,
         oom_score_fixed: draft.shared.restrict_oom_score_adj,
         accept_cgroup_v1: draft.accept_cgroup_v1(),
+        slowness: site.slowness.factor(),
         data: draft.data.clone(),
     }
 }

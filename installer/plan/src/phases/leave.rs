@@ -7,7 +7,7 @@ use crate::draft::Draft;
 
 pub(crate) fn plan(draft: &mut Draft<'_>, host: &Host) -> StepId {
     let node = host.name.to_string();
-    let drain = Action::Drain { node: node.clone(), timeout_seconds: 300 };
+    let drain = Action::Drain { node: node.clone(), timeout_seconds: draft.site.slowness.seconds(300) };
     let drained = draft.add(host, Phase::Leave, "drain", drain, &[]);
     draft.add(host, Phase::Leave, "delete", Action::DeleteNode { node }, &[&drained])
 }

@@ -39,5 +39,6 @@ pub(crate) fn cluster(draft: &mut Draft<'_>, founder: &Host) {
 }
 
 fn wait(draft: &mut Draft<'_>, host: &Host, word: &str, condition: Condition, after: &[&StepId]) -> StepId {
-    draft.add(host, Phase::Prove, word, Action::Await { condition, timeout_seconds: SECONDS }, after)
+    let timeout_seconds = draft.site.slowness.seconds(SECONDS);
+    draft.add(host, Phase::Prove, word, Action::Await { condition, timeout_seconds }, after)
 }

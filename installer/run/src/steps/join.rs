@@ -95,12 +95,13 @@ async fn await_bootstrap(port: &HostPort<'_>, ctx: &StepContext, node: &str) -> 
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     };
-    if let Ok(ended) = tokio::time::timeout(BOOTSTRAP_PATIENCE, registered).await {
+    let patience = port.patience(BOOTSTRAP_PATIENCE);
+    if let Ok(ended) = tokio::time::timeout(patience, registered).await {
         return ended;
     }
     let journal = ["journalctl", "-u", "kubelet.service", "-n", "20", "--no-pager", "-o", "cat"];
     let said = port.command(&journal).await?.stdout_text();
-    Err(failure(format!("see {node} register within {} s", BOOTSTRAP_PATIENCE.as_secs()), &said))
+    Err(failure(format!("see {node} register within {} s", patience.as_secs()), &said))
 }
 
 /// Whether the cluster has the node; `None` when nobody answers.

@@ -11,7 +11,7 @@ use super::shape::{AddonsFile, ApiFile, BundleFile, NetworkFile, RegistryFile, S
 use crate::names::{Cidr, DnsName, FlagName};
 use crate::site::{
     Addons, Api, ApiEndpoint, BundleChoice, KubeProxyChoice, Network, PortRange, Registry,
-    RegistryCredentials, Site,
+    RegistryCredentials, Site, Slowness,
 };
 use scalar::Checker;
 
@@ -38,6 +38,7 @@ pub(super) fn validate(file: &SiteFile, errors: &mut Errors) -> Option<Site> {
         kubelet_extra_args: extra_args(&file.kubelet, KUBELET_FLAGS, &mut check),
         api_server_extra_args: extra_args(&file.api_server, API_SERVER_FLAGS, &mut check),
         kube_proxy_mode: kube_proxy_mode(&file.kube_proxy_mode, &mut check),
+        slowness: check.with(&file.slowness, slowness).unwrap_or_default(),
         kubernetes_version: check.optional(&file.kubernetes_version),
         bundle,
         addons: addons(&file.addons, &mut check),
@@ -125,6 +126,11 @@ fn addons(file: &AddonsFile, check: &mut Checker<'_>) -> Addons {
         metrics_server: check.with(&file.metrics_server, scalar::truth).unwrap_or(true),
         local_path: check.with(&file.local_path, scalar::truth).unwrap_or(true),
     }
+}
+
+fn slowness(text: &Text) -> Result<Slowness, String> {
+    let factor = text.text.parse().ok().filter(|_| text.plain).and_then(Slowness::new);
+    factor.ok_or_else(|| format!("{:?} is not a whole number from 1 to {}", text.text, Slowness::MOST))
 }
 
 fn kube_proxy_mode(field: &Option<Located<Text>>, check: &mut Checker<'_>) -> KubeProxyChoice {
