@@ -23,7 +23,15 @@ pub enum BaseError {
 /// The tree of the base image, made now if it is not there (20 to 70 s). Of several callers one makes it and the others
 /// wait for that one; what a killed one left half made is thrown away.
 pub(crate) fn tree(tell: &dyn Fn(&str)) -> Result<PathBuf, BaseError> {
-    let recipe = recipe_of_this_machine()?;
+    tree_of(&recipe_of_this_machine()?, tell)
+}
+
+/// As [`tree`], with a kernel: for a machine.
+pub(crate) fn machine_tree(tell: &dyn Fn(&str)) -> Result<PathBuf, BaseError> {
+    tree_of(&recipe_of_this_machine()?.with_kernel(), tell)
+}
+
+fn tree_of(recipe: &Recipe, tell: &dyn Fn(&str)) -> Result<PathBuf, BaseError> {
     let directory = place::cache().join("base").join(recipe.hash());
     let tree = directory.join("tree");
     file::make_directory(&directory)?;
@@ -34,7 +42,7 @@ pub(crate) fn tree(tell: &dyn Fn(&str)) -> Result<PathBuf, BaseError> {
     tell(&format!("making the hosts' base image from {} packages, once", recipe.suite));
     let unfinished = directory.join("unfinished");
     file::remove_tree(&unfinished)?;
-    make(&recipe, &unfinished)?;
+    make(recipe, &unfinished)?;
     std::fs::rename(&unfinished, &tree).map_err(FileError::new("finish", &tree))?;
     Ok(tree)
 }

@@ -6,6 +6,9 @@ use sha2::{Digest, Sha256};
 const PACKAGES: &[&str] =
     &["systemd", "systemd-sysv", "dbus", "openssh-server", "iproute2", "kmod", "sudo", "procps"];
 
+/// What a host with a kernel of its own has beyond that: one that knows QEMU's devices, and what finds its root.
+const KERNEL_PACKAGES: &[&str] = &["linux-image-cloud-amd64", "initramfs-tools", "udev"];
+
 /// What is done to the tree at `$1` after the packages: nothing in it may be shared between hosts that would be a
 /// host's own, and no trace of the machine's apt settings (a proxy, say) goes into it.
 const FINISH: &str = r#"set -e
@@ -27,6 +30,8 @@ pub(crate) struct Recipe {
     pub(crate) sources: Vec<String>,
     /// Settings of apt in the form of `apt-config dump`, one per element.
     pub(crate) apt_options: Vec<String>,
+    /// With a kernel of its own, for a machine; hosts that are containers have none.
+    pub(crate) kernel: bool,
 }
 
 /// Why the machine's settings do not make a recipe.
@@ -63,13 +68,24 @@ impl Recipe {
         }
         let apt_options =
             apt_config.lines().filter(|line| reaches_the_archive(line)).map(str::to_owned).collect();
-        Ok(Recipe { suite, sources, apt_options })
+        Ok(Recipe { suite, sources, apt_options, kernel: false })
+    }
+
+    pub(crate) fn with_kernel(self) -> Recipe {
+        Recipe { kernel: true, ..self }
+    }
+
+    fn packages(&self) -> Vec<&'static str> {
+        [PACKAGES, if self.kernel { KERNEL_PACKAGES } else { &[] }].concat()
     }
 
     /// Names the image. Only what decides its contents counts: not where the archive is or how it is reached.
     pub(crate) fn hash(&self) -> String {
         let mut hasher = Sha256::new();
-        for part in [&[self.suite.as_str(), FINISH, std::env::consts::ARCH], PACKAGES, LEFT_OUT].concat() {
+        let packages = self.packages();
+        for part in
+            [&[self.suite.as_str(), FINISH, std::env::consts::ARCH], packages.as_slice(), LEFT_OUT].concat()
+        {
             hasher.update(part);
             hasher.update([0]);
         }
@@ -80,7 +96,7 @@ impl Recipe {
     pub(crate) fn arguments(&self, target: &str) -> Vec<String> {
         let mut words: Vec<String> =
             ["--mode=root", "--variant=minbase", "--format=directory"].map(String::from).into();
-        words.push(format!("--include={}", PACKAGES.join(",")));
+        words.push(format!("--include={}", self.packages().join(",")));
         words.extend(LEFT_OUT.iter().map(|path| format!("--dpkgopt=path-exclude={path}")));
         words.extend(self.apt_options.iter().map(|option| format!("--aptopt={option}")));
         words.push(format!("--customize-hook={FINISH}"));
@@ -151,6 +167,7 @@ mod tests {
         assert_eq!(here.hash(), there.hash());
         let newer = Recipe { suite: "trixie".into(), ..there };
         assert_ne!(here.hash(), newer.hash());
+        assert_ne!(here.hash(), here.with_kernel().hash());
     }
 
     #[test]

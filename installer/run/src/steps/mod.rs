@@ -54,7 +54,8 @@ pub(crate) async fn probe(step: &Step, port: &HostPort<'_>) -> Result<Probe, Fai
 
 /// Brings it about. May be repeated; the probe that follows decides whether it worked.
 pub(crate) async fn act(step: &Step, port: &HostPort<'_>, ctx: &StepContext) -> Result<(), Failure> {
-    let limit = Duration::from_secs(step.action.command_limit_seconds().unwrap_or_default().into());
+    let limit =
+        port.patience(Duration::from_secs(step.action.command_limit_seconds().unwrap_or_default().into()));
     match &step.action {
         Action::Remember { paths, folders } => before::act(port, paths, folders).await,
         Action::Modules { path, names } => modules::act(port, path, names).await,
