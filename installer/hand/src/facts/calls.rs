@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use installer_model::survey::{DataDir, NicAddress, SYSCTLS};
 use rustix::fs::{StatVfsMountFlags, statvfs};
@@ -51,16 +52,26 @@ impl SystemCalls {
             clock_unix_ns: clock_unix_ns(),
             user_id: Some(rustix::process::geteuid().as_raw()),
             addresses: addresses(),
-            data_dirs: data_dirs.iter().map(|path| data_dir(path)).collect(),
+            data_dirs: each(data_dirs, data_dir, |path| DataDir {
+                path: path.to_owned(),
+                ..DataDir::default()
+            }),
             oom_score_adj_lowers: oom_score_adj_lowers(),
             unsettable_sysctls: unsettable.map(|(name, _)| (*name).to_owned()).collect(),
-            without_entry_types: data_dirs.iter().filter(|path| hides_entry_types(path)).cloned().collect(),
+            without_entry_types: each(
+                data_dirs,
+                |path| hides_entry_types(path).then(|| path.to_owned()),
+                |_| None,
+            )
+            .into_iter()
+            .flatten()
+            .collect(),
             missing_devices: DEVICES
                 .iter()
                 .filter(|path| !Path::new(path).exists())
                 .map(|path| (*path).to_owned())
                 .collect(),
-            said: super::questions::ask(),
+            said: super::programs::ask(),
         }
     }
 }
@@ -88,6 +99,33 @@ fn addresses() -> Vec<(String, NicAddress)> {
         Some((interface.interface_name, NicAddress { address, prefix: u8::try_from(ones).ok()? }))
     };
     all.filter_map(address).collect()
+}
+
+/// A server of NFS that is gone keeps whoever asks about its mounts.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What `look` finds at each path; what takes too long is `unknown`. Its thread ends with the hand at the latest.
+pub(super) fn each<T: Send + 'static>(
+    paths: &[String],
+    look: impl Fn(&str) -> T + Copy + Send + 'static,
+    unknown: impl Fn(&str) -> T,
+) -> Vec<T> {
+    let asked: Vec<_> = paths
+        .iter()
+        .map(|path| {
+            let (said, heard) = channel();
+            let asked = path.clone();
+            // Nobody hears what comes too late.
+            std::thread::spawn(move || drop(said.send(look(&asked))));
+            (path, heard)
+        })
+        .collect();
+    let until = Instant::now() + PATIENCE;
+    let left = || until.saturating_duration_since(Instant::now());
+    asked
+        .into_iter()
+        .map(|(path, heard)| heard.recv_timeout(left()).unwrap_or_else(|_| unknown(path)))
+        .collect()
 }
 
 /// Measures the filesystem of the path, or of its nearest ancestor that exists.
@@ -140,4 +178,23 @@ fn refuses_its_own_value(name: &str) -> bool {
     let Ok(value) = fs::read(&path) else { return false };
     let write = || fs::OpenOptions::new().write(true).open(&path)?.write_all(&value);
     write().is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_too_long_is_unknown_and_keeps_nobody() {
+        let slow = |path: &str| {
+            if path == "/gone" {
+                std::thread::sleep(Duration::from_secs(60));
+            }
+            path.len()
+        };
+        let begun = Instant::now();
+        let found = each(&["/gone".to_owned(), "/there".to_owned()], slow, |_| 0);
+        assert_eq!(found, [0, 6]);
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    }
 }

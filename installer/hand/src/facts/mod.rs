@@ -24,7 +24,7 @@ mod net;
 mod os;
 mod pci;
 mod process;
-mod questions;
+mod programs;
 mod resolver;
 mod root;
 mod services;
@@ -44,7 +44,8 @@ pub use root::Root;
 pub fn gather(questions: &Questions) -> HostFacts {
     let root = Root::new(Path::new("/"));
     let mut facts = assemble(&root, &questions.data_dirs, SystemCalls::make(&questions.data_dirs));
-    facts.fsync = questions.fsync_dir.as_deref().and_then(fsync::measure);
+    let measured = calls::each(questions.fsync_dir.as_slice(), fsync::measure, |_| None);
+    facts.fsync = measured.into_iter().flatten().next();
     // Last, so that the engine's arithmetic has nothing but the way back to take out.
     facts.clock_unix_ns = calls::clock_unix_ns();
     facts
@@ -101,7 +102,7 @@ pub fn assemble(root: &Root, data_dirs: &[String], calls: SystemCalls) -> HostFa
         identity: identity::read(root),
         kernel: kernel::read(root, release.as_deref()),
         boot: boot::read(root),
-        clock: clock::read(root, calls.clock_unix_ns, calls.said.get(questions::TIME).map(String::as_str)),
+        clock: clock::read(root, calls.clock_unix_ns, calls.said.get(programs::TIME).map(String::as_str)),
         storage,
         network: surroundings::read(root, resolv_conf.as_deref(), &calls.said),
         services: services::read(root, &processes, &calls.said),

@@ -4,15 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use installer_model::survey::{DropIn, Holder, ServiceState};
 
-use super::{Root, questions};
+use super::{Root, programs};
 
 pub(super) fn read(root: &Root, processes: &[Holder], said: &BTreeMap<String, String>) -> ServiceState {
     ServiceState {
-        system: said
-            .get(questions::SYSTEM)
-            .map(|word| word.trim().to_owned())
-            .filter(|word| !word.is_empty()),
-        failed_units: said.get(questions::FAILED).map(|text| failed_units(text)).unwrap_or_default(),
+        system: said.get(programs::SYSTEM).map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()),
+        failed_units: said.get(programs::FAILED).map(|text| failed_units(text)).unwrap_or_default(),
         drop_ins: drop_ins(root),
         processes: one_of_each(root, processes),
         journal_volatile: journal_volatile(root),

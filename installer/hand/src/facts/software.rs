@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use installer_model::survey::{Holder, Init, Selinux};
 
-use super::{Root, questions};
+use super::{Root, programs};
 use crate::transient::version_of;
 
 pub(super) fn init(root: &Root, said: &BTreeMap<String, String>) -> Init {
@@ -13,7 +13,7 @@ pub(super) fn init(root: &Root, said: &BTreeMap<String, String>) -> Init {
         // sd_booted(3) asks the same.
         systemd: root.is_dir("/run/systemd/system"),
         systemd_version: said
-            .get(questions::SYSTEMD)
+            .get(programs::SYSTEMD)
             .and_then(|text| version_of(text))
             .or_else(|| systemd_version(root)),
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use installer_model::survey::{HostsLine, LinkState, NetworkState, PacketRules, ProxySetting};
 
-use super::{Root, questions};
+use super::{Root, programs};
 
 pub(super) fn read(root: &Root, resolver: Option<&str>, said: &BTreeMap<String, String>) -> NetworkState {
     NetworkState {
@@ -67,7 +67,7 @@ fn leases(root: &Root) -> BTreeSet<IpAddr> {
 }
 
 fn packet_rules(said: &BTreeMap<String, String>) -> Option<PacketRules> {
-    let (iptables, nftables) = (said.get(questions::IPTABLES), said.get(questions::NFTABLES));
+    let (iptables, nftables) = (said.get(programs::IPTABLES), said.get(programs::NFTABLES));
     if iptables.is_none() && nftables.is_none() {
         return None;
     }
@@ -159,8 +159,8 @@ mod tests {
     fn chains_policies_and_tables_are_read() {
         let iptables = "*nat\n:FORWARD ACCEPT [0:0]\n:KUBE-SERVICES - [0:0]\nCOMMIT\n*filter\n:INPUT ACCEPT [1:2]\n:FORWARD DROP [0:0]\nCOMMIT\n";
         let said = BTreeMap::from([
-            (questions::IPTABLES.to_owned(), iptables.to_owned()),
-            (questions::NFTABLES.to_owned(), "table ip kube-proxy\n".to_owned()),
+            (programs::IPTABLES.to_owned(), iptables.to_owned()),
+            (programs::NFTABLES.to_owned(), "table ip kube-proxy\n".to_owned()),
         ]);
         let rules = packet_rules(&said).unwrap();
         assert!(rules.chains.contains("KUBE-SERVICES") && rules.tables.contains("ip kube-proxy"));

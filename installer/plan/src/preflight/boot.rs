@@ -56,10 +56,13 @@ fn kernel_updated(view: &HostView<'_>) -> Vec<Objection> {
 
 fn swap(view: &HostView<'_>) -> Vec<Objection> {
     let on_now = view.facts.memory.is_some_and(|memory| memory.swap_total > 0);
-    let lines = view.facts.boot.fstab.iter().flatten();
-    let lines = lines.filter(|line| line.fs_type == "swap" && !line.options.iter().any(|o| o == "noauto"));
-    let units = view.facts.boot.mount_units.iter().filter(|unit| unit.ends_with(".swap"));
-    let found: Vec<&str> = lines.map(|line| line.source.as_str()).chain(units.map(String::as_str)).collect();
+    let lines = || view.facts.boot.fstab.iter().flatten().filter(|line| line.fs_type == "swap");
+    let at_boot = lines().filter(|line| !line.options.iter().any(|option| option == "noauto"));
+    // systemd makes a unit of each line, of one with noauto too: units count where there are no lines.
+    let units =
+        view.facts.boot.mount_units.iter().filter(|unit| unit.ends_with(".swap") && lines().count() == 0);
+    let found: Vec<&str> =
+        at_boot.map(|line| line.source.as_str()).chain(units.map(String::as_str)).collect();
     when(!on_now && !found.is_empty(), || {
         Objection::warn(found.join(", "), "none")
             .fix(

@@ -1,5 +1,6 @@
 //! What other clusters and runtimes left. On a host that is ours already, what Kubernetes leaves is ours.
 
+use installer_model::finding::Severity;
 use installer_model::repair::Repair;
 use installer_model::survey::{Leftover, LeftoverKind};
 
@@ -60,7 +61,6 @@ fn owner(leftover: &Leftover) -> Owner {
         _ if has(&["containerd", "docker", "crio", "cri-o"]) => Owner::Runtime,
         _ if has(&["rke2"]) => Owner::Rke2,
         _ if has(&["k3s"]) => Owner::K3s,
-        // k3s and RKE2 share the folder; what else there is says which of them it was.
         _ if name == "/var/lib/rancher" => Owner::K3s,
         _ if has(&["k0s"]) => Owner::K0s,
         _ if has(&["microk8s", "kubelite"]) => Owner::Microk8s,
@@ -133,14 +133,18 @@ fn microk8s(view: &HostView<'_>) -> Vec<Objection> {
     refused(view, Owner::Microk8s, "snap remove --purge microk8s", "执行 snap remove --purge microk8s")
 }
 
-/// On a worker the data of an etcd is in nobody's way, but it says that the host was something else.
+/// On a worker an etcd is in nobody's way, but it says that the host was something else.
 fn etcd(view: &HostView<'_>) -> Vec<Objection> {
-    refused(
+    let mut objections = refused(
         view,
         Owner::Etcd,
         "keep a copy if somebody needs it, then systemctl disable --now etcd and remove its data",
         "如有需要先备份，再执行 systemctl disable --now etcd 并删除其数据",
-    )
+    );
+    if !view.host.roles.control_plane {
+        objections.iter_mut().for_each(|objection| objection.severity = Severity::Warn);
+    }
+    objections
 }
 
 fn pod_network(view: &HostView<'_>) -> Vec<Objection> {
@@ -156,7 +160,13 @@ fn refused(view: &HostView<'_>, whose: Owner, en: &str, zh: &str) -> Vec<Objecti
     if view.surveyed.ours {
         return Vec::new();
     }
-    let leftovers = || view.facts.leftovers.iter().filter(|leftover| owner(leftover) == whose);
+    // k3s and RKE2 share a folder; what else there is says which of them it was.
+    let is_rke2 = view.facts.leftovers.iter().any(|leftover| owner(leftover) == Owner::Rke2);
+    let owner = move |leftover: &Leftover| match owner(leftover) {
+        Owner::K3s if is_rke2 && leftover.name == "/var/lib/rancher" => Owner::Rke2,
+        other => other,
+    };
+    let leftovers = || view.facts.leftovers.iter().filter(move |leftover| owner(leftover) == whose);
     let found: Vec<String> = leftovers()
         .map(|leftover| match leftover.kind {
             LeftoverKind::Path => leftover.name.clone(),

@@ -37,28 +37,31 @@ const UNITS_ASK_FOR: u64 = 8192;
 const FILES_COMFORT: u64 = 16_384;
 
 fn open_files(view: &HostView<'_>) -> Vec<Objection> {
-    let fix = |objection: Objection| {
-        objection
-            .fix(
-                "sysctl -w fs.nr_open=1048576 fs.file-max=1048576",
-                "sysctl -w fs.nr_open=1048576 fs.file-max=1048576",
-            )
-            .repair(Repair::SetSysctl { key: "fs.nr_open".to_owned(), value: "1048576".to_owned() })
-    };
-    let ceiling = view.number("fs.nr_open");
-    if let Some(ceiling) = ceiling.filter(|ceiling| *ceiling < UNITS_ASK_FOR) {
-        return vec![fix(Objection::refuse(format!("fs.nr_open {ceiling}"), FILES_COMFORT.to_string()))];
-    }
-    let limits = [
-        ("fs.nr_open", ceiling),
-        ("fs.file-max", view.number("fs.file-max")),
-        ("hard limit of process 1", view.facts.services.open_files),
-    ];
-    let low: Vec<String> = limits
+    let kernel = ["fs.nr_open", "fs.file-max"].map(|key| (key, view.number(key)));
+    let low: Vec<(&str, u64)> = kernel
         .into_iter()
-        .filter_map(|(what, count)| Some(format!("{what} {}", count.filter(|count| *count < FILES_COMFORT)?)))
+        .filter_map(|(key, count)| Some((key, count.filter(|count| *count < FILES_COMFORT)?)))
         .collect();
-    when(!low.is_empty(), || fix(Objection::warn(low.join(", "), FILES_COMFORT.to_string())))
+    if !low.is_empty() {
+        let observed: Vec<String> = low.iter().map(|(key, count)| format!("{key} {count}")).collect();
+        let commands: Vec<String> = low.iter().map(|(key, _)| format!("sysctl -w {key}=1048576")).collect();
+        let objection = match low.iter().any(|(key, count)| *key == "fs.nr_open" && *count < UNITS_ASK_FOR) {
+            true => Objection::refuse(observed.join(", "), FILES_COMFORT.to_string()),
+            false => Objection::warn(observed.join(", "), FILES_COMFORT.to_string()),
+        };
+        let objection = objection.fix(commands.join("; "), commands.join("; "));
+        return vec![low.iter().fold(objection, |objection, (key, _)| {
+            objection.repair(Repair::SetSysctl { key: (*key).to_owned(), value: "1048576".to_owned() })
+        })];
+    }
+    let Some(limit) = view.facts.services.open_files.filter(|limit| *limit < FILES_COMFORT) else {
+        return Vec::new();
+    };
+    let command = "DefaultLimitNOFILE=1024:524288 in /etc/systemd/system.conf, then systemctl daemon-reexec";
+    vec![Objection::warn(format!("hard limit of process 1 {limit}"), FILES_COMFORT.to_string()).fix(
+        command,
+        "在 /etc/systemd/system.conf 中设 DefaultLimitNOFILE=1024:524288，再执行 systemctl daemon-reexec",
+    )]
 }
 
 const IDS: u64 = 32_768;

@@ -166,10 +166,12 @@ fn dns_loop(view: &HostView<'_>) -> Vec<Objection> {
 /// systemd's own environment reaches every unit, and kubeadm's is one; that of logins reaches people alone.
 fn proxy(view: &HostView<'_>) -> Vec<Objection> {
     let network = &view.site.network;
-    let wanted = [network.pod_cidr.to_string(), network.service_cidr.to_string()];
+    let wanted = [network.pod_cidr, network.service_cidr];
     let excepted = |no_proxy: &Option<String>| {
         let text = no_proxy.as_deref().unwrap_or_default();
-        wanted.iter().all(|cidr| text.split(',').any(|part| part.trim() == cidr))
+        let named: Vec<Cidr> = text.split(',').filter_map(|part| part.trim().parse().ok()).collect();
+        let covers = |other: &Cidr, cidr: &Cidr| other.prefix() <= cidr.prefix() && other.overlaps(cidr);
+        wanted.iter().all(|cidr| named.iter().any(|other| covers(other, cidr)))
     };
     let found: Vec<_> =
         view.facts.network.proxies.iter().filter(|setting| !excepted(&setting.no_proxy)).collect();

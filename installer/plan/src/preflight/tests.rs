@@ -259,6 +259,18 @@ fn each_filesystem_is_judged_by_what_comes_onto_it() {
 }
 
 #[test]
+fn the_folder_that_k3s_and_rke2_share_is_of_the_one_that_left_more() {
+    let left = |world: &mut World, name: &str| {
+        world.worker().leftovers.push(Leftover { kind: LeftoverKind::Path, name: name.into() });
+    };
+    let mut world = World::sound();
+    left(&mut world, "/var/lib/rancher");
+    assert_eq!(ids(&look(&world)), ["leftovers-k3s"]);
+    left(&mut world, "/etc/rancher/rke2");
+    assert_eq!(ids(&look(&world)), ["leftovers-rke2"]);
+}
+
+#[test]
 fn a_listener_on_another_address_leaves_the_port_free() {
     let mut world = World::sound();
     let other = listener(Protocol::Tcp, "192.168.9.9", 10250, &[("nginx", "")]);

@@ -116,6 +116,7 @@ pub(crate) const AROUND: &[Trip] = &[
     ("dns-loop", |w| w.worker().name_servers = Some(vec!["10.96.0.10".parse().unwrap()]), Warn, "worker", "10.96.0.10"),
     ("proxy", |w| proxy(w.worker(), "/etc/systemd/system.conf.d/proxy.conf", Some("localhost")), Warn, "worker", "https_proxy in /etc/systemd/system.conf.d/proxy.conf"),
     ("proxy", |w| proxy(w.worker(), "/etc/environment", None), Info, "worker", "https_proxy in /etc/environment"),
+    ("leftovers-etcd", |w| w.worker().leftovers.push(Leftover { kind: LeftoverKind::Path, name: "/var/lib/etcd".into() }), Warn, "worker", "/var/lib/etcd"),
     // Packet rules
     ("packet-rules", |w| { w.worker().network.packet_rules.as_mut().unwrap().chains.insert("KUBE-SERVICES".into()); }, Warn, "worker", "KUBE-SERVICES"),
     ("packet-rules", |w| { w.worker().network.packet_rules.as_mut().unwrap().tables.insert("ip kube-proxy".into()); }, Warn, "worker", "ip kube-proxy"),

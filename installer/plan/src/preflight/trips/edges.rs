@@ -17,6 +17,7 @@ pub(crate) const EDGES: &[Edge] = &[
     ("config-management", |w| w.worker().services.processes.push(Holder { pid: 7, command: "puppeteer".into(), unit: None })),
     ("kernel-updated", |w| { w.worker().kernel.module_trees.insert("6.6.9".into()); }),
     ("swap-at-boot", |w| w.worker().boot.fstab = Some(vec![FstabLine { fs_type: "swap".into(), options: vec!["noauto".into()], ..FstabLine::default() }])),
+    ("swap-at-boot", |w| { w.worker().boot.fstab = Some(vec![FstabLine { fs_type: "swap".into(), options: vec!["noauto".into()], ..FstabLine::default() }]); w.worker().boot.mount_units.insert("swap.img.swap".into()); }),
     ("selinux-at-boot", |w| w.worker().boot.selinux = Some("enforcing".into())),
     ("sysctl-files", |w| w.worker().boot.sysctl_lines = vec![
         // Read before Armilla's own file; corrected by a later one; a larger number of what is counted.
@@ -44,7 +45,7 @@ pub(crate) const EDGES: &[Edge] = &[
     ("name-servers-many", |w| w.worker().name_servers = Some(vec!["10.0.0.254".parse().unwrap(); 3])),
     ("search-domains", |w| w.worker().network.search_domains = vec!["a.example".into(); 29]),
     ("dns-loop", |w| { w.wish("dns: {upstreams: [10.0.0.254]}\n"); w.worker().name_servers = Some(vec!["10.96.0.10".parse().unwrap()]); }),
-    ("proxy", |w| w.worker().network.proxies.push(ProxySetting { file: "/etc/environment".into(), variable: "http_proxy".into(), no_proxy: Some("localhost, 10.244.0.0/16,10.96.0.0/12".into()) })),
+    ("proxy", |w| w.worker().network.proxies.push(ProxySetting { file: "/etc/environment".into(), variable: "http_proxy".into(), no_proxy: Some("localhost, 10.0.0.0/8".into()) })),
     ("packet-rules", |w| { w.host("worker").ours = true; w.worker().network.packet_rules.as_mut().unwrap().chains.insert("KUBE-SERVICES".into()); }),
     ("noexec", |w| w.worker().data_dirs[2].no_exec = true),
     ("same-machine", |w| { let boot = w.control().boot_id.clone(); w.worker().boot_id = boot; }),

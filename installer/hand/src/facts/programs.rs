@@ -34,9 +34,16 @@ pub(super) fn ask() -> BTreeMap<String, String> {
     })
 }
 
+/// To ask for packet rules may load the modules that carry them, and a look changes nothing: where none of them is
+/// loaded there are no rules either.
 fn is_there(line: &str) -> bool {
     let name = line.split(' ').next().unwrap_or(line);
-    crate::command::PATH.split(':').any(|folder| Path::new(folder).join(name).exists())
+    let found = crate::command::PATH.split(':').any(|folder| Path::new(folder).join(name).exists());
+    let loaded = ["/sys/module/nf_tables", "/sys/module/ip_tables", "/proc/net/ip_tables_names"];
+    // A kernel without modules loads none.
+    let changes_nothing =
+        || loaded.iter().any(|path| Path::new(path).exists()) || !Path::new("/proc/modules").exists();
+    found && (!matches!(line, IPTABLES | NFTABLES) || changes_nothing())
 }
 
 /// The status does not matter: `is-system-running` fails where the host is degraded, and says so.
