@@ -7,6 +7,7 @@ mod live;
 mod performing;
 mod planning;
 mod private;
+mod supporting;
 mod taking_over;
 mod wiring;
 

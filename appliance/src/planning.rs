@@ -130,13 +130,14 @@ pub(crate) async fn ready_without(
         return Err(problems.into_error());
     }
     survey.links = measure(&site, &hands, &survey, purpose).await?;
-    let kept = store.put_check(site.name.as_str(), &survey);
-    kept.map_err(|error| CliError::from_error(1, "keep the survey: ", &error))?;
     let findings = match purpose {
         Purpose::Check | Purpose::Plan | Purpose::Apply => preflight::preflight(&site, &release, &survey),
         // A host that is cleaned need not be fit for a cluster.
         Purpose::Reset => Vec::new(),
     };
+    let check = serde_json::json!({"findings": findings, "survey": survey});
+    let kept = store.put_check(site.name.as_str(), &check);
+    kept.map_err(|error| CliError::from_error(1, "keep the survey: ", &error))?;
     let shared = decide::site_settings(&site, &survey);
     let hosts = host_inputs(&site, &survey)?;
     let (site, world) = (whole, Arc::new(world));

@@ -29,6 +29,7 @@ use installer_wire::{FailureKind, FenceRecord, UnitState};
 
 use crate::cli::take_over::TakeOver;
 use crate::cli::{CliError, chain};
+use crate::wiring::HostKeys;
 use crate::{planning, wiring};
 
 /// How often the newest copy may name hosts that no copy before it named.
@@ -162,7 +163,7 @@ fn target(
     }
     let auth = if ways.len() == 1 { ways.remove(0) } else { Auth::Each(ways) };
     let (address, port) = (login.address.to_string(), login.port.unwrap_or(22));
-    let policy = wiring::host_key_of(&address, port, None, store, args.yes);
+    let policy = wiring::host_key_of(&address, port, None, &HostKeys::Kept(Arc::clone(store)), args.yes);
     let policy = policy.map_err(|problem| CliError::new(7, problem))?;
     let mut target = Target::new(&address, user, auth, policy);
     target.port = port;

@@ -294,6 +294,16 @@ impl Secrets {
         self.0.insert(key, secret.clone());
         Ok(secret)
     }
+
+    /// A secret that can be had without asking anybody.
+    pub(crate) fn read_unasked(from: &SecretRef) -> Option<Secret> {
+        (*from != SecretRef::Prompt).then(|| Secrets::default().get(from, "secret").ok()).flatten()
+    }
+
+    /// All that was asked for or read.
+    pub(crate) fn known(&self) -> impl Iterator<Item = Secret> + '_ {
+        self.0.values().cloned()
+    }
 }
 
 /// What helps when something that the site file refers to cannot be had.
@@ -306,10 +316,11 @@ pub(crate) fn targets(
     yes: bool,
 ) -> Result<BTreeMap<String, Target>, CliError> {
     let mut secrets = Secrets::default();
+    let keys = HostKeys::Kept(Arc::clone(store));
     let mut targets = BTreeMap::new();
     let mut problems = Vec::new();
     for host in &site.hosts {
-        match target(host, &mut secrets, store, yes) {
+        match target(host, &mut secrets, &keys, yes) {
             Ok(target) => drop(targets.insert(host.name.to_string(), target)),
             Err(problem) => problems.push(format!("{}: {problem}", host.name)),
         }
@@ -351,14 +362,43 @@ pub(crate) fn registries(site: &Site) -> Result<RegistryParts, CliError> {
     if problems.is_empty() { Ok((cas, passwords)) } else { Err(CliError::all(5, problems).hint(SECRETS)) }
 }
 
-fn target(host: &Host, secrets: &mut Secrets, store: &Arc<Store>, yes: bool) -> Result<Target, String> {
+/// Where the pinned keys of hosts are found.
+pub(crate) enum HostKeys {
+    /// In the store, which keeps those that are trusted from now on.
+    Kept(Arc<Store>),
+    /// These, read from a store that another process has open.
+    Read(BTreeMap<String, PinnedKey>),
+}
+
+impl HostKeys {
+    fn known(&self, name: &str) -> Result<Option<PinnedKey>, String> {
+        match self {
+            HostKeys::Kept(store) => store.host_key(name).map_err(|error| error.to_string()),
+            HostKeys::Read(keys) => Ok(keys.get(name).cloned()),
+        }
+    }
+
+    fn ask(&self, name: String, yes: bool) -> HostKeyPolicy {
+        match self {
+            HostKeys::Kept(store) => ask_host_key(name, Arc::clone(store), yes),
+            HostKeys::Read(_) => HostKeyPolicy::Ask(Arc::new(move |_, _| yes)),
+        }
+    }
+}
+
+pub(crate) fn target(
+    host: &Host,
+    secrets: &mut Secrets,
+    keys: &HostKeys,
+    yes: bool,
+) -> Result<Target, String> {
     let mut jump: Option<Box<Target>> = None;
     for JumpHop { address, ssh } in &host.jump {
-        let mut hop = login(&address.to_string(), ssh, secrets, store, yes)?;
+        let mut hop = login(&address.to_string(), ssh, secrets, keys, yes)?;
         hop.jump = jump.take();
         jump = Some(Box::new(hop));
     }
-    let mut target = login(&host.address.to_string(), &host.ssh, secrets, store, yes)?;
+    let mut target = login(&host.address.to_string(), &host.ssh, secrets, keys, yes)?;
     target.jump = jump;
     target.sudo = match (&host.sudo.password, target.user == "root") {
         (_, true) => Sudo::None,
@@ -374,7 +414,7 @@ fn login(
     address: &str,
     ssh: &SshLogin,
     secrets: &mut Secrets,
-    store: &Arc<Store>,
+    keys: &HostKeys,
     yes: bool,
 ) -> Result<Target, String> {
     let user = ssh.user.to_string();
@@ -391,21 +431,21 @@ fn login(
         ways.push(Auth::Password(secrets.get(from, &format!("password of {user}@{address}"))?));
     }
     let auth = if ways.len() == 1 { ways.remove(0) } else { Auth::Each(ways) };
-    let mut target = Target::new(address, &user, auth, host_key(address, ssh, store, yes)?);
+    let mut target = Target::new(address, &user, auth, host_key(address, ssh, keys, yes)?);
     target.port = ssh.port;
     Ok(target)
 }
 
 /// The site file's key, else the one that was seen before, else the operator is asked.
-fn host_key(address: &str, ssh: &SshLogin, store: &Arc<Store>, yes: bool) -> Result<HostKeyPolicy, String> {
-    host_key_of(address, ssh.port, ssh.host_key.as_ref(), store, yes)
+fn host_key(address: &str, ssh: &SshLogin, keys: &HostKeys, yes: bool) -> Result<HostKeyPolicy, String> {
+    host_key_of(address, ssh.port, ssh.host_key.as_ref(), keys, yes)
 }
 
 pub(crate) fn host_key_of(
     address: &str,
     port: u16,
     written: Option<&HostKeyFingerprint>,
-    store: &Arc<Store>,
+    keys: &HostKeys,
     yes: bool,
 ) -> Result<HostKeyPolicy, String> {
     let name = format!("{address}:{port}");
@@ -415,9 +455,9 @@ pub(crate) fn host_key_of(
     if let Some(fingerprint) = written {
         return parse(fingerprint.as_str());
     }
-    match store.host_key(&name).map_err(|error| error.to_string())? {
+    match keys.known(&name)? {
         Some(known) => parse(&known.fingerprint),
-        None => Ok(ask_host_key(name, Arc::clone(store), yes)),
+        None => Ok(keys.ask(name, yes)),
     }
 }
 
@@ -475,7 +515,8 @@ fn extract_hand(bundle: &Bundle<Sealed>, arch: Arch, state: &Path) -> Result<Opt
 pub(crate) async fn control_plane_hand(site: &Site, state: &Path, verb: &str) -> Result<Arc<Hand>, CliError> {
     let host = site.control_planes().next().expect("a valid site has a control plane");
     let store = Arc::new(store(state, verb)?);
-    let target = target(host, &mut Secrets::default(), &store, false)
+    let keys = HostKeys::Kept(Arc::clone(&store));
+    let target = target(host, &mut Secrets::default(), &keys, false)
         .map_err(|problem| CliError::new(7, format!("{}: {problem}", host.name)).hint(SECRETS))?;
     let failed = |error: HandError| {
         let code = u8::try_from(error.exit_code()).unwrap_or(1);

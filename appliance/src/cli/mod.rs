@@ -12,6 +12,7 @@ mod plan;
 mod reset;
 mod run;
 mod status;
+mod support;
 pub(crate) mod take_over;
 
 use std::path::PathBuf;
@@ -63,6 +64,9 @@ enum Verb {
     /// Build, show and verify bundles
     #[command(subcommand)]
     Bundle(bundle::BundleCommand),
+    /// Collect what somebody needs who helps
+    #[command(subcommand)]
+    Support(support::Support),
     /// Print a completion script for a shell
     Completion(completion::Completion),
 }
@@ -125,6 +129,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Reset(args) => wait(reset::run(&args)),
         Verb::TakeOver(args) => wait(take_over::run(&args)),
         Verb::Bundle(command) => bundle::run(command),
+        Verb::Support(command) => wait(support::run(&command)),
         Verb::Completion(args) => completion::run(&args, &mut Cli::command()),
     };
     match done {

@@ -7,6 +7,7 @@ pub mod link;
 pub mod names;
 pub mod node;
 pub mod plan;
+pub mod redact;
 pub mod repair;
 pub mod secret;
 pub mod settings;

@@ -47,6 +47,8 @@ pub enum Request {
     Site { name: String },
     /// Findings and survey of a site's last check.
     Check { site: String },
+    /// The keys of hosts that were trusted, by where they are reached.
+    HostKeys,
     /// What an attempt of a step said, from a byte offset on.
     Output {
         id: RunId,
@@ -123,6 +125,10 @@ fn found(store: &Store, request: &Request) -> Result<Vec<Answer>, StoreError> {
         Request::Site { name } => {
             let value = store.site(name)?.ok_or_else(|| missing(format!("site {name}")))?;
             vec![Answer::Json { value }]
+        }
+        Request::HostKeys => {
+            let keys: std::collections::BTreeMap<_, _> = store.host_keys()?.into_iter().collect();
+            vec![Answer::Json { value: serde_json::json!(keys) }]
         }
         Request::Check { site } => {
             let value = store.check(site)?.ok_or_else(|| missing(format!("a check of site {site}")))?;

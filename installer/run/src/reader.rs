@@ -104,6 +104,14 @@ impl Reader {
         self.ask(&Request::Follow { id: id.clone(), from })
     }
 
+    /// What is answered as plain JSON: the site, a check, the keys of hosts.
+    pub fn json(&self, request: &Request) -> Result<serde_json::Value, ReadError> {
+        match self.one(request)? {
+            Some(Answer::Json { value }) => Ok(value),
+            other => Err(unexpected(other)),
+        }
+    }
+
     fn one(&self, request: &Request) -> Result<Option<Answer>, ReadError> {
         self.ask(request)?.next().transpose()
     }
@@ -120,6 +128,7 @@ fn unexpected(answer: Option<Answer>) -> ReadError {
 fn nothing(request: &Request) -> Vec<Answer> {
     match request {
         Request::Runs => vec![Answer::Runs { runs: Vec::new() }],
+        Request::HostKeys => vec![Answer::Json { value: serde_json::json!({}) }],
         Request::Run { .. }
         | Request::Follow { .. }
         | Request::Plan { .. }

@@ -8,13 +8,29 @@ impl Site {
     /// The content of a site file; `Site::parse` of it as YAML gives this site again. Comments of the file that the site
     /// was read from are not in it.
     pub fn to_file(&self) -> Value {
-        let network = &self.network;
-        let api = &self.api;
+        // Every field is named: a new one does not compile until it is written.
+        let Site {
+            name,
+            hosts,
+            network,
+            api,
+            dns_upstreams,
+            time_servers,
+            data_root,
+            registries,
+            kubelet_extra_args,
+            api_server_extra_args,
+            kube_proxy_mode,
+            slowness,
+            kubernetes_version,
+            bundle,
+            addons,
+        } = self;
         let mut file = json!({
             "apiVersion": "armilla/v1",
             "kind": "Site",
-            "metadata": {"name": self.name},
-            "hosts": self.hosts.iter().map(host).collect::<Vec<_>>(),
+            "metadata": {"name": name},
+            "hosts": hosts.iter().map(host).collect::<Vec<_>>(),
             "network": {
                 "podCIDR": network.pod_cidr.to_string(),
                 "serviceCIDR": network.service_cidr.to_string(),
@@ -27,36 +43,37 @@ impl Site {
                 ("addresses", json!(api.addresses)),
                 ("endpoint", json!(api.endpoint.as_ref().map(ToString::to_string))),
             ]),
-            "dataRoot": self.data_root,
-            "kubeProxy": {"mode": match self.kube_proxy_mode {
+            "dataRoot": data_root,
+            "slowness": slowness.factor(),
+            "kubeProxy": {"mode": match kube_proxy_mode {
                 KubeProxyChoice::Auto => "auto",
                 KubeProxyChoice::Nftables => "nftables",
                 KubeProxyChoice::Iptables => "iptables",
             }},
-            "addons": {"metricsServer": self.addons.metrics_server, "localPath": self.addons.local_path},
+            "addons": {"metricsServer": addons.metrics_server, "localPath": addons.local_path},
         });
         let map = file.as_object_mut().expect("it was made as a map");
         let mut put = |key: &str, value: Value| drop(map.insert(key.to_owned(), value));
-        if !self.dns_upstreams.is_empty() {
-            put("dns", json!({"upstreams": self.dns_upstreams}));
+        if !dns_upstreams.is_empty() {
+            put("dns", json!({"upstreams": dns_upstreams}));
         }
-        if !self.time_servers.is_empty() {
-            let servers: Vec<String> = self.time_servers.iter().map(ToString::to_string).collect();
+        if !time_servers.is_empty() {
+            let servers: Vec<String> = time_servers.iter().map(ToString::to_string).collect();
             put("time", json!({"servers": servers}));
         }
-        if !self.registries.is_empty() {
-            put("registries", self.registries.iter().map(registry).collect());
+        if !registries.is_empty() {
+            put("registries", registries.iter().map(registry).collect());
         }
-        if !self.kubelet_extra_args.is_empty() {
-            put("kubelet", json!({"extraArgs": self.kubelet_extra_args}));
+        if !kubelet_extra_args.is_empty() {
+            put("kubelet", json!({"extraArgs": kubelet_extra_args}));
         }
-        if !self.api_server_extra_args.is_empty() {
-            put("apiServer", json!({"extraArgs": self.api_server_extra_args}));
+        if !api_server_extra_args.is_empty() {
+            put("apiServer", json!({"extraArgs": api_server_extra_args}));
         }
-        if let Some(version) = &self.kubernetes_version {
+        if let Some(version) = kubernetes_version {
             put("kubernetes", json!({"version": version.to_string()}));
         }
-        if let Some(bundle) = &self.bundle {
+        if let Some(bundle) = bundle {
             put("bundle", given([("path", json!(bundle.path)), ("trust", json!(bundle.trust))]));
         }
         file
@@ -163,6 +180,7 @@ api: {port: 8443, names: [api.example], addresses: [10.0.0.9], endpoint: "api.ex
 dns: {upstreams: [9.9.9.9]}
 time: {servers: [ntp.example, 10.0.0.7]}
 dataRoot: /data
+slowness: 7
 registries:
   - {host: "r.example:5000", caFile: ~/ca.pem, username: u, password: {prompt: true}, mirrorOf: [docker.io]}
   - {host: s.example}
