@@ -1,7 +1,7 @@
 //! What installing promises, on real hosts, from the outside. All of it needs root and what `make binary` leaves.
 //!
 //! `cargo test -p lab --test install -- --ignored --nocapture first bad_input` is a part of `make test`. Parts of
-//! `make test-full`: `kills`, `pressure`, `takeover` and `residue` of `PART=soak`, `own_host` and `variants` of `PART=sites`, `faults` is
+//! `make test-full`: `kills`, `pressure`, `secrets`, `takeover` and `residue` of `PART=soak`, `own_host` and `variants` of `PART=sites`, `faults` is
 //! `PART=faults`, `emulated` is `PART=qemu`.
 
 #![expect(clippy::unwrap_used, reason = "a scenario ends at the first thing that is not so")]
@@ -27,6 +27,8 @@ mod own_host;
 mod pressure;
 #[path = "install/residue.rs"]
 mod residue;
+#[path = "install/secrets.rs"]
+mod secrets;
 #[path = "install/takeover.rs"]
 mod takeover;
 #[path = "install/variants.rs"]
