@@ -36,7 +36,9 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { steps_per_host: 4, hosts: 32 }
+        // A second apply is made of waiting for answers: 150 hosts at a time wait as long as 10. What must not grow with the
+        // hosts, the sending of blobs, has a limit of its own.
+        Limits { steps_per_host: 4, hosts: 256 }
     }
 }
 

@@ -11,10 +11,11 @@ use installer_model::secret::Secret;
 use installer_model::site::SecretRef;
 use installer_ssh::{Followed, Hand, HandError};
 use installer_wire::{Command, CommandOutput, FailureKind, FileStat, TIMED_OUT, UnitCommand, UnitState};
+use serde_json::Value;
 
 use crate::copies::run_number;
 use crate::reach::{Again, LOSSES};
-use crate::site_world::SiteWorld;
+use crate::site_world::{Nodes, SiteWorld};
 use crate::world::StepContext;
 
 /// Its cache lies with the rest of Armilla's, not in root's home.
@@ -233,6 +234,30 @@ impl<'a> HostPort<'a> {
         stdin: &[u8],
     ) -> Result<CommandOutput, Failure> {
         self.command_within(seconds, &[&KUBECTL, words].concat(), stdin).await
+    }
+
+    /// The cluster's nodes by name; `None` when nobody answers. Every host's steps ask for its node: whoever asks while
+    /// others wait for an answer shares the next one, which is asked for after that. So a hundred questions that come
+    /// together start two processes on the control plane and not a hundred, and none is answered with what was so before.
+    pub(crate) async fn nodes(&self) -> Result<Option<Nodes>, Failure> {
+        let asked = Instant::now();
+        let mut last = self.world.last_nodes().lock().await;
+        if let Some((_, answer)) = last.as_ref().filter(|(began, _)| *began >= asked) {
+            return answer.clone();
+        }
+        let began = Instant::now();
+        let answer = self.ask_for_nodes().await;
+        *last = Some((began, answer.clone()));
+        answer
+    }
+
+    async fn ask_for_nodes(&self) -> Result<Option<Nodes>, Failure> {
+        let output = self.control_plane().kubectl(&["get", "nodes", "-o", "json"], b"").await?;
+        let said: Option<Value> =
+            if output.ok() { serde_json::from_slice(&output.stdout).ok() } else { None };
+        let Some(Value::Array(items)) = said.map(|mut said| said["items"].take()) else { return Ok(None) };
+        let named = |node: Value| Some((node["metadata"]["name"].as_str()?.to_owned(), node));
+        Ok(Some(Arc::new(items.into_iter().filter_map(named).collect())))
     }
 
     /// The bundle's own binary on the host, as placed by the plan.

@@ -17,7 +17,8 @@ use installer_model::site::SecretRef;
 use installer_render::paths::{ARMILLA_ROOT, SITE_COPY};
 use installer_ssh::{BinarySource, Blob, Hand, HandError, Target};
 use installer_wire::Claimant;
-use tokio::sync::Mutex;
+use serde_json::Value;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::host_port::HostPort;
 use crate::reach::{Again, PATIENCE, Reach};
@@ -43,6 +44,8 @@ pub struct SiteWorld {
     patience: Option<Duration>,
     /// How many times as long as usual commands on hosts may take.
     slowness: u32,
+    nodes: Mutex<LastNodes>,
+    sending: Semaphore,
 }
 
 struct HostSlot {
@@ -57,6 +60,15 @@ struct Held {
     /// When the last attempt to connect began that failed, and how.
     failed: Option<(Instant, HandError)>,
 }
+
+/// Nodes of the cluster by name, as the API server has them.
+pub(crate) type Nodes = Arc<BTreeMap<String, Value>>;
+
+/// What was last asked about all nodes: when, and the answer; `None` when the API server gave none.
+pub(crate) type LastNodes = Option<(Instant, Result<Option<Nodes>, Failure>)>;
+
+/// Hosts that are sent blobs at a time. More would share the same link of the machine that sends, and each keep its buffers.
+const SENT_TO: usize = 32;
 
 /// A hand, and the run that it was claimed for.
 struct Claimed {
@@ -83,9 +95,19 @@ impl SiteWorld {
         let slot = |target| HostSlot { target, held: Mutex::default(), reach: std::sync::Mutex::default() };
         let hosts = targets.into_iter().map(|(name, target)| (name, slot(target))).collect();
         let (take_over, secrets) = (BTreeSet::new(), BTreeMap::new());
-        let (claimant, patience) = (None, None);
-        let slowness = 1;
-        SiteWorld { hosts, binaries, bundle, control_plane, take_over, claimant, secrets, patience, slowness }
+        SiteWorld {
+            hosts,
+            binaries,
+            bundle,
+            control_plane,
+            take_over,
+            claimant: None,
+            secrets,
+            patience: None,
+            slowness: 1,
+            nodes: Mutex::default(),
+            sending: Semaphore::new(SENT_TO),
+        }
     }
 
     /// Takes these hosts from whichever ledger holds them: the operator named each.
@@ -166,6 +188,10 @@ impl SiteWorld {
 
     pub(crate) fn slowness(&self) -> u32 {
         self.slowness
+    }
+
+    pub(crate) fn last_nodes(&self) -> &Mutex<LastNodes> {
+        &self.nodes
     }
 
     pub(crate) fn control_plane(&self) -> &str {
@@ -280,6 +306,7 @@ impl SiteWorld {
             .bundle
             .as_ref()
             .ok_or_else(|| HandError::Here("find the bundle: none was opened".to_owned()))?;
+        let _turn = self.sending.acquire().await.expect("the semaphore is never closed");
         let total = blobs.iter().map(|(_, size)| size).sum();
         let done = AtomicU64::new(0);
         ctx.progress(0, Some(total));

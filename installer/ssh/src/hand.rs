@@ -121,7 +121,8 @@ impl Hand {
         Hand::start_in(root, None, source, folder).await
     }
 
-    /// A hand behind streams that somebody else opened, such as those of a process: it has greeted, and says hello first.
+    /// A hand behind streams that somebody else opened, such as those of a process: its greeting was read, its hello comes
+    /// first.
     /// `name` stands for its address. It carries blobs in pieces, having no other channel.
     pub async fn behind(
         name: &str,

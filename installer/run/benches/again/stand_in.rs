@@ -12,8 +12,7 @@ use installer_model::plan::{Action, FileSource, ImageSpec, Plan};
 use installer_wire::answer::OutputHead;
 use installer_wire::exchange::{Assembler, encode};
 use installer_wire::{
-    Answer, BlobState, Decoder, Failure, FailureKind, FileKind, FileStat, GREETING, Hello, Request, Unit,
-    UnitState,
+    Answer, BlobState, Decoder, Failure, FailureKind, FileKind, FileStat, Hello, Request, Unit, UnitState,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -67,6 +66,8 @@ pub(crate) fn prepare(state: &Path, name: &str, plan: &Plan) {
     for path in KUBEADM_FILES {
         host.nodes.insert((*path).to_owned(), Node::Text { mode: 0o600, text: format!("{path}\n") });
     }
+    // Every host is a node from the beginning: who waits for it to register has waited.
+    host.labels = plan.steps.iter().map(|step| (step.host.clone(), BTreeMap::new())).collect();
     for step in plan.steps.iter().filter(|step| step.host == name) {
         match &step.action {
             Action::Files { files, .. } => files.iter().for_each(|file| host.has_blob(file)),
@@ -121,7 +122,6 @@ pub(crate) fn serve(state: &Path, delay: Duration) {
     let say = |request: u32, answer: &Answer, body: &[u8]| {
         let _ = leave.send((Instant::now() + delay, encode(request, answer, body).unwrap()));
     };
-    leave.send((Instant::now(), GREETING.as_bytes().to_vec())).unwrap();
     say(0, &Answer::Hello(hello()), &[]);
     let (mut decoder, mut assembler, mut changed) = (Decoder::default(), Assembler::default(), false);
     for (due, bytes) in arrived {

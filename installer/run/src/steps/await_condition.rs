@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(super) async fn probe(port: &HostPort<'_>, condition: &Condition) -> Result<Probe, Failure> {
     let words: Vec<&str> = match condition {
         Condition::ApiReady => vec!["get", "--raw", "/readyz"],
-        Condition::NodeReady(node) => vec!["get", "node", node, "-o", "json"],
+        Condition::NodeReady(node) => return probe_node(port, condition, node).await,
         Condition::RolledOut { kind, namespace, name } => {
             vec!["get", kind, name, "-n", namespace, "-o", "json"]
         }
@@ -25,10 +25,23 @@ pub(super) async fn probe(port: &HostPort<'_>, condition: &Condition) -> Result<
         return Ok(Probe::NotMet(last_line(&output.stderr_text())));
     }
     let said: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
-    Ok(match judge(condition, &said) {
+    Ok(judged(condition, &said))
+}
+
+async fn probe_node(port: &HostPort<'_>, condition: &Condition, node: &str) -> Result<Probe, Failure> {
+    let nodes = port.nodes().await?;
+    Ok(match nodes.as_ref().map(|nodes| nodes.get(node)) {
+        None => Probe::NotMet("the API server does not answer".to_owned()),
+        Some(None) => Probe::NotMet(format!("{node} is not in the cluster")),
+        Some(Some(object)) => judged(condition, object),
+    })
+}
+
+fn judged(condition: &Condition, object: &Value) -> Probe {
+    match judge(condition, object) {
         Ok(()) => Probe::Met,
         Err(why) => Probe::NotMet(why),
-    })
+    }
 }
 
 pub(super) async fn act(

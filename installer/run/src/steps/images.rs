@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bundles_format::Digest;
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 use installer_model::event::Failure;
 use installer_model::node::{ImageEntry, ImageMap};
 use installer_model::plan::{BlobSpec, ImageSpec};
@@ -20,11 +20,11 @@ const PINNED: &str = "io.cri-containerd.pinned=pinned";
 const IMAGE_MAP: &str = "/var/lib/armilla/images.json";
 
 pub(super) async fn probe(port: &HostPort<'_>, images: &[ImageSpec]) -> Result<Probe, Failure> {
-    let map = image_map(port).await?;
+    let list = [&CTR[..], &["images", "list"]].concat();
+    let (map, output) = try_join(image_map(port), port.command(&list)).await?;
     if let Some(image) = images.iter().find(|image| map.images.get(&image.reference) != Some(&entry(image))) {
         return Ok(Probe::NotMet(format!("the node service does not know {}", image.reference)));
     }
-    let output = port.command(&[&CTR[..], &["images", "list"]].concat()).await?;
     if !output.ok() {
         return Ok(Probe::CannotTell(format!("ctr images list: {}", output.stderr_text().trim())));
     }

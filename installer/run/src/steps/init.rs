@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bundles_format::Digest;
+use futures_util::future::{try_join, try_join_all};
 use installer_model::event::Failure;
 use installer_model::plan::InitPhase;
 use serde::{Deserialize, Serialize};
@@ -99,12 +100,12 @@ fn objects(phase: InitPhase) -> Option<&'static [&'static str]> {
 }
 
 pub(super) async fn probe(port: &HostPort<'_>, phase: InitPhase, config: &Digest) -> Result<Probe, Failure> {
-    for path in keeps(phase) {
-        if port.stat(path, false).await?.is_none() {
-            return Ok(Probe::NotMet(format!("{path} is not there")));
-        }
+    let kept = try_join_all(keeps(phase).iter().map(|path| port.stat(path, false)));
+    let (kept, stale) = try_join(kept, stale(port, phase.as_str(), config)).await?;
+    if let Some((path, _)) = keeps(phase).iter().zip(&kept).find(|(_, found)| found.is_none()) {
+        return Ok(Probe::NotMet(format!("{path} is not there")));
     }
-    if let Some(why) = stale(port, phase.as_str(), config).await? {
+    if let Some(why) = stale {
         return Ok(Probe::NotMet(why));
     }
     let Some(words) = objects(phase) else { return Ok(Probe::Met) };
@@ -160,8 +161,8 @@ pub(super) async fn stale(
     if &stamp.config != config {
         return Ok(Some("done with another configuration".to_owned()));
     }
-    for (path, digest) in &stamp.outputs {
-        let found = port.stat(path, true).await?;
+    let all = try_join_all(stamp.outputs.keys().map(|path| port.stat(path, true))).await?;
+    for ((path, digest), found) in stamp.outputs.iter().zip(all) {
         if found.and_then(|stat| stat.digest).as_ref() != Some(digest) {
             return Ok(Some(format!("{path} is not as kubeadm wrote it")));
         }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use bundles_format::Digest;
+use futures_util::future::try_join;
 use installer_model::event::Failure;
 
 use super::init::{self, KUBEADM, KUBELET_OUTPUTS};
@@ -17,10 +18,11 @@ const BOOTSTRAP_PATIENCE: Duration = Duration::from_secs(300);
 const KUBELET_CONF: &str = "/etc/kubernetes/kubelet.conf";
 
 pub(super) async fn probe(port: &HostPort<'_>, node: &str, config: &Digest) -> Result<Probe, Failure> {
-    if port.stat(KUBELET_CONF, false).await?.is_none() {
+    let (joined, stale) = try_join(port.stat(KUBELET_CONF, false), init::stale(port, STAMP, config)).await?;
+    if joined.is_none() {
         return Ok(Probe::NotMet("the host has not joined".to_owned()));
     }
-    if let Some(why) = init::stale(port, STAMP, config).await? {
+    if let Some(why) = stale {
         return Ok(Probe::NotMet(why));
     }
     Ok(match is_node(port, node).await? {
@@ -106,11 +108,7 @@ async fn await_bootstrap(port: &HostPort<'_>, ctx: &StepContext, node: &str) -> 
 
 /// Whether the cluster has the node; `None` when nobody answers.
 pub(super) async fn is_node(port: &HostPort<'_>, node: &str) -> Result<Option<bool>, Failure> {
-    let output = port.control_plane().kubectl(&["get", "node", node, "-o", "name"], b"").await?;
-    if output.ok() {
-        return Ok(Some(true));
-    }
-    Ok(output.stderr_text().contains("NotFound").then_some(false))
+    Ok(port.nodes().await?.map(|nodes| nodes.contains_key(node)))
 }
 
 fn base64(bytes: &[u8]) -> String {

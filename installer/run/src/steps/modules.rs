@@ -1,5 +1,6 @@
 //! Kernel modules, now and at boot.
 
+use futures_util::future::try_join;
 use installer_model::event::Failure;
 
 use crate::host_port::{HostPort, failure};
@@ -16,10 +17,11 @@ fn sign_of(module: &str) -> Option<&'static str> {
 
 pub(super) async fn probe(port: &HostPort<'_>, path: &str, names: &[String]) -> Result<Probe, Failure> {
     let wanted = content(names);
-    if port.read(path, 65_536).await?.as_deref() != Some(wanted.as_bytes()) {
+    let (file, missing) = try_join(port.read(path, 65_536), missing(port, names)).await?;
+    if file.as_deref() != Some(wanted.as_bytes()) {
         return Ok(Probe::NotMet(format!("{path} is not as planned")));
     }
-    Ok(match missing(port, names).await?.as_slice() {
+    Ok(match missing.as_slice() {
         [] => Probe::Met,
         missing => Probe::NotMet(format!("not loaded: {}", missing.join(", "))),
     })

@@ -93,8 +93,7 @@ fn removal(taint: &Taint) -> String {
 }
 
 async fn get(port: &HostPort<'_>, node: &str) -> Result<Option<Value>, Failure> {
-    let output = port.control_plane().kubectl(&["get", "node", node, "-o", "json"], b"").await?;
-    Ok(if output.ok() { serde_json::from_slice(&output.stdout).ok() } else { None })
+    Ok(port.nodes().await?.and_then(|nodes| nodes.get(node).cloned()))
 }
 
 /// Drained is a node that takes no pods and carries none but those that belong to the node itself.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::{try_join, try_join_all};
 use installer_model::event::Failure;
 
 use crate::host_port::{HostPort, failure};
@@ -15,11 +16,12 @@ pub(super) async fn probe(
     path: &str,
     values: &BTreeMap<String, String>,
 ) -> Result<Probe, Failure> {
-    if port.read(path, 65_536).await?.as_deref() != Some(content(values).as_bytes()) {
+    let all = try_join_all(values.keys().map(|key| live(port, key)));
+    let (file, all) = try_join(port.read(path, 65_536), all).await?;
+    if file.as_deref() != Some(content(values).as_bytes()) {
         return Ok(Probe::NotMet(format!("{path} is not as planned")));
     }
-    for (key, wanted) in values {
-        let now = live(port, key).await?;
+    for ((key, wanted), now) in values.iter().zip(all) {
         if !now.as_deref().is_some_and(|now| suffices(key, now, wanted)) {
             let now = now.unwrap_or_else(|| "not there".to_owned());
             return Ok(Probe::NotMet(format!("{key} is {now}, wanted {wanted}")));

@@ -4,7 +4,7 @@
 use crate::fate::Fate;
 use crate::installation::{Installation, Ran, kind};
 use crate::wire;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// Where the process is killed: at the first start of a step with this in its id, and how much later.
@@ -140,8 +140,9 @@ fn kill_one_install(tally: &mut Tally, moments: Vec<Duration>) {
         tally.kills += 1;
     }
     let last = site.armilla("apply", &[]).healthy("apply after the kills");
-    let steps = last.acts().len() + last.met().len();
     events.extend(last.events);
+    let steps: BTreeSet<&str> = events.iter().filter_map(|record| record["event"]["step"].as_str()).collect();
+    let steps = steps.len();
     tally.bytes += wire::sent_to_all(&site.lab);
     tally.steps += steps;
     let (again, cut_off) = done_again(&events);
