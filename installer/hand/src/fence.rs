@@ -1,6 +1,7 @@
 //! Who owns this host: the ledger, and the highest (term, run) seen.
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use installer_wire::{Failure, FailureKind, FenceRecord};
@@ -86,7 +87,13 @@ impl Fence {
         let record = judge(held.as_ref(), claim, take_over)?;
         if held.as_ref() != Some(&record) {
             let text = serde_json::to_vec_pretty(&record).expect("a record of strings and numbers is JSON");
-            files::write(&self.path.to_string_lossy(), 0o600, &text)?;
+            match files::write(&self.path.to_string_lossy(), 0o600, &text) {
+                // A disk that is full is no reason to let nobody in who would empty it.
+                Err(full) if full.kind == FailureKind::NoSpace && held.is_some() => {
+                    overwrite(&self.path, &text).doing(|| format!("overwrite {}", self.path.display()))?;
+                }
+                written => written?,
+            }
         }
         Ok(record)
     }
@@ -109,6 +116,14 @@ impl Fence {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// Writes over what is there, in the block that it has: it needs no space, and a power cut may leave half of it.
+fn overwrite(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).open(path)?;
+    file.write_all(text)?;
+    file.set_len(text.len() as u64)?;
+    file.sync_all()
 }
 
 #[cfg(test)]
@@ -184,5 +199,16 @@ mod tests {
         fence.still(&mine).unwrap();
         Fence::at(root.path()).claim(&record("a", 2, 1), false).unwrap();
         assert_eq!(fence.still(&mine).unwrap_err().fence.as_deref(), Some(&record("a", 2, 1)));
+    }
+
+    #[test]
+    fn a_record_that_is_written_over_is_the_new_one_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("fence.json");
+        for text in ["long before", "short", "longer than both"] {
+            fs::write(&path, "something else").unwrap();
+            overwrite(&path, text.as_bytes()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
     }
 }

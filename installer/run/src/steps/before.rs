@@ -148,6 +148,27 @@ async fn look(port: &HostPort<'_>, path: &str, stat: &FileStat) -> Result<Was, F
     Ok(Was::Kept)
 }
 
+/// What a hand that was killed was writing: it lies beside its place, under the place's name and the hand's number.
+async fn half_written(port: &HostPort<'_>, before: &Before) -> Result<Vec<String>, Failure> {
+    let folders: BTreeSet<&str> =
+        before.places.keys().filter_map(|path| path.rsplit_once('/')).map(|(folder, _)| folder).collect();
+    let mut argv = vec!["find"];
+    argv.extend(folders.into_iter().filter(|folder| !folder.is_empty()));
+    argv.extend(["-maxdepth", "1", "-name", ".*.armilla-*", "-print0"]);
+    // It complains of folders that are gone, and goes on.
+    let found = port.command(&argv).await?.stdout_text();
+    let ours = |path: &&str| place_of(path).is_some_and(|place| before.places.contains_key(&place));
+    Ok(found.split_terminator('\0').filter(ours).map(str::to_owned).collect())
+}
+
+/// The place that `/folder/.name.armilla-<number>` was written for, as the hand names it (`NewFile`, `make_link`).
+fn place_of(path: &str) -> Option<String> {
+    let (folder, name) = path.rsplit_once('/')?;
+    let (name, number) = name.strip_prefix('.')?.rsplit_once(".armilla-")?;
+    let numbers = number.split('-').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    numbers.then(|| format!("{folder}/{name}"))
+}
+
 async fn mode_of_target(port: &HostPort<'_>, link: &str) -> Result<u32, Failure> {
     Ok(port.stat(&format!("{link}/."), false).await?.map_or(0o755, |stat| stat.mode))
 }
@@ -185,6 +206,7 @@ pub(super) async fn restore(port: &HostPort<'_>, ctx: &StepContext, keep: &[Stri
     let Some(before) = Before::read(port).await? else { return Ok(()) };
     let places: Vec<String> = before.places.keys().cloned().collect();
     cleanup::remove_paths(port, &places, keep).await?;
+    port.remove(&half_written(port, &before).await?).await?;
     for (path, was) in &before.places {
         match was {
             Was::Nothing => {}
@@ -253,6 +275,21 @@ mod tests {
         before.folders.insert("/lib".to_owned(), true);
         assert_eq!(before.came(), ["/etc/cni/net.d", "/etc/cni", "/lib/modules"]);
         assert!(before.lacks_folders(&paths, &[]).is_empty());
+    }
+
+    #[test]
+    fn half_a_file_is_known_by_its_place_and_number() {
+        let place = |path: &str| place_of(path);
+        assert_eq!(
+            place("/usr/local/bin/.kubelet.armilla-769-45").as_deref(),
+            Some("/usr/local/bin/kubelet")
+        );
+        assert_eq!(place("/etc/.crictl.yaml.armilla-7").as_deref(), Some("/etc/crictl.yaml"));
+        for other in
+            ["/etc/.crictl.yaml.armilla-x", "/etc/crictl.yaml.armilla-7", "/etc/.a.armilla-", "/etc/.b"]
+        {
+            assert_eq!(place(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -71,6 +71,11 @@ const CUT_OFF: &[(&str, Duration)] = &[
     ("/join/join", Duration::from_millis(500)),
 ];
 
+/// To the last block, root's own reserve too. Nothing is written: the blocks are only taken.
+const FILL: &str = "mkdir /fill; for size in 4G 1G 256M 64M 16M 4M 1M 256K 64K 16K 4K; do
+    while fallocate -l $size /fill/$((n += 1)) 2>/dev/null; do :; done; done
+    ! (echo x > /etc/full) 2>/dev/null; rm -f /etc/full";
+
 #[test]
 #[ignore = "needs root"]
 fn an_install_that_was_cut_off_or_died_leaves_nothing() {
@@ -78,7 +83,15 @@ fn an_install_that_was_cut_off_or_died_leaves_nothing() {
     let before = Before::of(&site);
     for (step, later) in CUT_OFF {
         kill_at(&site, step, *later);
+        // Images are what fills a disk that is too small.
+        let full = *step == "/import/";
+        if full {
+            site.host("h2").shell(FILL).unwrap();
+        }
         site.armilla("reset", &[]).healthy(&format!("reset after a kill in {step}"));
+        if full {
+            site.host("h2").shell("rm -r /fill").unwrap();
+        }
         before.assert_again(&site, &["h1", "h2"], &format!("after a kill in {step} and a reset"));
     }
     another_ledgers_command_is_stopped(&site, &before);
