@@ -6,6 +6,7 @@ mod bundle;
 mod check;
 mod completion;
 mod error;
+mod examples;
 mod init;
 mod kubeconfig;
 mod plan;
@@ -23,14 +24,9 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 pub(crate) use error::CliError;
 pub(crate) use installer_model::chain;
 
-const EXIT_CODES: &str = "Exit codes:
-  0 done   1 failed   2 wrong usage   3 not found   4 conflict (another run, a stale plan)   5 invalid site, bundle
-  or hosts   6 done, with findings   7 not let in (login, sudo, host key)   8 unreachable   124 timed out
-  130 interrupted";
-
 /// From bare hosts to a working Kubernetes, without internet: one binary, one bundle, over SSH.
 #[derive(Debug, Parser)]
-#[command(name = "armilla", version, after_help = EXIT_CODES, propagate_version = true)]
+#[command(name = "armilla", version, after_help = examples::TOP, propagate_version = true)]
 #[command(arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
@@ -43,31 +39,40 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Write a commented site.yaml from host addresses
+    #[command(after_help = examples::INIT)]
     Init(init::Init),
     /// Look at every host and say what is in the way, changing nothing
+    #[command(after_help = examples::CHECK)]
     Check(check::Check),
     /// Show what apply would do
+    #[command(after_help = examples::PLAN)]
     Plan(plan::PlanArgs),
     /// Make the site what its file says; safe to repeat
+    #[command(after_help = examples::APPLY)]
     Apply(apply::Apply),
     /// Show the site: its last run and its nodes
+    #[command(after_help = examples::STATUS)]
     Status(status::Status),
     /// Print or merge the cluster's kubeconfig
+    #[command(after_help = examples::KUBECONFIG)]
     Kubeconfig(kubeconfig::Kubeconfig),
     /// Look at runs
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples::RUN)]
     Run(run::Run),
     /// Take hosts out of the cluster and put them back as they were
+    #[command(after_help = examples::RESET)]
     Reset(reset::Reset),
     /// Take a site over from its hosts when the machine or folder it was installed from is lost
+    #[command(after_help = examples::TAKE_OVER)]
     TakeOver(take_over::TakeOver),
     /// Build, show and verify bundles
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples::BUNDLE)]
     Bundle(bundle::BundleCommand),
     /// Collect what somebody needs who helps
     #[command(subcommand)]
     Support(support::Support),
     /// Print a completion script for a shell
+    #[command(after_help = examples::COMPLETION)]
     Completion(completion::Completion),
 }
 

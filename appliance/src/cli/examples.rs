@@ -1,0 +1,96 @@
+//! What the help of each verb ends with: lines to type, and what the verb does beyond its one line.
+
+pub(super) const TOP: &str = "\
+A first cluster:
+  armilla init root@10.0.0.11 root@10.0.0.12     writes site.yaml; read it, it explains itself
+  armilla check -b armilla.bundle                 what stands in the way, on all hosts at once
+  armilla apply -b armilla.bundle                 bare hosts to Kubernetes; again after any failure
+  armilla kubeconfig > kubeconfig                 then: kubectl --kubeconfig kubeconfig get nodes
+
+Exit codes:
+  0  done                            5    invalid site, bundle or hosts
+  1  failed                          6    done, with findings
+  2  wrong usage                     7    not let in (login, sudo, host key)
+  3  not found                       8    unreachable
+  4  conflict (another run,          124  timed out
+     another owner, a stale plan)    130  interrupted
+  Of several problems with several hosts the highest code is told.
+
+Environment:
+  ARMILLA_STATE     the state folder, as --state (else armilla/ in XDG_STATE_HOME or ~/.local/state)
+  ARMILLA_CACHE     where `bundle build` keeps what it built, else ~/.cache/armilla
+  SSH_AUTH_SOCK     the SSH agent, where the site file says `agent: true` or names no way to log in
+  KUBECONFIG        the file that `kubeconfig --merge` merges into
+  LC_ALL, LANG      findings are told in Chinese where it begins with zh
+  What the site file refers to as {env: NAME} is read from there too.";
+
+pub(super) const INIT: &str = "\
+Examples:
+  armilla init root@10.0.0.11 root@10.0.0.12 root@10.0.0.13
+  armilla init --name plant-7 -o plant-7.yaml ops@192.0.2.7:2222
+Every setting stands in the file, with its default. Nothing is connected to.";
+
+pub(super) const CHECK: &str = "\
+Examples:
+  armilla check -b armilla.bundle --trust bundle.key.pub
+  armilla check -o json | jq '.[] | select(.severity == \"refuse\")'
+Looks at every host and shows all findings at once. Nothing on a host changes but for Armilla's
+own program in /var/lib/armilla. Exit code 0: nothing found; 6: warnings; 5: something
+would keep `apply` from starting.";
+
+pub(super) const PLAN: &str = "\
+Examples:
+  armilla plan -b armilla.bundle
+  armilla plan -b armilla.bundle -o json > plan.json
+Looks at the hosts as `check` does, and changes nothing.";
+
+pub(super) const APPLY: &str = "\
+Examples:
+  armilla apply -b armilla.bundle --trust bundle.key.pub
+  armilla apply -y -o json > events.json       for programs; `run follow` shows it elsewhere
+Each step first asks whether it is done already: what was cut off goes on, what is done is not
+done again, what was changed by hand on a host is put right. After a failure mend what is named
+and run the same line again. Workers that the site file gained join; take one out with
+`reset --host` before it leaves the file.";
+
+pub(super) const STATUS: &str = "\
+Examples:
+  armilla status
+  armilla status -s plant-7.yaml --state /srv/armilla
+While a run goes on it is shown too.";
+
+pub(super) const KUBECONFIG: &str = "\
+Examples:
+  armilla kubeconfig > kubeconfig && kubectl --kubeconfig kubeconfig get nodes
+  armilla kubeconfig --merge --switch
+The file lets in whoever has it, as the cluster's administrator.";
+
+pub(super) const RUN: &str = "\
+Examples:
+  armilla run ls
+  armilla run show r-3        its steps, and what failed with the last lines that were said
+  armilla run follow          a run that goes on, from another terminal";
+
+pub(super) const RESET: &str = "\
+Examples:
+  armilla reset --dry-run     what would go
+  armilla reset               the whole cluster, with its volumes and all that ran on the hosts
+  armilla reset --host h3     one worker: drained, cleaned; then take it out of the file
+What was there before Armilla stays, or comes back. The bundle is not needed, unless a host has
+another architecture than this machine and the hand that was put there is gone.";
+
+pub(super) const TAKE_OVER: &str = "\
+Example:
+  armilla take-over --key ~/.ssh/id_ed25519 root@10.0.0.11
+Every host keeps a copy of the site, its plan and its record, without secrets. The state folder
+from before is refused from then on.";
+
+pub(super) const BUNDLE: &str = "\
+Examples:
+  armilla bundle keygen bundle.key
+  armilla bundle build armilla.bundle --key bundle.key --programs dist      needs Go and internet
+  armilla bundle verify armilla.bundle --trust bundle.key.pub";
+
+pub(super) const COMPLETION: &str = "\
+Example:
+  armilla completion bash > /etc/bash_completion.d/armilla";
