@@ -58,13 +58,15 @@ fn state(view: &HostView<'_>) -> Vec<Objection> {
     }
 }
 
-/// One that changes the environment or a limit may be meant; one that starts another program never fits.
+/// One that changes the environment or a limit may be meant; one that starts another program never fits, unless somebody
+/// laid it over a cluster of ours since.
 fn drop_ins(view: &HostView<'_>) -> Vec<Objection> {
     let found = &view.facts.services.drop_ins;
     when(!found.is_empty(), || {
         let paths: Vec<&str> = found.iter().map(|drop_in| drop_in.path.as_str()).collect();
         let observed = paths.join(", ");
-        let objection = match found.iter().any(|drop_in| drop_in.starts_another) {
+        let starts_another = found.iter().any(|drop_in| drop_in.starts_another);
+        let objection = match starts_another && !view.surveyed.ours {
             true => Objection::refuse(observed, "none with ExecStart"),
             false => Objection::warn(observed, "none"),
         };

@@ -259,6 +259,16 @@ fn each_filesystem_is_judged_by_what_comes_onto_it() {
 }
 
 #[test]
+fn what_somebody_laid_over_a_unit_of_ours_does_not_stop_an_apply() {
+    let mut world = World::sound();
+    let path = "/etc/systemd/system/kubelet.service.d/50-site.conf".into();
+    world.worker().services.drop_ins.push(DropIn { path, starts_another: true });
+    assert!(refuses(&look(&world)));
+    world.host("worker").ours = true;
+    assert_eq!((ids(&look(&world)), refuses(&look(&world))), (vec!["unit-drop-ins"], false));
+}
+
+#[test]
 fn the_folder_that_k3s_and_rke2_share_is_of_the_one_that_left_more() {
     let left = |world: &mut World, name: &str| {
         world.worker().leftovers.push(Leftover { kind: LeftoverKind::Path, name: name.into() });
