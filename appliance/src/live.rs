@@ -17,8 +17,10 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use installer_model::event::{Event, Record};
 use installer_model::plan::{Plan, StepId};
-use installer_model::view::{StepState, View};
+use installer_model::view::{StepState, View, WaivedView};
 use installer_run::{Observer, Progress};
+
+use crate::display::waived_line;
 
 /// Between two drawings.
 const PERIOD: Duration = Duration::from_millis(200);
@@ -102,6 +104,7 @@ impl Screen {
     fn record(&mut self, record: &Record, now: u64) -> Option<String> {
         match &record.event {
             Event::RunStarted { plan } => Some(format!("run {} of plan {}", record.run, plan.short())),
+            Event::FindingWaived { .. } => WaivedView::of(&record.event).as_ref().map(waived_line),
             Event::RunResumed => Some(format!("run {} goes on", record.run)),
             Event::StepStarted { step, .. } => {
                 self.start(step, now);

@@ -2,6 +2,7 @@
 
 mod cli;
 mod display;
+mod findings;
 mod kubeconfig;
 mod live;
 mod performing;
@@ -9,6 +10,7 @@ mod planning;
 mod private;
 mod supporting;
 mod taking_over;
+mod waiving;
 mod wiring;
 
 use std::process::ExitCode;

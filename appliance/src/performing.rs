@@ -60,6 +60,7 @@ pub(crate) async fn perform(ready: &Ready, plan: Plan, shown: Shown) -> Result<E
         observer: Arc::new(observers),
         clock: Arc::new(SystemClock),
         limits: Limits::default(),
+        waived: ready.waived(),
     };
     let (canceller, cancel) = Canceller::new();
     let interrupts = tokio::spawn(heed_interrupts(canceller));

@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use appliance_store::{AdoptedPlan, Holder, Store};
 use bundles_format::{FORMAT, Release};
-use installer_model::finding::{Finding, Language, Severity};
+use installer_model::finding::{Finding, Severity};
 use installer_model::link::Link;
 use installer_model::plan::{Intent, Plan};
 use installer_model::settings::{HostSettings, SiteSettings};
 use installer_model::site::{Host, Site};
 use installer_model::survey::{HostFacts, Survey, SurveyedHost, clock_skew_ms};
+use installer_model::view::WaivedView;
+use installer_model::waiver::KeptWaiver;
 use installer_plan::planner::{self, PlanInput};
+use installer_plan::preflight::waive::waive;
 use installer_plan::{HostInput, decide, preflight};
 use installer_run::SiteWorld;
 use installer_run::matrix::Matrix;
@@ -22,7 +25,8 @@ use installer_ssh::{Hand, HandError};
 use installer_wire::{FailureKind, FenceRecord};
 
 use crate::cli::{CliError, SiteArgs, chain};
-use crate::wiring;
+use crate::display::waived_line;
+use crate::{findings, waiving, wiring};
 
 /// Where a host keeps whom it belongs to.
 pub(crate) const FENCE: &str = "/var/lib/armilla/fence.json";
@@ -58,7 +62,9 @@ pub(crate) struct Ready {
     /// This process, as others are told of it.
     pub(crate) holder: Holder,
     pub(crate) world: Arc<SiteWorld>,
+    /// Judged, waived and in order.
     pub(crate) findings: Vec<Finding>,
+    pub(crate) unused_waivers: Vec<KeptWaiver>,
     /// Whether this ledger has claimed each host before.
     ours: BTreeMap<String, bool>,
     hosts: BTreeMap<String, HostInput>,
@@ -69,7 +75,16 @@ pub(crate) struct Ready {
 
 /// Reads the files, connects to all hosts, surveys them and judges.
 pub(crate) async fn ready(args: &SiteArgs, purpose: Purpose) -> Result<Ready, CliError> {
-    ready_without(args, purpose, &[]).await
+    ready_with(args, purpose, &[], &waiving::Change::default()).await
+}
+
+/// As [`ready`], after a change of the site's waivers.
+pub(crate) async fn ready_waiving(
+    args: &SiteArgs,
+    purpose: Purpose,
+    change: &waiving::Change,
+) -> Result<Ready, CliError> {
+    ready_with(args, purpose, &[], change).await
 }
 
 /// As [`ready`], for the verb that can do without some hosts: these are left alone.
@@ -78,12 +93,22 @@ pub(crate) async fn ready_without(
     purpose: Purpose,
     without: &[String],
 ) -> Result<Ready, CliError> {
+    ready_with(args, purpose, without, &waiving::Change::default()).await
+}
+
+async fn ready_with(
+    args: &SiteArgs,
+    purpose: Purpose,
+    without: &[String],
+    change: &waiving::Change,
+) -> Result<Ready, CliError> {
     let whole = wiring::site(&args.site)?;
     let mut site = whole.clone();
     site.hosts.retain(|host| !without.iter().any(|name| name == host.name.as_str()));
     if site.hosts.is_empty() {
         return Err(CliError::new(2, "do anything: every host of the site is left out"));
     }
+    waiving::refuse_wrong(&whole, change)?;
     args.take_over.iter().try_for_each(|name| wiring::host(&site, name).map(drop))?;
     let state = wiring::state_folder(&args.state);
     let store = Arc::new(wiring::store(&state, purpose.verb())?);
@@ -96,6 +121,7 @@ pub(crate) async fn ready_without(
         Some(bundle) => bundle.release().clone(),
         None => last_release(&store, &site)?,
     };
+    let waivers = waiving::settle(&store, &site, change)?;
     let (registry_cas, secrets) = wiring::registries(&site)?;
     let targets = wiring::targets(&site, &store, args.yes)?;
     let binaries = wiring::hand_binaries(bundle.as_deref(), &state)?;
@@ -121,20 +147,23 @@ pub(crate) async fn ready_without(
                 .hint("a host that is lost for good can be left out: --without HOST"));
         }
         // What else stands in the way is told along with it: mended together, one look less.
-        let findings = preflight::preflight(&site, &release, &survey);
-        let refused: Vec<Finding> =
-            findings.into_iter().filter(|finding| finding.severity == Severity::Refuse).collect();
-        if !refused.is_empty() {
-            eprint!("{}", findings_text(&refused));
+        let mut findings = preflight::preflight(&site, &release, &survey);
+        waive(&mut findings, &waivers);
+        findings::in_order(&mut findings);
+        findings.retain(Finding::stops);
+        if !findings.is_empty() {
+            eprint!("{}", findings::text(&findings, findings::language()));
         }
         return Err(problems.into_error());
     }
     survey.links = measure(&site, &hands, &survey, purpose).await?;
-    let findings = match purpose {
+    let mut findings = match purpose {
         Purpose::Check | Purpose::Plan | Purpose::Apply => preflight::preflight(&site, &release, &survey),
         // A host that is cleaned need not be fit for a cluster.
         Purpose::Reset => Vec::new(),
     };
+    let unused_waivers = waive(&mut findings, &waivers);
+    findings::in_order(&mut findings);
     let check = serde_json::json!({"findings": findings, "survey": survey});
     let kept = store.put_check(site.name.as_str(), &check);
     kept.map_err(|error| CliError::from_error(1, "keep the survey: ", &error))?;
@@ -142,7 +171,20 @@ pub(crate) async fn ready_without(
     let hosts = host_inputs(&site, &survey)?;
     let (site, world) = (whole, Arc::new(world));
     let holder = Holder::this_process(purpose.verb(), wiring::now_ms());
-    Ok(Ready { site, release, store, state, holder, world, findings, ours, hosts, shared, registry_cas })
+    Ok(Ready {
+        site,
+        release,
+        store,
+        state,
+        holder,
+        world,
+        findings,
+        unused_waivers,
+        ours,
+        hosts,
+        shared,
+        registry_cas,
+    })
 }
 
 /// The name of what was installed last. Only a reset, which installs nothing, has use for a release without content.
@@ -369,6 +411,10 @@ impl Ready {
                 planner::reset_host(&input, host.expect("the verb looked the host up"), keep)
             }
         };
+        let plan = plan.map(|mut plan| {
+            plan.report.extend(self.waived().iter().map(waived_line));
+            plan
+        });
         plan.map_err(|gaps| {
             CliError::new(5, gaps.to_string()).hint("build the bundle for this site's architectures")
         })
@@ -382,6 +428,15 @@ impl Ready {
     /// The hosts that were looked at and hold nothing of this ledger's.
     pub(crate) fn strangers(&self) -> Vec<&str> {
         self.ours.iter().filter(|(_, ours)| !**ours).map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// What is gone on with in spite of what was found.
+    pub(crate) fn waived(&self) -> Vec<WaivedView> {
+        let of = |finding: &Finding| {
+            let host = finding.host.as_ref().map(ToString::to_string);
+            Some(WaivedView { host, observed: finding.observed.clone(), waiver: finding.waived.clone()? })
+        };
+        self.findings.iter().filter_map(of).collect()
     }
 
     pub(crate) fn target(&self) -> Result<Option<AdoptedPlan>, CliError> {
@@ -471,49 +526,29 @@ fn unsupported(before: &Site, now: &Site) -> Vec<String> {
     problems
 }
 
+/// Shows what somebody should look at, and what was waived.
+pub(crate) fn report_warnings(ready: &Ready) {
+    let worth = |finding: &&Finding| finding.severity >= Severity::Warn || finding.waived.is_some();
+    let warnings: Vec<Finding> = ready.findings.iter().filter(worth).cloned().collect();
+    if !warnings.is_empty() {
+        eprint!("{}", findings::text(&warnings, findings::language()));
+    }
+    eprint!("{}", findings::unused_text(&ready.unused_waivers));
+}
+
 /// Shows what was found; refusals end the command.
 pub(crate) fn report_findings(ready: &Ready) -> Result<(), CliError> {
-    let refused = ready.findings.iter().filter(|finding| finding.severity == Severity::Refuse).count();
+    let refused = ready.findings.iter().filter(|finding| finding.stops()).count();
     if refused == 0 {
-        let warnings: Vec<Finding> =
-            ready.findings.iter().filter(|f| f.severity == Severity::Warn).cloned().collect();
-        if !warnings.is_empty() {
-            eprint!("{}", findings_text(&warnings));
-        }
+        report_warnings(ready);
         return Ok(());
     }
-    eprint!("{}", findings_text(&ready.findings));
+    eprint!(
+        "{}{}",
+        findings::text(&ready.findings, findings::language()),
+        findings::unused_text(&ready.unused_waivers)
+    );
     let stand = if refused == 1 { "finding stands" } else { "findings stand" };
     Err(CliError::new(5, format!("start: {refused} {stand} in the way"))
         .hint("nothing was changed; mend them and run again"))
-}
-
-/// The language of findings: that of the operator's terminal.
-fn language() -> Language {
-    let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(std::env::var_os).unwrap_or_default();
-    if set.to_string_lossy().starts_with("zh") { Language::Zh } else { Language::En }
-}
-
-/// One block per finding, the worst first.
-pub(crate) fn findings_text(findings: &[Finding]) -> String {
-    if findings.is_empty() {
-        return "Nothing stands in the way.\n".to_owned();
-    }
-    let language = language();
-    let mut sorted: Vec<&Finding> = findings.iter().collect();
-    sorted.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.id.cmp(&b.id)));
-    let mut text = String::new();
-    for finding in sorted {
-        let host = finding.host.as_ref().map_or("site", |name| name.as_str());
-        let (title, why) = (finding.title.get(language), finding.text.get(language));
-        text.push_str(&format!("{:<6} {host}: {title} ({})\n", finding.severity.to_string(), finding.id));
-        text.push_str(&format!(
-            "       found {}; wanted {}\n       {why}\n",
-            finding.observed, finding.wanted
-        ));
-        if let Some(fix) = &finding.fix {
-            text.push_str(&format!("       fix: {}\n", fix.get(language)));
-        }
-    }
-    text
 }

@@ -78,6 +78,14 @@ pub(crate) fn claimant(state: &Path, verb: &str) -> Claimant {
     Claimant { user, machine: host, pid, command, folder, since: started_at }
 }
 
+/// Who runs this, for people: the login behind a sudo, and this machine's name.
+pub(crate) fn operator() -> String {
+    let named = ["SUDO_USER", "LOGNAME", "USER"].into_iter().filter_map(|name| std::env::var(name).ok());
+    let login = { named }.find(|login| !login.is_empty());
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}@{}", login.as_deref().unwrap_or("root"), machine.trim())
+}
+
 pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)

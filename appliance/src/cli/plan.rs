@@ -18,6 +18,7 @@ pub(super) struct PlanArgs {
 pub(super) async fn run(args: &PlanArgs) -> Result<u8, CliError> {
     let ready = planning::ready(&args.site, Purpose::Plan).await?;
     let plan = ready.plan(&Intent::Install, &[])?;
+    planning::report_warnings(&ready);
     match args.output {
         Output::Json => println!("{}", serde_json::to_string_pretty(&plan).expect("a plan is plain data")),
         Output::Text => {

@@ -93,6 +93,7 @@ fn show(args: &Show) -> Result<u8, CliError> {
         row.site,
         view.outcome.map_or("open".to_owned(), |outcome| outcome.to_string())
     );
+    view.waived.iter().for_each(|waived| println!("  {}", display::waived_line(waived)));
     // In the plan's order where the plan is known, which is how people read it.
     let plan = reader.plan(&row.plan).ok();
     let order: BTreeMap<StepId, usize> = plan

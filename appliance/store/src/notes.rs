@@ -2,11 +2,12 @@
 
 use std::os::unix::fs::MetadataExt;
 
+use installer_model::waiver::KeptWaiver;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::store::{Store, StoreError};
-use crate::tables::{BUNDLE_KEYS, CHECKS, HOST_KEYS, SITES, VERIFIED};
+use crate::tables::{BUNDLE_KEYS, CHECKS, HOST_KEYS, SITES, VERIFIED, WAIVERS};
 
 /// A public key that was trusted, and since when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +91,15 @@ impl Store {
 
     pub fn verified(&self, bundle: &str) -> Result<Option<FileStamp>, StoreError> {
         self.get(VERIFIED, bundle)
+    }
+
+    /// Keeps what was decided to go on in spite of.
+    pub fn put_waivers(&self, site: &str, waivers: &[KeptWaiver]) -> Result<(), StoreError> {
+        self.put(WAIVERS, site, &waivers)
+    }
+
+    pub fn waivers(&self, site: &str) -> Result<Vec<KeptWaiver>, StoreError> {
+        Ok(self.get(WAIVERS, site)?.unwrap_or_default())
     }
 
     /// Keeps the findings and survey of a site's last check.

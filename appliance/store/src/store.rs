@@ -229,6 +229,7 @@ fn prepare(db: &Database, dir: &Path) -> Result<(String, Vault), StoreError> {
     create(&transaction, tables::VERIFIED)?;
     create(&transaction, tables::PLANS)?;
     create(&transaction, tables::CHECKS)?;
+    create(&transaction, tables::WAIVERS)?;
     create(&transaction, tables::RUNS)?;
     create(&transaction, tables::EVENTS)?;
     create(&transaction, tables::SEALS)?;

@@ -30,5 +30,7 @@ pub(crate) const RUN_EVENTS: TableDefinition<(u64, u64), ()> = TableDefinition::
 pub(crate) const OUTPUT: TableDefinition<(u64, &str, u32, u64), &[u8]> = TableDefinition::new("output");
 /// (run number, step, attempt) → `OutputSeal`.
 pub(crate) const SEALS: TableDefinition<(u64, &str, u32), &[u8]> = TableDefinition::new("seals");
+/// Site name → its `KeptWaiver`s.
+pub(crate) const WAIVERS: TableDefinition<&str, &[u8]> = TableDefinition::new("waivers");
 /// Site name → findings and survey of its last check.
 pub(crate) const CHECKS: TableDefinition<&str, &[u8]> = TableDefinition::new("checks");

@@ -6,6 +6,7 @@ use bundles_format::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{PlanId, StepId};
+use crate::waiver::KeptWaiver;
 
 /// Version of the stored shape of [`Record`].
 pub const EVENT_FORMAT: u32 = 1;
@@ -38,6 +39,14 @@ pub struct Record {
 pub enum Event {
     RunStarted {
         plan: PlanId,
+    },
+    /// The run goes on in spite of a finding, because somebody decided so.
+    FindingWaived {
+        /// What was found.
+        observed: String,
+        waiver: KeptWaiver,
+        /// The host it was found on; `None`: the site as a whole.
+        host: Option<String>,
     },
     /// Another process took the run up again after its engine had ended.
     RunResumed,

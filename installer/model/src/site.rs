@@ -11,6 +11,7 @@ use crate::names::{
     Cidr, DnsName, FlagName, HostAddress, HostKeyFingerprint, HostName, HostPath, KubernetesVersion,
     LabelKey, LabelValue, RegistryHost, SiteName, UserName,
 };
+use crate::waiver::Waiver;
 
 /// One site, one cluster. Made only by [`Site::parse`](crate::site_file) or read back from the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +39,9 @@ pub struct Site {
     pub kubernetes_version: Option<KubernetesVersion>,
     pub bundle: Option<BundleChoice>,
     pub addons: Addons,
+    /// Checks that may object.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waivers: Vec<Waiver>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

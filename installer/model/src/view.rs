@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, Failure, Outcome, Record, RunId};
 use crate::plan::{PlanId, StepId};
+use crate::waiver::KeptWaiver;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct View {
@@ -25,6 +26,29 @@ pub struct View {
     /// Hosts that dropped out, with the step that failed.
     pub dropped: BTreeMap<String, StepId>,
     pub cancelled: bool,
+    /// What the run went on in spite of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waived: Vec<WaivedView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaivedView {
+    pub host: Option<String>,
+    pub observed: String,
+    pub waiver: KeptWaiver,
+}
+
+impl WaivedView {
+    /// Of the event that says so.
+    pub fn of(event: &Event) -> Option<WaivedView> {
+        let Event::FindingWaived { observed, waiver, host } = event else { return None };
+        Some(WaivedView { host: host.clone(), observed: observed.clone(), waiver: waiver.clone() })
+    }
+
+    pub fn event(&self) -> Event {
+        let WaivedView { host, observed, waiver } = self.clone();
+        Event::FindingWaived { observed, waiver, host }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +89,7 @@ impl View {
             attempts: BTreeMap::new(),
             dropped: BTreeMap::new(),
             cancelled: false,
+            waived: Vec::new(),
         }
     }
 
@@ -87,6 +112,11 @@ impl View {
                 self.plan = Some(plan.clone());
                 self.started_at = Some(record.at);
             }
+            Event::FindingWaived { observed, waiver, host } => self.waived.push(WaivedView {
+                host: host.clone(),
+                observed: observed.clone(),
+                waiver: waiver.clone(),
+            }),
             Event::RunResumed => {
                 // What failed is tried again, and with it the hosts that dropped out.
                 self.outcome = None;

@@ -166,6 +166,7 @@ impl<'a> Order<'a> {
             // A host drops with its failed step, which was taken in just before.
             Event::HostDropped { .. }
             | Event::RunStarted { .. }
+            | Event::FindingWaived { .. }
             | Event::RunResumed
             | Event::RunEnded { .. }
             | Event::Unknown => {}

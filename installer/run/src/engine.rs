@@ -17,7 +17,7 @@ use std::sync::Arc;
 use appliance_store::{AdoptedPlan, Begun, Store, StoreError};
 use installer_model::event::{Event, Failure, Outcome, Record, RunId};
 use installer_model::plan::{Step, StepId};
-use installer_model::view::{StepState, StepView, View};
+use installer_model::view::{StepState, StepView, View, WaivedView};
 use installer_plan::next::{Limits, Next};
 use installer_plan::order::Order;
 use tokio::task::{Id, JoinError, JoinSet};
@@ -43,6 +43,8 @@ pub struct Engine {
     pub observer: Arc<dyn Observer>,
     pub clock: Arc<dyn Clock>,
     pub limits: Limits,
+    /// What a new run goes on in spite of: written down as its first events.
+    pub waived: Vec<WaivedView>,
 }
 
 /// How a run ended.
@@ -89,7 +91,11 @@ impl Engine {
     /// Runs the plan to its end, or takes up the run of it that was left open. Dropping the future is a power cut.
     pub async fn run(&self, plan: &AdoptedPlan, mut cancel: Cancel) -> Result<Ended, RunError> {
         let begun = self.store.begin(plan, self.clock.now())?;
+        let new = !begun.resumed;
         let mut run = Running::new(self, plan, begun);
+        if new && !self.waived.is_empty() {
+            run.append(self.waived.iter().map(WaivedView::event).collect())?;
+        }
         loop {
             let level = run.heed(&cancel)?;
             match run.order.next(self.limits) {

@@ -83,6 +83,7 @@ impl Observer for Hub {
                 Event::RunEnded { .. } if inner.live.as_ref() == Some(&record.run) => inner.live = None,
                 Event::RunEnded { .. }
                 | Event::RunStarted { .. }
+                | Event::FindingWaived { .. }
                 | Event::RunResumed
                 | Event::StepStarted { .. }
                 | Event::HostDropped { .. }

@@ -46,6 +46,7 @@ async fn a_follower_sees_every_event_once_and_the_progress_while_the_run_goes_on
         observer: Arc::new(vec![hub.clone() as Arc<dyn Observer>]),
         clock: Arc::new(SystemClock),
         limits: Limits::default(),
+        waived: Vec::new(),
     };
     let reader = Reader::new(dir.path(), holder());
     let following = tokio::task::spawn_blocking({

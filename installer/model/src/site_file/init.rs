@@ -191,4 +191,7 @@ const REST: &str =
 # addons:
 #   metricsServer: true
 #   localPath: true
+
+# waivers:                         # checks that may object, each with the reason
+#   - {check: memory, reason: a trial without pods}
 ";

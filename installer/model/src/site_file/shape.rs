@@ -29,6 +29,7 @@ pub struct SiteFile {
     pub(super) kubernetes_version: Field,
     pub(super) bundle: Option<Located<BundleFile>>,
     pub(super) addons: AddonsFile,
+    pub(super) waivers: Vec<Located<WaiverFile>>,
 }
 
 #[derive(Debug, Clone)]
@@ -128,6 +129,13 @@ pub(super) struct AddonsFile {
     pub(super) local_path: Field,
 }
 
+#[derive(Debug, Clone)]
+pub(super) struct WaiverFile {
+    pub(super) check: Field,
+    pub(super) host: Field,
+    pub(super) reason: Field,
+}
+
 impl SiteFile {
     /// `None` when there is no map to read at all; then at least one error was noted.
     pub(super) fn read(text: &str, errors: &mut Errors) -> Option<SiteFile> {
@@ -175,6 +183,11 @@ fn site(r: &mut MapReader<'_>) -> SiteFile {
         kubernetes_version: r.map("kubernetes", |r| r.text("version")).and_then(|located| located.value),
         bundle: r.map("bundle", |r| BundleFile { path: r.text("path"), trust: r.text("trust") }),
         addons: group(r.map("addons", addons)),
+        waivers: r.maps("waivers", |r| WaiverFile {
+            check: r.text("check"),
+            host: r.text("host"),
+            reason: r.text("reason"),
+        }),
     }
 }
 

@@ -56,6 +56,8 @@ fn every_key_is_read() {
     assert_eq!(worker.jump.len(), 1);
     assert_eq!(worker.taints[0].effect, TaintEffect::NoSchedule);
     assert_eq!(worker.labels.len(), 2);
+    let waivers: Vec<String> = site.waivers.iter().map(|waiver| waiver.target().to_string()).collect();
+    assert_eq!((waivers[0].as_str(), waivers[1].as_str()), ("swap@worker-1", "memory"));
     assert_eq!(site.api.endpoint.as_ref().unwrap().to_string(), "api.example.com:443");
     assert_eq!(site.kubeconfig_endpoint().to_string(), "api.example.com:443");
     let names: Vec<String> = site.api_certificate_names().iter().map(ToString::to_string).collect();
@@ -266,4 +268,15 @@ fn init_refuses_what_it_cannot_read() {
     assert_eq!(init("demo", &["10.0.0.1", "root@10.0.0.1"]), Err(InitError::Twice("root@10.0.0.1".into())));
     assert_eq!(init("demo", &[]), Err(InitError::None));
     assert!(init("demo", &["[fd00::1]:22"]).unwrap().contains("address: \"fd00::1\""));
+}
+
+#[test]
+fn a_waiver_names_its_check_its_reason_and_a_host_of_the_site() {
+    let found = errors(&with(
+        "waivers:\n  - {check: swap}\n  - {reason: x}\n  - {check: swap, host: zz, reason: x}\n  - {check: swap, reason: ' '}\n",
+    ));
+    for wanted in ["waivers[0].reason", "waivers[1].check", "waivers[2].host", "waivers[3].reason"] {
+        assert!(found.iter().any(|error| error.contains(wanted)), "{wanted}: {found:#?}");
+    }
+    assert_eq!(found.len(), 4, "{found:#?}");
 }

@@ -25,6 +25,7 @@ impl Site {
             kubernetes_version,
             bundle,
             addons,
+            waivers,
         } = self;
         let mut file = json!({
             "apiVersion": "armilla/v1",
@@ -69,6 +70,9 @@ impl Site {
         }
         if !api_server_extra_args.is_empty() {
             put("apiServer", json!({"extraArgs": api_server_extra_args}));
+        }
+        if !waivers.is_empty() {
+            put("waivers", json!(waivers));
         }
         if let Some(version) = kubernetes_version {
             put("kubernetes", json!({"version": version.to_string()}));

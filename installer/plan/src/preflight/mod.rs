@@ -36,6 +36,7 @@ mod system;
 mod tests;
 #[cfg(test)]
 mod trips;
+pub mod waive;
 
 use bundles_format::{Arch, Release};
 use installer_model::finding::{Finding, Severity, Text};

@@ -139,6 +139,7 @@ impl Bench {
             observer: Arc::new(()),
             clock: Arc::new(SystemClock),
             limits: Limits::default(),
+            waived: Vec::new(),
         };
         let ended = engine.run(&adopted, Cancel::never()).await.unwrap();
         let whole = begun.elapsed();

@@ -86,6 +86,7 @@ impl Rig {
             observer: power.clone(),
             clock: Arc::new(Ticks::default()),
             limits: self.limits,
+            waived: Vec::new(),
         };
         let ended = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -122,6 +123,7 @@ pub(crate) fn said(record: &Record) -> String {
     let again = |attempt: &u32| if *attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
     match &record.event {
         Event::RunStarted { .. } => format!("{} started", record.run),
+        Event::FindingWaived { waiver, .. } => format!("{} waived", waiver.waiver.check),
         Event::RunResumed => format!("{} resumed", record.run),
         Event::StepStarted { step, attempt } => format!("{step} started{}", again(attempt)),
         Event::StepMet { step, .. } => format!("{step} met"),

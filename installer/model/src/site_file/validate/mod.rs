@@ -7,12 +7,13 @@ mod scalar;
 use std::collections::BTreeMap;
 
 use super::reader::{Errors, Located, Text};
-use super::shape::{AddonsFile, ApiFile, BundleFile, NetworkFile, RegistryFile, SiteFile};
+use super::shape::{AddonsFile, ApiFile, BundleFile, NetworkFile, RegistryFile, SiteFile, WaiverFile};
 use crate::names::{Cidr, DnsName, FlagName};
 use crate::site::{
     Addons, Api, ApiEndpoint, BundleChoice, KubeProxyChoice, Network, PortRange, Registry,
     RegistryCredentials, Site, Slowness,
 };
+use crate::waiver::Waiver;
 use scalar::Checker;
 
 /// `None` when something that the Site cannot be without is missing or wrong; then an error was noted. The caller
@@ -42,6 +43,7 @@ pub(super) fn validate(file: &SiteFile, errors: &mut Errors) -> Option<Site> {
         kubernetes_version: check.optional(&file.kubernetes_version),
         bundle,
         addons: addons(&file.addons, &mut check),
+        waivers: file.waivers.iter().filter_map(|located| waiver(located, file, &mut check)).collect(),
         // Last, so that every check above has run.
         name: name?,
         hosts,
@@ -131,6 +133,23 @@ fn addons(file: &AddonsFile, check: &mut Checker<'_>) -> Addons {
 fn slowness(text: &Text) -> Result<Slowness, String> {
     let factor = text.text.parse().ok().filter(|_| text.plain).and_then(Slowness::new);
     factor.ok_or_else(|| format!("{:?} is not a whole number from 1 to {}", text.text, Slowness::MOST))
+}
+
+/// Whether there is such a check is for the preflight to say.
+fn waiver(located: &Located<WaiverFile>, file: &SiteFile, check: &mut Checker<'_>) -> Option<Waiver> {
+    let WaiverFile { check: id, host, reason } = &located.value;
+    let id = check.required_with(id, &located.place, "check", scalar::not_empty);
+    let reason = check.required_with(reason, &located.place, "reason", scalar::not_empty);
+    if let Some(named) = host
+        && !file
+            .hosts
+            .iter()
+            .any(|host| host.value.name.as_ref().is_some_and(|name| name.value.text == named.value.text))
+    {
+        check.note(&named.place, format!("{:?} is no host of this site", named.value.text));
+        return None;
+    }
+    Some(Waiver { host: check.optional(host), check: id?, reason: reason? })
 }
 
 fn kube_proxy_mode(field: &Option<Located<Text>>, check: &mut Checker<'_>) -> KubeProxyChoice {

@@ -1,0 +1,88 @@
+//! Waivers of a site: from its file and from the command line, kept in the store.
+
+use appliance_store::Store;
+use installer_model::site::Site;
+use installer_model::waiver::{KeptWaiver, Said, Waiver, WaiverTarget, merged};
+use installer_plan::preflight::waive;
+
+use crate::cli::CliError;
+use crate::wiring;
+
+/// What a command changes about the waivers of its site.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Change {
+    pub(crate) add: Vec<Waiver>,
+    pub(crate) remove: Vec<WaiverTarget>,
+}
+
+impl Change {
+    /// Of the words of the command line. Each waiver has the one reason that was given.
+    pub(crate) fn of(
+        add: &[WaiverTarget],
+        reason: Option<&str>,
+        remove: &[WaiverTarget],
+    ) -> Result<Change, CliError> {
+        let reason = reason.map(str::trim).unwrap_or_default();
+        if !add.is_empty() && reason.is_empty() {
+            return Err(CliError::new(2, format!("waive {}: nobody said why", add[0]))
+                .hint("add --reason \"…\": it is kept and printed wherever the waiver counts"));
+        }
+        if add.is_empty() && !reason.is_empty() {
+            return Err(CliError::new(2, "keep a reason: --reason belongs to --waive CHECK"));
+        }
+        let waiver = |target: &WaiverTarget| Waiver {
+            check: target.check.clone(),
+            host: target.host.clone(),
+            reason: reason.to_owned(),
+        };
+        Ok(Change { add: add.iter().map(waiver).collect(), remove: remove.to_vec() })
+    }
+}
+
+/// What is wrong with waivers, before anything connects.
+pub(crate) fn refuse_wrong(site: &Site, change: &Change) -> Result<(), CliError> {
+    let file = site.waivers.iter().enumerate();
+    let mut problems: Vec<String> = file
+        .filter_map(|(at, waiver)| Some(format!("waivers[{at}].check: {}", waive::problem(waiver)?)))
+        .collect();
+    for waiver in &change.add {
+        problems
+            .extend(waive::problem(waiver).map(|problem| format!("--waive {}: {problem}", waiver.target())));
+    }
+    let hosts = change.add.iter().map(Waiver::target).chain(change.remove.iter().cloned());
+    for host in hosts.filter_map(|target| target.host) {
+        if site.host(&host).is_none() {
+            problems.push(format!("{host} is no host of this site"));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(CliError::all(5, problems)) }
+}
+
+/// The waivers that hold now, after the change, kept for the next command.
+pub(crate) fn settle(store: &Store, site: &Site, change: &Change) -> Result<Vec<KeptWaiver>, CliError> {
+    let failed = |error| CliError::from_error(1, "keep the waivers: ", &error);
+    let name = site.name.as_str();
+    let before = store.waivers(name).map_err(failed)?;
+    let (by, at) = (wiring::operator(), wiring::now_ms());
+    let mut now = merged(&before, &site.waivers, &by, at);
+    for target in &change.remove {
+        let held = now.len();
+        now.retain(|kept| kept.said != Said::CommandLine || kept.waiver.target() != *target);
+        if now.len() == held {
+            let of_file = now.iter().any(|kept| kept.waiver.target() == *target);
+            let problem = CliError::new(3, format!("take back the waiver of {target}: there is none"));
+            return Err(match of_file {
+                true => problem.hint("it stands in the site file: take it out there"),
+                false => problem,
+            });
+        }
+    }
+    for waiver in &change.add {
+        now.retain(|kept| kept.said != Said::CommandLine || !kept.waiver.is_for_the_same(waiver));
+        now.push(KeptWaiver { waiver: waiver.clone(), by: by.clone(), at, said: Said::CommandLine });
+    }
+    if now != before {
+        store.put_waivers(name, &now).map_err(failed)?;
+    }
+    Ok(now)
+}
