@@ -15,6 +15,7 @@ pub mod jobs;
 pub mod matrix;
 pub mod patient;
 pub mod receive;
+pub mod repair;
 pub mod serve;
 pub mod transient;
 pub mod unit_exec;

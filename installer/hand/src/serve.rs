@@ -19,6 +19,7 @@ use crate::facts;
 use crate::fence::Fence;
 use crate::files;
 use crate::matrix::{self, Listeners};
+use crate::repair;
 use crate::unit_exec::boot_id;
 use crate::units::Units;
 
@@ -206,6 +207,12 @@ impl<W: Write + Send + 'static> Desk<W> {
             Request::NetListen(wanted) => Answer::NetListening { ports: self.listeners.listen(&wanted)? },
             Request::NetProbe(wanted) => Answer::NetProbed(matrix::probe(&wanted)?),
             Request::NetEnd { nonce } => Answer::NetHeard { heard: self.listeners.end(&nonce) },
+            Request::Repair { repair: wanted, dry } => {
+                Answer::Repaired { changes: repair::repair(&wanted, dry, &self.root, &self.commands)? }
+            }
+            Request::UndoRepairs => {
+                Answer::Repaired { changes: repair::undo_all(&self.root, &self.commands)? }
+            }
             Request::Unknown => {
                 return Err(Failure::new(FailureKind::Unsupported, "this hand does not know the request"));
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bundles_format::Digest;
 use installer_model::link::{Heard, Listening, Probed, Probing};
+use installer_model::repair::{Change, Repair};
 use installer_model::survey::Protocol;
 use installer_wire::answer::OutputHead;
 use installer_wire::exchange::{Assembler, encode};
@@ -417,6 +418,22 @@ impl Hand {
         match self.call(&Request::NetEnd { nonce: nonce.to_owned() }, &[]).await? {
             (Answer::NetHeard { heard }, _) => Ok(heard),
             (other, _) => Err(self.unexpected("NetEnd", &other)),
+        }
+    }
+
+    /// Does a repair, or says what it would change; nothing: it was so already.
+    pub async fn repair(&self, repair: &Repair, dry: bool) -> Result<Vec<Change>, HandError> {
+        match self.call(&Request::Repair { repair: repair.clone(), dry }, &[]).await? {
+            (Answer::Repaired { changes }, _) => Ok(changes),
+            (other, _) => Err(self.unexpected("Repair", &other)),
+        }
+    }
+
+    /// Takes every repair of the host back.
+    pub async fn undo_repairs(&self) -> Result<Vec<Change>, HandError> {
+        match self.call(&Request::UndoRepairs, &[]).await? {
+            (Answer::Repaired { changes }, _) => Ok(changes),
+            (other, _) => Err(self.unexpected("UndoRepairs", &other)),
         }
     }
 

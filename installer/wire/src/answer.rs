@@ -5,6 +5,7 @@ use std::fmt;
 use bundles_format::Digest;
 use installer_model::Utc;
 use installer_model::link::{Heard, Probed};
+use installer_model::repair::Change;
 use installer_model::survey::Protocol;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +55,10 @@ pub enum Answer {
         ports: Vec<(Protocol, u16)>,
     },
     NetProbed(Probed),
+    /// Nothing: it was so already.
+    Repaired {
+        changes: Vec<Change>,
+    },
     NetHeard {
         heard: Heard,
     },

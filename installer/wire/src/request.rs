@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bundles_format::Digest;
 use installer_model::link::{Listening, Probing};
+use installer_model::repair::Repair;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Claimant;
@@ -100,6 +101,14 @@ pub enum Request {
     NetEnd {
         nonce: String,
     },
+    /// One of the repairs that checks name; a dry one says what it would change.
+    Repair {
+        repair: Repair,
+        #[serde(default)]
+        dry: bool,
+    },
+    /// Takes every repair back, the last one first.
+    UndoRepairs,
     #[serde(other)]
     Unknown,
 }
@@ -193,7 +202,9 @@ impl Request {
             | Request::Command(_)
             | Request::UnitStart(_)
             | Request::UnitStop { .. }
-            | Request::UnitForget { .. } => true,
+            | Request::UnitForget { .. }
+            | Request::Repair { .. }
+            | Request::UndoRepairs => true,
             Request::Ping
             | Request::Facts { .. }
             | Request::FileStat { .. }
