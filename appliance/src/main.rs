@@ -3,6 +3,7 @@
 mod cli;
 mod display;
 mod findings;
+mod fixing;
 mod kubeconfig;
 mod live;
 mod performing;

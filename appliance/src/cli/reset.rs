@@ -42,15 +42,20 @@ pub(super) async fn run(args: &Reset) -> Result<u8, CliError> {
     let keep = std::path::absolute(&ready.state)
         .map_err(|error| CliError::new(1, format!("find the state folder: {error}")))?;
     let plan = ready.plan(&intent, &[keep.display().to_string()])?;
-    show(args, &ready, &intent, &plan);
+    let repaired = repaired(&ready, &intent).await?;
+    show(args, &ready, &intent, &plan, &repaired);
     if args.dry_run {
         sweep(&ready).await?;
         return Ok(0);
     }
     if plan.steps.is_empty() {
+        take_back(&ready, &repaired).await?;
         sweep(&ready).await?;
         forget(&ready, &intent)?;
-        eprintln!("Nothing to do: no host holds anything of Armilla's.");
+        match repaired.is_empty() {
+            true => eprintln!("Nothing to do: no host holds anything of Armilla's."),
+            false => eprintln!("Every host is as it was."),
+        }
         return Ok(0);
     }
     let question = match &args.host {
@@ -63,6 +68,7 @@ pub(super) async fn run(args: &Reset) -> Result<u8, CliError> {
     let shown = if args.output == Output::Json { Shown::Json } else { Shown::Text };
     let ended = perform(&ready, plan, shown).await?;
     if ended.outcome == Outcome::Healthy {
+        take_back(&ready, &repaired).await?;
         sweep(&ready).await?;
         forget(&ready, &intent)?;
         conclude(args);
@@ -75,7 +81,7 @@ pub(super) async fn run(args: &Reset) -> Result<u8, CliError> {
 }
 
 /// What goes from which host, and which hosts are left alone.
-fn show(args: &Reset, ready: &Ready, intent: &Intent, plan: &Plan) {
+fn show(args: &Reset, ready: &Ready, intent: &Intent, plan: &Plan, repaired: &[String]) {
     match (args.dry_run, args.output) {
         (true, Output::Json) => {
             println!("{}", serde_json::to_string_pretty(plan).expect("a plan is plain data"));
@@ -84,16 +90,55 @@ fn show(args: &Reset, ready: &Ready, intent: &Intent, plan: &Plan) {
         (false, Output::Text) => eprint!("{}", removal::text(plan)),
         (false, Output::Json) => {}
     }
-    let asked = |name: &str| match intent {
-        Intent::ResetHosts(names) => names.iter().any(|asked| asked == name),
-        Intent::Reset | Intent::Install => true,
-    };
+    let asked = |name: &str| is_asked(intent, name);
     for name in ready.strangers().into_iter().filter(|name| asked(name)) {
-        eprintln!("{name}: it has no record of Armilla, and is left as it is");
+        match repaired.iter().any(|other| other == name) {
+            true => eprintln!("{name}: nothing was installed there; what check --fix changed is taken back"),
+            false => eprintln!("{name}: it has no record of Armilla, and is left as it is"),
+        }
     }
     for name in args.without.iter().filter(|name| asked(name)) {
         eprintln!("{name}: nothing is removed there; it was said to be lost");
     }
+}
+
+fn is_asked(intent: &Intent, name: &str) -> bool {
+    match intent {
+        Intent::ResetHosts(names) => names.iter().any(|asked| asked == name),
+        Intent::Reset | Intent::Install => true,
+    }
+}
+
+/// Hosts on which nothing was ever installed, but something repaired.
+async fn repaired(ready: &Ready, intent: &Intent) -> Result<Vec<String>, CliError> {
+    let mut found = Vec::new();
+    for name in ready.strangers().into_iter().filter(|name| is_asked(intent, name)) {
+        let looked = async {
+            let hand = ready.world.hand(name).await?;
+            // Of a host that somebody else holds, the repairs are theirs.
+            let held = hand.stat(planning::FENCE, false).await?.is_some();
+            Ok(!held && hand.stat(installer_run::REPAIRS, false).await?.is_some())
+        };
+        if looked.await.map_err(|error| of_hand(name, &error))? {
+            found.push(name.to_owned());
+        }
+    }
+    Ok(found)
+}
+
+/// As the step of a plan does where something was installed.
+async fn take_back(ready: &Ready, repaired: &[String]) -> Result<(), CliError> {
+    for name in repaired {
+        let undone = async { ready.world.hand(name).await?.undo_repairs().await };
+        for change in undone.await.map_err(|error| of_hand(name, &error))? {
+            eprintln!("{name}: {change}");
+        }
+    }
+    Ok(())
+}
+
+fn of_hand(name: &str, error: &HandError) -> CliError {
+    CliError::from_error(1, &format!("{name}: failed to "), error).hint(error.hint())
 }
 
 fn conclude(args: &Reset) {
@@ -113,7 +158,7 @@ async fn sweep(ready: &Ready) -> Result<(), CliError> {
     for name in ready.strangers() {
         let swept = async {
             let hand = ready.world.hand(name).await?;
-            let ours = [planning::FENCE, installer_run::BEFORE];
+            let ours = [planning::FENCE, installer_run::BEFORE, installer_run::REPAIRS];
             for path in ours {
                 if hand.stat(path, false).await?.is_some() {
                     return Ok(());
@@ -121,9 +166,7 @@ async fn sweep(ready: &Ready) -> Result<(), CliError> {
             }
             hand.remove(&[ARMILLA_ROOT]).await
         };
-        swept.await.map_err(|error: HandError| {
-            CliError::from_error(1, &format!("{name}: failed to "), &error).hint(error.hint())
-        })?;
+        swept.await.map_err(|error: HandError| of_hand(name, &error))?;
     }
     Ok(())
 }

@@ -83,6 +83,7 @@ fn attempts(records: &[Record]) -> Vec<(&StepId, u32)> {
     let started = records.iter().filter_map(|record| match &record.event {
         Event::StepStarted { step, attempt } => Some((step, *attempt)),
         Event::RunStarted { .. }
+        | Event::FindingWaived { .. }
         | Event::RunResumed
         | Event::StepMet { .. }
         | Event::StepDone { .. }

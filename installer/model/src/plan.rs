@@ -204,6 +204,8 @@ pub enum Action {
     RemovePaths { paths: Vec<String>, keep: Vec<String> },
     /// Kernel settings are as they were before the first run changed them.
     RestoreSysctls,
+    /// What `check --fix` changed is as it was.
+    UndoRepairs,
     /// What was there before Armilla is there again, and folders that came with it and are empty are gone.
     /// `keep` as with [`Action::RemovePaths`].
     Restore { keep: Vec<String> },
@@ -399,6 +401,7 @@ impl Action {
             Action::RemovePaths { paths, .. } => format!("remove {} paths", paths.len()),
             Action::RestoreSysctls => "restore kernel settings".to_owned(),
             Action::Restore { .. } => "put back what was there before".to_owned(),
+            Action::UndoRepairs => "take repairs back".to_owned(),
         }
     }
 }
@@ -431,7 +434,8 @@ impl Action {
             | Action::RemoveRules
             | Action::RemovePaths { .. }
             | Action::RestoreSysctls
-            | Action::Restore { .. } => None,
+            | Action::Restore { .. }
+            | Action::UndoRepairs => None,
         }
     }
 
@@ -475,6 +479,7 @@ impl Action {
             }
             Action::RestoreSysctls => "nothing is left to restore",
             Action::Restore { .. } => "the record is worked off",
+            Action::UndoRepairs => "the record of repairs is worked off",
         }
     }
 }

@@ -112,6 +112,9 @@ pub struct HostFacts {
     pub selinux: Option<Selinux>,
     /// Active ones: `firewalld`, `ufw`.
     pub firewalls: Vec<String>,
+    /// Networks from which the active firewalls let everything in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub firewall_trusts: Vec<Cidr>,
     /// `None` when the tables of sockets could not be read.
     pub listeners: Option<Vec<Listener>>,
     pub leftovers: Vec<Leftover>,

@@ -156,7 +156,8 @@ fn paths(action: &Action) -> Vec<&str> {
         | Action::RemoveUnits { .. }
         | Action::RemoveLinks { .. }
         | Action::RemoveRules
-        | Action::RestoreSysctls => Vec::new(),
+        | Action::RestoreSysctls
+        | Action::UndoRepairs => Vec::new(),
     }
 }
 
@@ -193,7 +194,8 @@ fn texts<'a>(action: &'a Action) -> Vec<(String, &'a str)> {
         | Action::RemoveRules
         | Action::RemovePaths { .. }
         | Action::RestoreSysctls
-        | Action::Restore { .. } => Vec::new(),
+        | Action::Restore { .. }
+        | Action::UndoRepairs => Vec::new(),
     }
 }
 

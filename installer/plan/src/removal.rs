@@ -38,6 +38,7 @@ fn lines<'p>(steps: impl Iterator<Item = &'p Step>) -> String {
             Action::RestoreSysctls => ("settings", vec!["of the kernel get their earlier values".to_owned()]),
             Action::RemovePaths { paths, .. } => ("files", paths.clone()),
             Action::Restore { .. } => ("back", vec!["what Armilla found and replaced".to_owned()]),
+            Action::UndoRepairs => ("repairs", vec!["of check --fix are taken back".to_owned()]),
             Action::Remember { .. }
             | Action::Modules { .. }
             | Action::Sysctls { .. }

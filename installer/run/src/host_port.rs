@@ -7,6 +7,7 @@ use bundles_format::Digest;
 use installer_model::chain;
 use installer_model::event::Failure;
 use installer_model::plan::StepId;
+use installer_model::repair::Change;
 use installer_model::secret::Secret;
 use installer_model::site::SecretRef;
 use installer_ssh::{Followed, Hand, HandError};
@@ -197,6 +198,11 @@ impl<'a> HostPort<'a> {
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
         let paths = &paths;
         self.call(|hand| async move { hand.remove(paths).await }).await
+    }
+
+    /// Takes repairs back; what each changed.
+    pub(crate) async fn undo_repairs(&self) -> Result<Vec<Change>, Failure> {
+        self.call(|hand| async move { hand.undo_repairs().await }).await
     }
 
     /// A short command: half a minute.

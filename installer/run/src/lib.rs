@@ -19,5 +19,5 @@ pub use cancel::{Cancel, Canceller};
 pub use engine::{Ended, Engine, RunError};
 pub use observe::{Clock, Observer, Progress, SystemClock};
 pub use site_world::SiteWorld;
-pub use steps::BEFORE;
+pub use steps::{BEFORE, REPAIRS};
 pub use world::{BoxFuture, Probe, StepContext, World};

@@ -88,6 +88,7 @@ pub fn assemble(root: &Root, data_dirs: &[String], calls: SystemCalls) -> HostFa
         sysctls: sysctls(root, &calls.unsettable_sysctls),
         selinux: software::selinux(root),
         firewalls: software::firewalls(root, &processes),
+        firewall_trusts: software::firewall_trusts(root),
         listeners: sockets::listeners(root, &processes),
         leftovers: leftovers::read(root, &processes, data_dirs),
         init: software::init(root, &calls.said),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use installer_model::names::Cidr;
 use installer_model::survey::{Holder, Init, Selinux};
 
 use super::{Root, programs};
@@ -47,6 +48,34 @@ pub(super) fn firewalls(root: &Root, processes: &[Holder]) -> Vec<String> {
         active.push("ufw".to_owned());
     }
     active
+}
+
+/// Sources of firewalld's zone `trusted` (firewalld.zone(5)), and of ufw's rules that let everything in from somewhere
+/// (`### tuple ### ACTION PROTOCOL DPORT DST SPORT SRC DIRECTION`, src/backend_iptables.py of ufw).
+pub(super) fn firewall_trusts(root: &Root) -> Vec<Cidr> {
+    let zone = root.text("/etc/firewalld/zones/trusted.xml").unwrap_or_default();
+    let sources = zone.split("<source ").skip(1).filter_map(|rest| {
+        let rest = rest.split('>').next()?.split("address=\"").nth(1)?;
+        rest.split('"').next()
+    });
+    let rules = root.text("/etc/ufw/user.rules").unwrap_or_default();
+    let allowed = rules.lines().filter_map(|line| {
+        let words: Vec<&str> = line.strip_prefix("### tuple ### ")?.split_whitespace().collect();
+        match words.as_slice() {
+            ["allow", "any", "any", _, "any", source, "in"] => Some(*source),
+            _ => None,
+        }
+    });
+    let mut trusted: Vec<Cidr> = sources.chain(allowed).filter_map(network).collect();
+    trusted.sort();
+    trusted.dedup();
+    trusted
+}
+
+/// A network, or an address by itself.
+fn network(text: &str) -> Option<Cidr> {
+    let alone = || Cidr::containing(text.parse().ok()?, 32);
+    text.parse().ok().or_else(alone)
 }
 
 pub(super) fn selinux(root: &Root) -> Option<Selinux> {
@@ -113,4 +142,30 @@ pub(super) fn find_command(root: &Root, name: &str) -> Option<String> {
     const FOLDERS: [&str; 6] =
         ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
     FOLDERS.iter().map(|folder| format!("{folder}/{name}")).find(|path| root.exists(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_firewall_lets_in_is_read_from_its_own_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write(
+            "etc/firewalld/zones/trusted.xml",
+            "<zone target=\"ACCEPT\">\n  <source address=\"10.244.0.0/16\"/>\n  <source mac=\"00:11:22:33:44:55\"/>\n</zone>",
+        );
+        write(
+            "etc/ufw/user.rules",
+            "### tuple ### allow any any 0.0.0.0/0 any 10.0.0.2 in\n### tuple ### allow tcp 22 0.0.0.0/0 any 10.9.0.0/16 in\n### tuple ### deny any any 0.0.0.0/0 any 10.8.0.0/16 in\n",
+        );
+        let trusted: Vec<String> =
+            firewall_trusts(&Root::new(dir.path())).iter().map(ToString::to_string).collect();
+        assert_eq!(trusted, ["10.0.0.2/32", "10.244.0.0/16"]);
+    }
 }

@@ -34,6 +34,8 @@ pub(crate) fn plan(draft: &mut Draft<'_>, host: &Host, after: Option<&StepId>, k
         ("files", Action::RemovePaths { paths: files(draft), keep: keep.to_vec() }),
         ("data", Action::RemovePaths { paths: data_paths(draft), keep: keep.to_vec() }),
         ("restore", Action::Restore { keep: keep.to_vec() }),
+        // Repairs came before anything else was put on the host: they go after it.
+        ("repairs", Action::UndoRepairs),
     ];
     for (word, action) in chain {
         last = draft.add(host, Phase::Clean, word, action, &[&last]);

@@ -1,7 +1,8 @@
 //! What the host is and runs.
 
 use bundles_format::Arch;
-use installer_model::repair::Repair;
+use installer_model::names::Cidr;
+use installer_model::repair::{Firewall, Repair};
 use installer_model::survey::{Capabilities, Presence, Selinux};
 
 use super::Judge::Host;
@@ -134,16 +135,44 @@ pub(super) fn selinux(view: &HostView<'_>) -> Vec<Objection> {
     })
 }
 
-/// Refused before the installation, which it would break half-way. On a host of ours somebody may have opened what is
-/// needed since.
+/// The other hosts, pods and Services: what a firewall on this host must let in.
+fn cluster_networks(view: &HostView<'_>) -> Vec<Cidr> {
+    let others = view.site.hosts.iter().filter(|host| host.name != view.host.name);
+    let hosts = others.filter_map(|host| Cidr::containing(host.cluster_address, 32));
+    hosts.chain([view.site.network.pod_cidr, view.site.network.service_cidr]).collect()
+}
+
+/// Refused before the installation, which it would break half-way, unless it lets the cluster in. On a host of ours
+/// somebody may have opened what is needed in another way since.
 pub(super) fn firewall(view: &HostView<'_>) -> Vec<Objection> {
     let active = &view.facts.firewalls;
+    let networks = cluster_networks(view);
+    let covered = |network: &Cidr| {
+        let wider = |trusted: &Cidr| trusted.prefix() <= network.prefix() && trusted.overlaps(network);
+        view.facts.firewall_trusts.iter().any(wider)
+    };
+    if !active.is_empty() && networks.iter().all(covered) {
+        return vec![Objection::info(
+            format!("{}, which lets the cluster in", active.join(", ")),
+            "none active",
+        )];
+    }
     when(!active.is_empty(), || {
         let names = active.join(", ");
         let objection = match view.surveyed.ours {
-            true => Objection::warn(names, "none active"),
-            false => Objection::refuse(names, "none active"),
+            true => Objection::warn(names, "none active, or one that lets the cluster in"),
+            false => Objection::refuse(names, "none active, or one that lets the cluster in"),
         };
+        let ports = match view.host.roles.control_plane {
+            true => vec![format!("{}/tcp", view.site.api.port)],
+            false => Vec::new(),
+        };
+        let open = |objection: Objection, name: &String| {
+            let firewall = if name == "ufw" { Firewall::Ufw } else { Firewall::Firewalld };
+            let (ports, networks) = (ports.clone(), networks.clone());
+            objection.repair(Repair::OpenFirewall { firewall, ports, networks })
+        };
+        let objection = active.iter().fold(objection, open);
         let commands = active.iter().map(|name| match name.as_str() {
             "ufw" => "ufw disable".to_owned(),
             other => format!("systemctl disable --now {other}"),

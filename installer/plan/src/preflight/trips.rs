@@ -424,6 +424,7 @@ pub(super) const TRIPS: &[Trip] = &[
     ("page-size", |w| w.worker().page_size = Some(65536), Info, "worker", "64 KiB"),
     ("selinux", |w| w.worker().selinux = Some(Selinux::Enforcing), Warn, "worker", "enforcing"),
     ("firewall", |w| w.worker().firewalls = vec!["firewalld".into()], Refuse, "worker", "firewalld"),
+    ("firewall", |w| { w.worker().firewalls = vec!["ufw".into()]; w.worker().firewall_trusts = vec!["10.0.0.0/8".parse().unwrap()]; }, Info, "worker", "ufw, which lets the cluster in"),
     ("time-service", |w| w.worker().time_services.clear(), Warn, "worker", "none"),
     ("time-servers", |w| { w.wish("time: {servers: [10.0.0.123]}\n"); w.worker().time_services = vec!["chronyd".into()]; }, Warn, "worker", "chronyd"),
     ("accelerators", |w| w.worker().accelerators = vec![card(0x0302, 0x10de)], Info, "worker", "10de:2330"),

@@ -10,6 +10,7 @@ mod init;
 mod join;
 mod modules;
 mod node;
+mod repairs;
 mod service;
 mod sysctls;
 
@@ -19,6 +20,7 @@ use installer_model::event::Failure;
 use installer_model::plan::{Action, Step};
 
 pub use before::RECORD as BEFORE;
+pub use repairs::RECORD as REPAIRS;
 
 use crate::host_port::HostPort;
 use crate::world::{Probe, StepContext};
@@ -49,6 +51,7 @@ pub(crate) async fn probe(step: &Step, port: &HostPort<'_>) -> Result<Probe, Fai
         Action::RemovePaths { paths, keep } => cleanup::probe_paths(port, paths, keep).await,
         Action::RestoreSysctls => sysctls::probe_restored(port).await,
         Action::Restore { .. } => before::probe_restored(port).await,
+        Action::UndoRepairs => repairs::probe_undone(port).await,
     }
 }
 
@@ -88,5 +91,6 @@ pub(crate) async fn act(step: &Step, port: &HostPort<'_>, ctx: &StepContext) -> 
         Action::RemovePaths { paths, keep } => cleanup::remove_paths(port, paths, keep).await,
         Action::RestoreSysctls => sysctls::restore(port).await,
         Action::Restore { keep } => before::restore(port, ctx, keep).await,
+        Action::UndoRepairs => repairs::undo(port, ctx).await,
     }
 }
