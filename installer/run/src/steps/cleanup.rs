@@ -374,6 +374,14 @@ async fn removable(port: &HostPort<'_>, paths: &[String], keep: &[String]) -> Re
     let table = port.read("/proc/self/mounts", 4 << 20).await?.unwrap_or_default();
     let table = String::from_utf8_lossy(&table).into_owned();
     let before = Before::read(port).await?;
+    // The state folder lies on the one host that runs Armilla; on the others nothing is spared for its sake.
+    let mut here = Vec::new();
+    for kept in keep {
+        if port.stat(kept, false).await?.is_some() {
+            here.push(kept.clone());
+        }
+    }
+    let keep = here.as_slice();
     let mut found = Vec::new();
     let mut left: Vec<String> = Vec::new();
     for path in paths {
