@@ -179,6 +179,10 @@ fn secret_value<'t>(word: &str, rest: &'t str) -> Option<(&'t str, &'t str)> {
     if matches!(found, "" | "null" | "true" | "false" | REDACTED) || matches!(found, "Bearer" | "Basic") {
         return None;
     }
+    // "Basic System" names a target of systemd.
+    if bearer && found.trim_end_matches('.').chars().all(char::is_alphabetic) {
+        return None;
+    }
     let start = rest.len() - value.len();
     Some((&rest[..start], &value[end..]))
 }
@@ -238,6 +242,7 @@ mod tests {
             "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----",
             "etcd 3.7.3-0 containerd.service k8s.gcr.io/pause:3.10",
             "author: me; tokens=3",
+            "basic.target Basic System; basic setup.",
             "",
             "\n\n",
         ] {

@@ -30,6 +30,15 @@ impl<'a> Elsewhere<'a> {
         self.path.join("site.yaml")
     }
 
+    /// Adds a host of the lab to the site file that was written here.
+    fn add_worker(&self, name: &str) {
+        let (address, key) = (self.site.host(name).address(), self.site.lab.record().key.display());
+        let line = format!("hosts:\n  - {{name: {name}, address: {address}, ssh: {{keyFile: {key}}}}}\n");
+        let text = std::fs::read_to_string(self.site_file()).unwrap();
+        assert!(text.contains("\nhosts:\n  - "), "{text}");
+        std::fs::write(self.site_file(), text.replacen("hosts:\n", &line, 1)).unwrap();
+    }
+
     fn command(&self, verb: &str) -> Command {
         let mut command = self.site.lab.command([self.site.folder.program()]);
         command.arg(verb).arg("-s").arg(self.site_file()).arg("--state").arg(self.path.join("state"));
@@ -100,7 +109,9 @@ fn machine() -> String {
 #[test]
 #[ignore = "needs root"]
 fn two_at_once_and_a_lost_laptop() {
-    let site = Installation::begin("take-over", 3, |_| {});
+    let site = Installation::begin("take-over", 4, |_| {});
+    let hosts: Vec<&lab::Host> = site.lab.hosts().iter().take(3).collect();
+    site.folder.write_site(&site.lab, "take-over", &hosts).unwrap();
     let elsewhere = Elsewhere::new(&site, "elsewhere");
     two_at_once(&site);
 
@@ -125,7 +136,9 @@ fn two_at_once_and_a_lost_laptop() {
     }
     elsewhere.with_bundle("apply").with("apply goes on", 0, &["The site is as its file says."]);
     elsewhere.with_bundle("apply").with("apply again", 0, &["Nothing to do"]);
-    site.prove("proofs after the take-over");
+    elsewhere.add_worker("h4");
+    elsewhere.with_bundle("apply").with("apply with one more worker", 0, &["The site is as its file says."]);
+    site.prove("proofs after the take-over and with one more worker");
     said(&mut elsewhere.command("status")).with("status", 0, &["h1", "h2", "h3"]);
     let old = said(&mut site.folder.armilla(&site.lab, "status"));
     old.with("status of the old folder", 4, &["it was taken over from this state folder"]);
@@ -156,16 +169,43 @@ fn two_at_once(site: &Installation) {
         4,
         &["h1: it belongs to ledger", &format!("{who}state folder {state}, since "), "UTC)"],
     );
+    support_while_an_apply_goes_on(site);
     assert!(first.child.try_wait().unwrap().is_none(), "the first goes on");
     first.child.kill().unwrap();
     first.wait();
+}
+
+/// The run's events come through the socket of the process that has the store open.
+fn support_while_an_apply_goes_on(site: &Installation) {
+    let archive = site.folder.path().join("support.tar.gz");
+    let mut collect = site.lab.command([site.folder.program()]);
+    collect
+        .args(["support", "collect", "-s"])
+        .arg(site.folder.site())
+        .arg("--state")
+        .arg(site.folder.state());
+    let begun = Instant::now();
+    let said = said(collect.arg("--out").arg(&archive).stdin(Stdio::null()));
+    said.with("support collect while an apply goes on", 0, &["3/3 ", "files, "]);
+    println!("support collect while an apply goes on: {:.1} s", begun.elapsed().as_secs_f64());
+    let list = Command::new("tar").arg("-tzf").arg(&archive).output().unwrap();
+    let list = String::from_utf8_lossy(&list.stdout).into_owned();
+    for file in ["state/r-1/events.jsonl", "state/check.json", "state/plan.json", "hosts/h3/facts.json"] {
+        assert!(list.contains(file), "{file} is not in\n{list}");
+    }
 }
 
 /// A copy of before on one host, the newest on another; a worker leaves and the site goes.
 fn the_newest_copy_wins(site: &Installation, elsewhere: &Elsewhere<'_>) {
     let host = site.host("h2");
     host.shell(&format!("cp -p {COPY} /root/old.copy")).unwrap();
+    let before = Elsewhere::new(site, "before");
+    let copied =
+        Command::new("cp").arg("-a").arg(elsewhere.path.join(".")).arg(&before.path).status().unwrap();
+    assert!(copied.success());
     elsewhere.with_bundle("apply").with("one more run", 0, &["Nothing to do"]);
+    let older = ["which is newer than term 1 run", "; the last one here was `armilla apply` of root on "];
+    before.with_bundle("apply").with("a state folder that was copied before", 4, &older);
     host.shell(&format!("cp -p /root/old.copy {COPY}")).unwrap();
     let third = Elsewhere::new(site, "third");
     third.take_over(&["h2"], "take-over").with(
