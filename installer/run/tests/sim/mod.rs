@@ -11,6 +11,7 @@
 
 pub(crate) mod plans;
 pub(crate) mod rig;
+pub(crate) mod sites;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -57,6 +58,8 @@ struct Inner {
     acts: Vec<StepId>,
     probes: usize,
     touches: usize,
+    /// Changes how long each touch takes, and with it the order in which steps end.
+    pace: u64,
     cut: Option<Box<dyn Cut>>,
     /// The power is off: nothing moves any more.
     frozen: bool,
@@ -111,6 +114,15 @@ impl SimWorld {
         self.lock().levels.insert(step.clone(), Level::Absent);
     }
 
+    /// The host is found with this much of the step's wish fulfilled.
+    pub(crate) fn find(&self, step: &StepId, level: Level) {
+        self.lock().levels.insert(step.clone(), level);
+    }
+
+    pub(crate) fn set_pace(&self, pace: u64) {
+        self.lock().pace = pace;
+    }
+
     pub(crate) fn cut_when(&self, cut: impl Cut + 'static) {
         self.lock().cut = Some(Box::new(cut));
     }
@@ -158,7 +170,8 @@ impl SimWorld {
 
     /// One touch of a host: it takes a while, and the power may go instead.
     async fn touch(&self, step: &StepId) {
-        tokio::time::sleep(duration(step)).await;
+        let pace = self.lock().pace;
+        tokio::time::sleep(duration(step, pace)).await;
         let dark = {
             let mut inner = self.lock();
             inner.touches += 1;
@@ -261,21 +274,30 @@ impl World for SimWorld {
     }
 }
 
-/// Between 1 and 97 ms, the same for the same step, so that steps overlap in different ways.
-fn duration(step: &StepId) -> Duration {
-    let sum = step.0.bytes().fold(7u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+/// Between 1 and 97 ms, the same for the same step at the same pace, so that steps overlap in different ways.
+fn duration(step: &StepId, pace: u64) -> Duration {
+    let sum = step.0.bytes().fold(7 + pace, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     Duration::from_millis(1 + sum % 97)
 }
 
-/// A seeded source of chance (SplitMix64).
-pub(crate) struct Fate(u64);
+/// A seeded source of chance (SplitMix64), or one that always draws the same.
+pub(crate) struct Fate(u64, Option<usize>);
 
 impl Fate {
     pub(crate) fn new(seed: u64) -> Fate {
-        Fate(seed)
+        Fate(seed, None)
+    }
+
+    /// Draws this each time, or the highest that may be. For an act that is cut off: 0 is that as little of it happened as
+    /// may be, 1 that half or more did, 2 that all of it did.
+    pub(crate) fn always(draw: usize) -> Fate {
+        Fate(0, Some(draw))
     }
 
     pub(crate) fn below(&mut self, bound: usize) -> usize {
+        if let Some(draw) = self.1 {
+            return draw.min(bound - 1);
+        }
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -138,6 +138,11 @@ pub(crate) fn any(seed: u64) -> Plan {
     with_steps(steps)
 }
 
+/// What the planner makes of the text of a wish.
+pub(crate) fn of_wish(text: &str) -> Plan {
+    fixture::plan_of(text)
+}
+
 /// The golden plans: what the planner makes of real site files.
 pub(crate) fn golden() -> Vec<Plan> {
     fixture::wishes().iter().map(|(_, wish)| fixture::plan(wish)).collect()
