@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "a scenario ends at the first thing that is not so")]
 #![expect(clippy::print_stdout, reason = "how long things took is a part of what a scenario finds")]
 
+#[path = "checks/mending.rs"]
+mod mending;
 #[path = "checks/spoils.rs"]
 mod spoils;
 
@@ -31,17 +33,17 @@ struct Site {
 }
 
 impl Site {
-    fn begin() -> Site {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("checks");
+    fn begin(scenario: &str) -> Site {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(scenario);
         let _ = std::fs::remove_dir_all(&path);
         let folder = Folder::make(&path).unwrap();
         let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let product = Product::of_checkout(&checkout).unwrap();
         product.put_into(&folder).unwrap();
         product.build_bundle(&folder).unwrap();
-        let spec = LabSpec::new(&format!("checks-{}", std::process::id()), 3).unwrap();
+        let spec = LabSpec::new(&format!("{scenario}-{}", std::process::id()), 3).unwrap();
         let lab = Lab::up(&spec).unwrap().down_on_drop();
-        folder.write_site_once(&lab, "checks").unwrap();
+        folder.write_site_once(&lab, scenario).unwrap();
         Site { lab, folder }
     }
 
@@ -57,9 +59,8 @@ impl Site {
     fn findings(&self, what: &str) -> Vec<Value> {
         let begun = Instant::now();
         let text = self.check(&["-o", "json"]);
-        let told: Value = serde_json::from_str(&text).unwrap();
-        // A list, or a report that holds one beside what else was told.
-        let findings = told.get("findings").unwrap_or(&told).as_array().unwrap().clone();
+        let report: Value = serde_json::from_str(&text).unwrap();
+        let findings = report["findings"].as_array().unwrap().clone();
         println!(
             "check of 3 hosts, {what}: {:.1} s, {} findings",
             begun.elapsed().as_secs_f64(),
@@ -97,7 +98,7 @@ fn pair(spoil: &Spoil) -> (String, String) {
 #[test]
 #[ignore = "needs root"]
 fn every_fault_of_a_spoiled_host_is_named_and_gone_once_it_is_mended() {
-    let site = Site::begin();
+    let site = Site::begin("checks");
     let before = found(&site.findings("bare"));
     println!("of the lab itself: {before:?}");
 
