@@ -1,5 +1,6 @@
 //! `armilla`: match and call.
 
+mod addons;
 mod cli;
 mod display;
 mod findings;

@@ -40,6 +40,7 @@ pub(crate) async fn perform(ready: &Ready, plan: Plan, shown: Shown) -> Result<E
     };
     let mut observers = vec![display];
     if plan.intent == Intent::Install {
+        ready.keep_bundles()?;
         observers.push(Arc::new(KeepSite::new(&ready.store, &ready.site)));
     }
     let copies = Copies::start(CopySource {

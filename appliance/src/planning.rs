@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use appliance_store::{AdoptedPlan, Holder, Store};
 use bundles_format::{FORMAT, Release};
+use bundles_store::{Bundle, Sealed};
 use installer_model::finding::{Finding, Severity};
 use installer_model::link::Link;
 use installer_model::plan::{Intent, Plan};
@@ -16,7 +17,7 @@ use installer_model::site::{Host, Site};
 use installer_model::survey::{HostFacts, Survey, SurveyedHost, clock_skew_ms};
 use installer_model::view::WaivedView;
 use installer_model::waiver::KeptWaiver;
-use installer_plan::planner::{self, PlanInput};
+use installer_plan::planner::{self, AddOn, PlanInput};
 use installer_plan::preflight::waive::waive;
 use installer_plan::{HostInput, decide, preflight};
 use installer_run::SiteWorld;
@@ -24,6 +25,7 @@ use installer_run::matrix::Matrix;
 use installer_ssh::{Hand, HandError};
 use installer_wire::{FailureKind, FenceRecord};
 
+use crate::addons::{self, Addon, Opened};
 use crate::cli::{CliError, SiteArgs, chain};
 use crate::display::waived_line;
 use crate::{findings, waiving, wiring};
@@ -37,6 +39,7 @@ pub(crate) enum Purpose {
     Check,
     Plan,
     Apply,
+    Import,
     Reset,
 }
 
@@ -47,6 +50,7 @@ impl Purpose {
             Purpose::Check => "check",
             Purpose::Plan => "plan",
             Purpose::Apply => "apply",
+            Purpose::Import => "bundle import",
             Purpose::Reset => "reset",
         }
     }
@@ -57,6 +61,12 @@ pub(crate) struct Ready {
     pub(crate) site: Site,
     /// What the bundle offers. A reset that was given no bundle knows its name from the last plan, and needs no more.
     pub(crate) release: Release,
+    /// The bundle itself, where there is one.
+    bundle: Option<Arc<Bundle<Sealed>>>,
+    /// What was brought to the site beside it, by name.
+    pub(crate) addons: Vec<Addon>,
+    /// The name of the one that is being imported.
+    pub(crate) imported: Option<String>,
     pub(crate) store: Arc<Store>,
     pub(crate) state: PathBuf,
     /// This process, as others are told of it.
@@ -75,7 +85,7 @@ pub(crate) struct Ready {
 
 /// Reads the files, connects to all hosts, surveys them and judges.
 pub(crate) async fn ready(args: &SiteArgs, purpose: Purpose) -> Result<Ready, CliError> {
-    ready_with(args, purpose, &[], &waiving::Change::default()).await
+    ready_for(args, purpose, &[], &waiving::Change::default(), None).await
 }
 
 /// As [`ready`], after a change of the site's waivers.
@@ -84,7 +94,16 @@ pub(crate) async fn ready_waiving(
     purpose: Purpose,
     change: &waiving::Change,
 ) -> Result<Ready, CliError> {
-    ready_with(args, purpose, &[], change).await
+    ready_for(args, purpose, &[], change, None).await
+}
+
+/// As [`ready`], with one more add-on than the site has so far.
+pub(crate) async fn ready_with(
+    args: &SiteArgs,
+    purpose: Purpose,
+    import: &addons::Import,
+) -> Result<Ready, CliError> {
+    ready_for(args, purpose, &[], &waiving::Change::default(), Some(import)).await
 }
 
 /// As [`ready`], for the verb that can do without some hosts: these are left alone.
@@ -93,14 +112,15 @@ pub(crate) async fn ready_without(
     purpose: Purpose,
     without: &[String],
 ) -> Result<Ready, CliError> {
-    ready_with(args, purpose, without, &waiving::Change::default()).await
+    ready_for(args, purpose, without, &waiving::Change::default(), None).await
 }
 
-async fn ready_with(
+async fn ready_for(
     args: &SiteArgs,
     purpose: Purpose,
     without: &[String],
     change: &waiving::Change,
+    import: Option<&addons::Import>,
 ) -> Result<Ready, CliError> {
     let whole = wiring::site(&args.site)?;
     let mut site = whole.clone();
@@ -113,7 +133,9 @@ async fn ready_with(
     let state = wiring::state_folder(&args.state);
     let store = Arc::new(wiring::store(&state, purpose.verb())?);
     let bundle = match purpose {
-        Purpose::Check | Purpose::Plan | Purpose::Apply => Some(wiring::bundle(args, &site, &store)?),
+        Purpose::Check | Purpose::Plan | Purpose::Apply | Purpose::Import => {
+            Some(wiring::bundle(args, &site, &store)?)
+        }
         Purpose::Reset => wiring::bundle_if_there(args, &site, &store)?,
     };
     let bundle = bundle.map(Arc::new);
@@ -122,11 +144,20 @@ async fn ready_with(
         None => last_release(&store, &site)?,
     };
     let waivers = waiving::settle(&store, &site, change)?;
+    let Opened { addons, bundles, imported } = match purpose {
+        // What goes needs nothing from where it came.
+        Purpose::Reset => Opened::default(),
+        Purpose::Check | Purpose::Plan | Purpose::Apply | Purpose::Import => {
+            addons::open(&site, &store, args, &release, import)?
+        }
+    };
+    let together = addons::together(&release, &addons);
     let (registry_cas, secrets) = wiring::registries(&site)?;
     let targets = wiring::targets(&site, &store, args.yes)?;
     let binaries = wiring::hand_binaries(bundle.as_deref(), &state)?;
     let control_plane = founder(&whole).name.to_string();
-    let world = SiteWorld::new(targets, binaries, bundle, control_plane)
+    let world = SiteWorld::new(targets, binaries, bundle.clone(), control_plane)
+        .with_addons(bundles)
         .with_take_over(args.take_over.iter().cloned())
         .with_patience(Duration::from_secs(args.patience))
         .with_slowness(site.slowness.factor())
@@ -147,7 +178,7 @@ async fn ready_with(
                 .hint("a host that is lost for good can be left out: --without HOST"));
         }
         // What else stands in the way is told along with it: mended together, one look less.
-        let mut findings = preflight::preflight(&site, &release, &survey);
+        let mut findings = preflight::preflight(&site, &together, &survey);
         waive(&mut findings, &waivers);
         findings::in_order(&mut findings);
         findings.retain(Finding::stops);
@@ -158,7 +189,9 @@ async fn ready_with(
     }
     survey.links = measure(&site, &hands, &survey, purpose).await?;
     let mut findings = match purpose {
-        Purpose::Check | Purpose::Plan | Purpose::Apply => preflight::preflight(&site, &release, &survey),
+        Purpose::Check | Purpose::Plan | Purpose::Apply | Purpose::Import => {
+            preflight::preflight(&site, &together, &survey)
+        }
         // A host that is cleaned need not be fit for a cluster.
         Purpose::Reset => Vec::new(),
     };
@@ -172,6 +205,9 @@ async fn ready_with(
     let (site, world) = (whole, Arc::new(world));
     let holder = Holder::this_process(purpose.verb(), wiring::now_ms());
     Ok(Ready {
+        bundle,
+        addons,
+        imported,
         site,
         release,
         store,
@@ -346,7 +382,7 @@ async fn measure(
     let wanted = |one: &Host, other: &Host| match purpose {
         Purpose::Reset => false,
         Purpose::Check => true,
-        Purpose::Plan | Purpose::Apply => !ours(one) || !ours(other),
+        Purpose::Plan | Purpose::Apply | Purpose::Import => !ours(one) || !ours(other),
     };
     let nonce = wiring::nonce()
         .map_err(|error| CliError::new(1, format!("get a random number from the kernel: {error}")))?;
@@ -394,12 +430,14 @@ impl Ready {
                 ours().map(|(name, input)| (name.clone(), input.clone())).collect()
             }
         };
+        let addons: Vec<AddOn<'_>> = self.addons.iter().map(Addon::planned).collect();
         let input = PlanInput {
             site: &self.site,
             release: &self.release,
             hosts: &hosts,
             shared: &self.shared,
             registry_cas: &self.registry_cas,
+            addons: &addons,
             parent,
         };
         let plan = match intent {
@@ -437,6 +475,20 @@ impl Ready {
             Some(WaivedView { host, observed: finding.observed.clone(), waiver: finding.waived.clone()? })
         };
         self.findings.iter().filter_map(of).collect()
+    }
+
+    /// Remembers the bundles that the site is made of: the next command finds them without being told, and a host that
+    /// joins later gets what the others have.
+    pub(crate) fn keep_bundles(&self) -> Result<(), CliError> {
+        let failed = |error| CliError::from_error(1, "keep the site's bundles: ", &error);
+        let name = self.site.name.as_str();
+        if let Some(bundle) = &self.bundle {
+            self.store.put_base(name, &addons::kept(bundle)?).map_err(failed)?;
+        }
+        self.addons
+            .iter()
+            .try_for_each(|addon| self.store.put_addon(name, &addon.release.name, addon))
+            .map_err(failed)
     }
 
     pub(crate) fn target(&self) -> Result<Option<AdoptedPlan>, CliError> {

@@ -13,11 +13,12 @@ use installer_model::names::HostKeyFingerprint;
 use installer_model::secret::Secret;
 use installer_model::site::{Host, JumpHop, SecretRef, Site, SshLogin};
 use installer_render::paths::ARMILLA_ROOT;
+use installer_run::SiteWorld;
 use installer_run::reader::Reader;
 use installer_ssh::{Auth, Binary, BinarySource, Fingerprint, Hand, HandError, HostKeyPolicy, Sudo, Target};
 use installer_wire::Claimant;
 
-use crate::cli::{CliError, SiteArgs, StateArgs};
+use crate::cli::{CliError, SiteArgs, StateArgs, chain};
 
 /// A site of some thousand hosts has less than a MiB; what is longer is some other file.
 const SITE_FILE_LIMIT: u64 = 4 << 20;
@@ -140,10 +141,24 @@ pub(crate) fn bundle_if_there(
 
 /// The bundle of the command line or of the site file, opened under a trusted key.
 pub(crate) fn bundle(args: &SiteArgs, site: &Site, store: &Store) -> Result<Bundle<Sealed>, CliError> {
-    let path = args.bundle.clone().or_else(|| bundle_of_site(args, site)).ok_or_else(|| {
+    let last = store.base(site.name.as_str()).map_err(|error| CliError::from_error(1, "", &error))?;
+    let named = args.bundle.clone().or_else(|| bundle_of_site(args, site));
+    let path = named.or_else(|| last.as_ref().map(|last| last.path.clone())).ok_or_else(|| {
         CliError::new(2, "choose a bundle: neither the command line nor the site file names one")
             .hint("add `-b FILE`, or `bundle.path` in the site file")
     })?;
+    open_bundle(path, args, site, store, last.as_ref().map(|last| last.signer.as_str()))
+}
+
+/// Opens a bundle, or joins a folder of parts to one, under a trusted key. `known`: the key in PEM that was trusted for
+/// this bundle the last time.
+pub(crate) fn open_bundle(
+    path: PathBuf,
+    args: &SiteArgs,
+    site: &Site,
+    store: &Store,
+    known: Option<&str>,
+) -> Result<Bundle<Sealed>, CliError> {
     let path = if path.is_dir() { joined(&path, &state_folder(&args.state))? } else { path };
     let refused = |error: &dyn std::error::Error, hint: &str| {
         let code = if path.exists() { 5 } else { 3 };
@@ -152,7 +167,7 @@ pub(crate) fn bundle(args: &SiteArgs, site: &Site, store: &Store) -> Result<Bund
     let unverified = Bundle::inspect(&path).map_err(|error| {
         refused(&error, "name a whole bundle with -b FILE; copy it again if this one was cut off on the way")
     })?;
-    let trust = trust(args, site, store, unverified.signer(), &path)?;
+    let trust = trust(args, site, store, unverified.signer(), known, &path)?;
     let sealed = unverified
         .seal(&trust)
         .map_err(|error| refused(&error, "the key comes with whoever made the bundle: --trust FILE"))?;
@@ -201,19 +216,26 @@ fn trust(
     site: &Site,
     store: &Store,
     signer: &PublicKey,
+    known: Option<&str>,
     path: &Path,
 ) -> Result<Trust, CliError> {
-    if let Some(file) = &args.trust {
+    let named = args.trust.iter().map(|file| {
         let code = if file.exists() { 5 } else { 3 };
-        return Trust::read(file).map_err(|error| {
+        Trust::read(file).map_err(|error| {
             CliError::from_error(code, "", &error)
                 .hint("--trust wants the .pub file that `armilla bundle keygen` wrote")
-        });
+        })
+    });
+    if let Some(trust) = named.reduce(|one, other| Ok(one?.and(other?))) {
+        return trust;
     }
     if let Some(text) = site.bundle.as_ref().and_then(|choice| choice.trust.as_ref()) {
         return Trust::from_pem(text).ok_or_else(|| {
             CliError::new(5, "understand bundle.trust of the site file: it is no public key in PEM")
         });
+    }
+    if known.and_then(PublicKey::from_pem).is_some_and(|known| known == *signer) {
+        return Ok(Trust::key(signer.clone()));
     }
     let pinned = store.bundle_keys().map_err(|error| CliError::from_error(1, "", &error))?;
     let fingerprint = signer.fingerprint().to_string();
@@ -517,6 +539,30 @@ fn extract_hand(bundle: &Bundle<Sealed>, arch: Arch, state: &Path) -> Result<Opt
     std::io::copy(&mut content, &mut out).map_err(failed)?;
     std::fs::rename(&partial, &path).map_err(failed)?;
     Ok(Some(path))
+}
+
+/// A hand on every host, for verbs that only ask. All hosts that cannot be reached are named at once.
+pub(crate) async fn hands(
+    site: &Site,
+    state: &Path,
+    verb: &str,
+) -> Result<BTreeMap<String, Arc<Hand>>, CliError> {
+    let store = Arc::new(store(state, verb)?);
+    let targets = targets(site, &store, false)?;
+    let world = SiteWorld::new(targets, hand_binaries(None, state)?, None, String::new());
+    let mut hands = BTreeMap::new();
+    let mut problems = Vec::new();
+    let mut code = 0;
+    for (name, hand) in world.connect().await {
+        match hand {
+            Ok(hand) => drop(hands.insert(name, hand)),
+            Err(error) => {
+                code = code.max(u8::try_from(error.exit_code()).unwrap_or(1));
+                problems.push(format!("{name}: failed to {}\nhint: {}", chain(&error), error.hint()));
+            }
+        }
+    }
+    if problems.is_empty() { Ok(hands) } else { Err(CliError::all(code, problems)) }
 }
 
 /// A hand on the site's control plane, for verbs that only ask.

@@ -2,11 +2,11 @@
 
 use clap::Args;
 use installer_model::event::Outcome;
-use installer_model::plan::Intent;
+use installer_model::plan::{Intent, Plan};
 
 use super::{CliError, Output, SiteArgs};
 use crate::performing::{Shown, perform};
-use crate::planning::{self, Purpose};
+use crate::planning::{self, Purpose, Ready};
 use crate::wiring;
 
 /// Makes the site what its file says. What was cut off goes on; what is done is not done again.
@@ -34,13 +34,23 @@ pub(super) async fn run(args: &Apply) -> Result<u8, CliError> {
     if !known && !wiring::confirm(args.site.yes, &question) {
         return Err(CliError::new(1, "go on without a yes").hint("answer the question, or add --yes"));
     }
-    let shown = if args.output == Output::Json { Shown::Json } else { Shown::Text };
-    let ended = perform(&ready, plan, shown).await?;
+    carry_out(&ready, plan, &args.site, args.output).await
+}
+
+/// Performs the plan and says how it ended and what to do next.
+pub(super) async fn carry_out(
+    ready: &Ready,
+    plan: Plan,
+    args: &SiteArgs,
+    output: Output,
+) -> Result<u8, CliError> {
+    let shown = if output == Output::Json { Shown::Json } else { Shown::Text };
+    let ended = perform(ready, plan, shown).await?;
     if ended.exit_code() == 0 {
         if ended.acts() == 0 {
             eprintln!("Nothing to do: the site is as its file says.");
         } else {
-            let with = with(&args.site);
+            let with = with(args);
             eprintln!(
                 "The site is as its file says.\n\nLook around:\n  armilla status {with}\n  armilla kubeconfig {with} > kubeconfig && kubectl --kubeconfig kubeconfig get nodes"
             );

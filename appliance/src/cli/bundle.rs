@@ -1,5 +1,7 @@
 //! `armilla bundle`: keys, building, looking into a bundle.
 
+mod addon;
+mod import;
 mod parts;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +36,8 @@ pub(super) enum BundleCommand {
     Split(parts::SplitArgs),
     /// Make a bundle of its parts again, in any order; goes on where it was cut off.
     Join(parts::JoinArgs),
+    /// Bring a bundle's images to the nodes of a site, and apply its manifests.
+    Import(Box<import::ImportArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -67,6 +71,8 @@ pub(super) struct BuildArgs {
     jobs: usize,
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
+    #[command(flatten)]
+    addon: addon::AddonArgs,
 }
 
 #[derive(Debug, Args)]
@@ -94,6 +100,7 @@ pub(super) fn run(command: BundleCommand) -> Result<u8, CliError> {
         BundleCommand::Ls(args) => list(&args),
         BundleCommand::Split(args) => parts::split(&args),
         BundleCommand::Join(args) => parts::join(&args),
+        BundleCommand::Import(args) => return super::wait(import::run(&args)),
     }
     .map(|()| 0)
 }
@@ -117,6 +124,18 @@ fn keygen(file: &Path) -> Result<(), CliError> {
 }
 
 fn build(args: BuildArgs) -> Result<(), CliError> {
+    let architectures = match args.architectures.is_empty() {
+        true => {
+            vec![Arch::from_machine(std::env::consts::ARCH).ok_or_else(|| {
+                CliError::new(2, "no bundle is built for this machine's architecture: give --arch")
+            })?]
+        }
+        false => args.architectures,
+    };
+    if args.addon.is_meant() {
+        let BuildArgs { file, key, cache, output, .. } = args;
+        return addon::build(args.addon, addon::Common { file, key, architectures, cache, output });
+    }
     let cache = args.cache.unwrap_or_else(default_cache);
     let draw = Draw::new();
     let progress = |event| draw.event(event);
@@ -133,14 +152,6 @@ fn build(args: BuildArgs) -> Result<(), CliError> {
             let lock = Lock::read(&path).map_err(failed)?;
             (catalog, lock)
         }
-    };
-    let architectures = match args.architectures.is_empty() {
-        true => {
-            vec![Arch::from_machine(std::env::consts::ARCH).ok_or_else(|| {
-                CliError::new(2, "no bundle is built for this machine's architecture: give --arch")
-            })?]
-        }
-        false => args.architectures,
     };
     let mut files: Given = args.files.into_iter().collect();
     for arch in args.programs.iter().flat_map(|_| Arch::ALL) {

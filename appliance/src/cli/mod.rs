@@ -7,6 +7,7 @@ mod check;
 mod completion;
 mod error;
 mod examples;
+mod image;
 mod init;
 mod kubeconfig;
 mod plan;
@@ -65,7 +66,10 @@ enum Verb {
     /// Take a site over from its hosts when the machine or folder it was installed from is lost
     #[command(after_help = examples::TAKE_OVER)]
     TakeOver(take_over::TakeOver),
-    /// Build, show and verify bundles
+    /// Show the images that nodes hold
+    #[command(subcommand)]
+    Image(image::ImageCommand),
+    /// Build, show and verify bundles; bring one to a site
     #[command(subcommand, after_help = examples::BUNDLE)]
     Bundle(bundle::BundleCommand),
     /// Collect what somebody needs who helps
@@ -74,6 +78,19 @@ enum Verb {
     /// Print a completion script for a shell
     #[command(after_help = examples::COMPLETION)]
     Completion(completion::Completion),
+}
+
+impl Verb {
+    /// Whether it does something to hosts.
+    fn runs(&self) -> bool {
+        matches!(
+            self,
+            Verb::Apply(_)
+                | Verb::Reset(_)
+                | Verb::TakeOver(_)
+                | Verb::Bundle(bundle::BundleCommand::Import(_))
+        )
+    }
 }
 
 /// Which site, with what, kept where.
@@ -85,9 +102,9 @@ pub(crate) struct SiteArgs {
     /// The bundle, or a folder with its parts, unless the site file names one
     #[arg(short = 'b', long, value_name = "FILE")]
     pub(crate) bundle: Option<PathBuf>,
-    /// The public key that must have sealed the bundle
+    /// A public key that may have sealed the bundle; may be given again
     #[arg(long, value_name = "FILE")]
-    pub(crate) trust: Option<PathBuf>,
+    pub(crate) trust: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) state: StateArgs,
     /// Take this host from the state folder that it belongs to; may be given again
@@ -99,6 +116,13 @@ pub(crate) struct SiteArgs {
     /// Answer every question with yes, the question for unknown host keys and bundle keys among them
     #[arg(short = 'y', long)]
     pub(crate) yes: bool,
+}
+
+impl SiteArgs {
+    /// The same for a bundle whose key was trusted before: what `--trust` names is another one's.
+    pub(crate) fn without_trust(&self) -> SiteArgs {
+        SiteArgs { trust: Vec::new(), ..self.clone() }
+    }
 }
 
 #[derive(Debug, Clone, Args)]
@@ -119,7 +143,7 @@ pub(crate) enum Output {
 
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
-    if !matches!(cli.verb, Verb::Apply(_) | Verb::Reset(_) | Verb::TakeOver(_)) {
+    if !cli.verb.runs() {
         end_with_the_reader();
     }
     tracing_subscriber::fmt().with_max_level(cli.log_level).with_writer(std::io::stderr).init();
@@ -133,6 +157,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Run(args) => wait(run::run(&args)),
         Verb::Reset(args) => wait(reset::run(&args)),
         Verb::TakeOver(args) => wait(take_over::run(&args)),
+        Verb::Image(command) => wait(image::run(&command)),
         Verb::Bundle(command) => bundle::run(command),
         Verb::Support(command) => wait(support::run(&command)),
         Verb::Completion(args) => completion::run(&args, &mut Cli::command()),

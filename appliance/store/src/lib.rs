@@ -23,7 +23,7 @@ mod take_over;
 mod vault;
 
 pub use holder::Holder;
-pub use notes::{FileStamp, PinnedKey};
+pub use notes::{FileStamp, KeptBundle, PinnedKey};
 pub use output::{OUTPUT_LIMIT, OutputChunk};
 pub use plans::AdoptedPlan;
 pub use runs::{Begun, RunRow};

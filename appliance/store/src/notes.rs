@@ -1,13 +1,14 @@
 //! What else an instance keeps: sites, pinned keys, the last check of each site.
 
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
 use installer_model::waiver::KeptWaiver;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::store::{Store, StoreError};
-use crate::tables::{BUNDLE_KEYS, CHECKS, HOST_KEYS, SITES, VERIFIED, WAIVERS};
+use crate::tables::{ADDONS, BASES, BUNDLE_KEYS, CHECKS, HOST_KEYS, SITES, VERIFIED, WAIVERS};
 
 /// A public key that was trusted, and since when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,15 @@ pub struct PinnedKey {
     pub key: String,
     /// Unix time in milliseconds.
     pub pinned_at: u64,
+}
+
+/// A bundle file that was used, and whose key was trusted for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptBundle {
+    /// Absolute.
+    pub path: PathBuf,
+    /// The public key in PEM.
+    pub signer: String,
 }
 
 /// Tells one state of a file from another without reading it, as make and rsync do.
@@ -53,9 +63,38 @@ impl Store {
         self.get(SITES, name)
     }
 
-    /// Forgets a site. Its runs stay.
+    /// Forgets a site and its add-ons. Its runs stay.
     pub fn remove_site(&self, name: &str) -> Result<(), StoreError> {
+        for (addon, _) in self.addons::<serde_json::Value>(name)? {
+            self.remove(ADDONS, &format!("{name}/{addon}"))?;
+        }
         self.remove(SITES, name)
+    }
+
+    /// Remembers where the bundle of a site lies.
+    pub fn put_base(&self, site: &str, bundle: &KeptBundle) -> Result<(), StoreError> {
+        self.put(BASES, site, bundle)
+    }
+
+    pub fn base(&self, site: &str) -> Result<Option<KeptBundle>, StoreError> {
+        self.get(BASES, site)
+    }
+
+    /// Keeps an add-on of a site under its name; one of the same name gives way.
+    pub fn put_addon<T: Serialize>(&self, site: &str, name: &str, addon: &T) -> Result<(), StoreError> {
+        self.put(ADDONS, &format!("{site}/{name}"), addon)
+    }
+
+    /// The add-ons of a site by name.
+    pub fn addons<T: DeserializeOwned>(&self, site: &str) -> Result<Vec<(String, T)>, StoreError> {
+        let own = format!("{site}/");
+        let mut found = Vec::new();
+        for (key, _) in self.list::<serde::de::IgnoredAny>(ADDONS)? {
+            if let (Some(name), Some(addon)) = (key.strip_prefix(&own), self.get(ADDONS, &key)?) {
+                found.push((name.to_owned(), addon));
+            }
+        }
+        Ok(found)
     }
 
     pub fn site_names(&self) -> Result<Vec<String>, StoreError> {

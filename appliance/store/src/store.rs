@@ -227,6 +227,8 @@ fn prepare(db: &Database, dir: &Path) -> Result<(String, Vault), StoreError> {
     create(&transaction, tables::HOST_KEYS)?;
     create(&transaction, tables::BUNDLE_KEYS)?;
     create(&transaction, tables::VERIFIED)?;
+    create(&transaction, tables::BASES)?;
+    create(&transaction, tables::ADDONS)?;
     create(&transaction, tables::PLANS)?;
     create(&transaction, tables::CHECKS)?;
     create(&transaction, tables::WAIVERS)?;

@@ -14,6 +14,10 @@ pub(crate) const SITES: TableDefinition<&str, &[u8]> = TableDefinition::new("sit
 pub(crate) const HOST_KEYS: TableDefinition<&str, &[u8]> = TableDefinition::new("host_keys");
 /// Fingerprint of a bundle key → `PinnedKey`.
 pub(crate) const BUNDLE_KEYS: TableDefinition<&str, &[u8]> = TableDefinition::new("bundle_keys");
+/// Site name → the bundle that it was installed from: `KeptBundle`.
+pub(crate) const BASES: TableDefinition<&str, &[u8]> = TableDefinition::new("bases");
+/// Site name, a slash, add-on name → the add-on bundle that was brought to the site.
+pub(crate) const ADDONS: TableDefinition<&str, &[u8]> = TableDefinition::new("addons");
 /// Id of a bundle → `FileStamp` of the file in which every byte was found right.
 pub(crate) const VERIFIED: TableDefinition<&str, &[u8]> = TableDefinition::new("verified");
 /// Plan id → `Plan`.

@@ -1,5 +1,6 @@
 //! Builds a bundle from a catalogue: sources, images, closure, seal.
 
+mod addon;
 mod build;
 mod cache;
 mod catalog;
@@ -14,6 +15,7 @@ mod pack;
 mod progress;
 mod unit;
 
+pub use addon::{AddonError, AddonOptions, ArchiveError, BuiltAddon, ImageError, ManifestError, build_addon};
 pub use build::{BuildError, BuildOptions, Built, build, default_cache, update_lock};
 pub use catalog::{Catalog, CatalogError, ComponentSpec};
 pub use lock::{Lock, LockError};

@@ -263,7 +263,7 @@ impl Unit<'_> {
         let layers: Vec<_> = layers.into_iter().map(|layer| layer.blob).collect();
         let manifest = take(self.plain(oci::MANIFEST, oci::manifest(&config, &layers))?).blob;
         let reference = spec.reference.clone();
-        Ok(ImageArtifact { reference, arch: self.arch, manifest, config, layers, unpacked_size })
+        Ok(ImageArtifact { reference, arch: self.arch, index: None, manifest, config, layers, unpacked_size })
     }
 
     /// What is in a layer, and the recipe that names it.

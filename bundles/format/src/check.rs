@@ -7,6 +7,8 @@ use crate::Release;
 /// Why a release is not one.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ReleaseError {
+    #[error("the name {0:?} is not made of lower-case letters, digits, dots and hyphens")]
+    Name(String),
     #[error("two components are named {0}")]
     TwoComponents(String),
     #[error("two files are named {0}")]
@@ -24,6 +26,9 @@ pub enum ReleaseError {
 impl Release {
     /// Refuses what a reader could be hurt by: names that collide or climb out of their directory.
     pub fn check(&self) -> Result<(), ReleaseError> {
+        if !is_name(&self.name) {
+            return Err(ReleaseError::Name(self.name.clone()));
+        }
         let mut names = BTreeSet::new();
         let mut files = BTreeSet::new();
         let mut images = BTreeSet::new();
@@ -62,6 +67,12 @@ impl Release {
         }
         Ok(())
     }
+}
+
+/// Names become parts of steps and of commands.
+fn is_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+    !name.is_empty() && name.len() <= 63 && name.chars().all(plain)
 }
 
 /// A relative path of plain components, without control characters.

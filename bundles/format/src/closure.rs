@@ -41,6 +41,7 @@ mod tests {
         let image = ImageArtifact {
             reference: "registry.k8s.io/pause:3.10.2".into(),
             arch: Arch::Amd64,
+            index: None,
             manifest: blob.clone(),
             config: blob,
             layers: vec![],

@@ -7,6 +7,7 @@ mod digest;
 pub mod entry;
 pub mod oci;
 pub mod part;
+mod reference;
 mod release;
 mod seal;
 
@@ -14,7 +15,8 @@ pub use arch::Arch;
 pub use check::ReleaseError;
 pub use closure::{Gap, gaps};
 pub use digest::{Digest, DigestError};
-pub use release::{Blob, Component, FileArtifact, ImageArtifact, Release};
+pub use reference::{Reference, ReferenceError};
+pub use release::{Blob, Component, FileArtifact, ImageArtifact, MANIFESTS, Release};
 pub use seal::{Seal, statement};
 
 /// The version of the format that this code writes, and the only one that it reads.

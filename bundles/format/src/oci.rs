@@ -8,6 +8,10 @@ use crate::{Arch, Blob, Release};
 
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+/// Docker's own manifest and list of manifests, which registries still hold. Source: docker/distribution, `manifest-v2-2.md`.
+pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+pub const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 pub const LAYER_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
 /// A file for a host: its content in one zstd frame.
 pub const FILE_ZSTD: &str = "application/vnd.armilla.file.v1+zstd";
@@ -24,7 +28,7 @@ pub fn index(release: &Release) -> String {
         .iter()
         .flat_map(|component| &component.images)
         .map(|image| {
-            let mut entry = descriptor(&image.manifest);
+            let mut entry = descriptor(image.target());
             entry["platform"] = json!({ "architecture": image.arch.as_str(), "os": "linux" });
             entry["annotations"] = json!({
                 "io.containerd.image.name": image.reference,
@@ -33,8 +37,7 @@ pub fn index(release: &Release) -> String {
             entry
         })
         .collect();
-    json!({ "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests })
-        .to_string()
+    json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests }).to_string()
 }
 
 /// An image manifest over these blobs.

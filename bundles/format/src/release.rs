@@ -1,5 +1,7 @@
 //! What a bundle offers: components, versions, digests, per architecture.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Arch, Digest};
@@ -68,7 +70,10 @@ pub struct ImageArtifact {
     /// The full name, such as `registry.k8s.io/kube-apiserver:v1.37.1`.
     pub reference: String,
     pub arch: Arch,
-    /// The OCI image manifest.
+    /// What the name stood for where it listed several platforms: kept, so that a pull by its digest is answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<Blob>,
+    /// The OCI (or Docker) image manifest of this architecture.
     pub manifest: Blob,
     pub config: Blob,
     pub layers: Vec<Blob>,
@@ -79,11 +84,36 @@ pub struct ImageArtifact {
 impl ImageArtifact {
     /// Every blob that a container runtime needs to hold the image.
     pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
-        [&self.manifest, &self.config].into_iter().chain(&self.layers)
+        self.index.iter().chain([&self.manifest, &self.config]).chain(&self.layers)
+    }
+
+    /// What the name stands for.
+    pub fn target(&self) -> &Blob {
+        self.index.as_ref().unwrap_or(&self.manifest)
     }
 }
 
+/// Files of a release below this name are manifests of Kubernetes: not for hosts but for the cluster, in their order,
+/// when the operator asks. They are the same for every architecture.
+pub const MANIFESTS: &str = "manifests/";
+
 impl Release {
+    /// The manifests, in the order in which they are applied, each once.
+    pub fn manifests(&self) -> Vec<&FileArtifact> {
+        let mut found: BTreeMap<&str, &FileArtifact> = BTreeMap::new();
+        for file in self.components.iter().flat_map(|component| &component.files) {
+            if file.name.starts_with(MANIFESTS) {
+                found.entry(&file.name).or_insert(file);
+            }
+        }
+        found.into_values().collect()
+    }
+
+    /// Whether a site can be installed from it. The others bring images and manifests to a site that is.
+    pub fn is_base(&self) -> bool {
+        self.components.iter().flat_map(|component| &component.files).any(|file| file.name == "kubelet")
+    }
+
     pub fn component(&self, name: &str) -> Option<&Component> {
         self.components.iter().find(|component| component.name == name)
     }

@@ -62,6 +62,7 @@ pub struct Unverified {
 #[derive(Debug)]
 pub struct Sealed {
     release: Release,
+    signer: PublicKey,
 }
 
 /// One bundle file.
@@ -139,7 +140,7 @@ impl Bundle<Unverified> {
             file: self.file,
             table: self.table,
             seal: self.seal,
-            state: Sealed { release },
+            state: Sealed { release, signer: self.state.signer },
         })
     }
 }
@@ -162,6 +163,11 @@ impl Bundle<Sealed> {
     /// Fingerprint of the key that sealed it.
     pub fn signer(&self) -> &Digest {
         &self.seal.key
+    }
+
+    /// The key that sealed it, in PEM: to be remembered.
+    pub fn signer_pem(&self) -> String {
+        self.state.signer.to_pem()
     }
 
     pub fn path(&self) -> &Path {

@@ -135,6 +135,12 @@ impl Trust {
         Trust::from_pem(&read_key_file(path)?).ok_or_else(|| KeyError::NotPublic { path: path.into() })
     }
 
+    /// The keys of both.
+    pub fn and(mut self, other: Trust) -> Trust {
+        self.0.extend(other.0);
+        self
+    }
+
     pub fn has(&self, key: &PublicKey) -> bool {
         self.0.contains(key)
     }

@@ -23,6 +23,8 @@ pub struct Import {
     pub ctr: PathBuf,
     /// JSON: a list of [`ImageSpec`].
     pub list: PathBuf,
+    /// Whether each image gets its second name too; see [`ImageSpec::kept_name`].
+    pub kept: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +77,7 @@ fn import_one(job: &Import, image: &ImageSpec) -> Result<(), ImportError> {
 fn send(job: &Import, image: &ImageSpec, pipe: impl Write) -> Result<(), ImportError> {
     let mut tar = tar::Builder::new(pipe);
     add_bytes(&mut tar, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#).map_err(ImportError::Send)?;
-    add_bytes(&mut tar, "index.json", &index(image)).map_err(ImportError::Send)?;
+    add_bytes(&mut tar, "index.json", &index(image, job.kept)).map_err(ImportError::Send)?;
     let mut sent = BTreeSet::new();
     for blob in image.blobs() {
         if sent.insert(&blob.digest) {
@@ -87,15 +89,19 @@ fn send(job: &Import, image: &ImageSpec, pipe: impl Write) -> Result<(), ImportE
 }
 
 /// Source: OCI image layout; containerd reads the image's full name from `io.containerd.image.name`.
-fn index(image: &ImageSpec) -> Vec<u8> {
-    let manifest = &image.manifest;
+fn index(image: &ImageSpec, kept: bool) -> Vec<u8> {
+    let target = image.target();
+    let names = [Some(image.reference.clone()), kept.then(|| image.kept_name())];
+    let entry = |name: String| {
+        json!({
+            "mediaType": target.media_type, "digest": target.digest, "size": target.size,
+            "annotations": { "io.containerd.image.name": name },
+        })
+    };
     let index = json!({
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.index.v1+json",
-        "manifests": [{
-            "mediaType": manifest.media_type, "digest": manifest.digest, "size": manifest.size,
-            "annotations": { "io.containerd.image.name": image.reference },
-        }],
+        "manifests": names.into_iter().flatten().map(entry).collect::<Vec<_>>(),
     });
     index.to_string().into_bytes()
 }
@@ -153,6 +159,7 @@ mod tests {
         std::fs::create_dir_all(&theirs).unwrap();
         let image = ImageSpec {
             reference: "registry.k8s.io/pause:3.10.2".to_owned(),
+            index: None,
             manifest: blob(&own, b"{}", "application/vnd.oci.image.manifest.v1+json"),
             config: blob(&own, b"{\"a\":1}", "application/vnd.oci.image.config.v1+json"),
             layers: vec![blob(&theirs, b"layer", "application/vnd.oci.image.layer.v1.tar+zstd")],
@@ -163,7 +170,7 @@ mod tests {
         std::fs::write(&ctr, format!("#!/bin/sh\ncat > {}/sent.tar\n", dir.path().display())).unwrap();
         std::fs::set_permissions(&ctr, std::fs::Permissions::from_mode(0o755)).unwrap();
 
-        let job = Import { root: dir.path().to_owned(), content_store: theirs, ctr, list };
+        let job = Import { root: dir.path().to_owned(), content_store: theirs, ctr, list, kept: false };
         let mut said = Vec::new();
         import(&job, &mut said).unwrap();
         assert_eq!(said, b"imported registry.k8s.io/pause:3.10.2\n");
@@ -193,6 +200,7 @@ mod tests {
         std::fs::create_dir_all(dir.path().join("blobs/sha256")).unwrap();
         let mut image = ImageSpec {
             reference: "a.b/c:1".to_owned(),
+            index: None,
             manifest: blob(&dir.path().join("blobs/sha256"), b"{}", "m"),
             config: blob(&dir.path().join("blobs/sha256"), b"x", "c"),
             layers: vec![],
@@ -203,6 +211,7 @@ mod tests {
             content_store: dir.path().to_owned(),
             ctr: PathBuf::new(),
             list: PathBuf::new(),
+            kept: false,
         };
         let error = send(&job, &image, io::sink()).unwrap_err().to_string();
         assert_eq!(error, format!("find blob sha256:{} of a.b/c:1 on this host", "07".repeat(32)));

@@ -127,7 +127,13 @@ fn parse_import<'a>(root: PathBuf, args: &mut impl Iterator<Item = &'a str>) -> 
         (Some(found), Some(value)) if found == name => Ok(PathBuf::from(value)),
         _ => Err(format!("import needs --content-store, --ctr and --list in this order; {name} is missing")),
     };
-    Ok(Import { root, content_store: flag("--content-store")?, ctr: flag("--ctr")?, list: flag("--list")? })
+    let (content_store, ctr, list) = (flag("--content-store")?, flag("--ctr")?, flag("--list")?);
+    let kept = match args.next() {
+        None => false,
+        Some("--kept") => true,
+        Some(more) => return Err(format!("unexpected {more:?}")),
+    };
+    Ok(Import { root, content_store, ctr, list, kept })
 }
 
 #[cfg(test)]

@@ -171,7 +171,13 @@ pub enum Action {
     /// A unit is set up, and runs where it should.
     Service(ServiceSpec),
     /// containerd holds these images, unpacked and pinned, and the node service answers for them.
-    Images { containerd_root: String, images: Vec<ImageSpec> },
+    Images {
+        containerd_root: String,
+        /// The add-on bundle that brought them; none for the bundle that the site was installed from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        addon: Option<String>,
+        images: Vec<ImageSpec>,
+    },
     /// One phase of `kubeadm init`.
     Init { phase: InitPhase, config: String, config_digest: Digest },
     /// The host joins the cluster that `founder` began.
@@ -267,6 +273,9 @@ pub struct ServiceSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageSpec {
     pub reference: String,
+    /// What the name stands for where that lists several platforms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<BlobSpec>,
     pub manifest: BlobSpec,
     pub config: BlobSpec,
     pub layers: Vec<BlobSpec>,
@@ -282,7 +291,18 @@ pub struct BlobSpec {
 
 impl ImageSpec {
     pub fn blobs(&self) -> impl Iterator<Item = &BlobSpec> {
-        [&self.manifest, &self.config].into_iter().chain(&self.layers)
+        self.index.iter().chain([&self.manifest, &self.config]).chain(&self.layers)
+    }
+
+    /// What the name stands for.
+    pub fn target(&self) -> &BlobSpec {
+        self.index.as_ref().unwrap_or(&self.manifest)
+    }
+
+    /// A second name under which a host keeps what an add-on brought. A pull writes the record of the name that it pulls
+    /// anew and takes the pin from it; nobody pulls this one, so the pin that it carries stays.
+    pub fn kept_name(&self) -> String {
+        format!("armilla.local/kept:{}", self.target().digest.hex())
     }
 }
 
@@ -383,7 +403,10 @@ impl Action {
             Action::Files { title, .. } => format!("place {title}"),
             Action::Service(service) if service.running => format!("run {}", service.unit),
             Action::Service(service) => format!("set up {}", service.unit),
-            Action::Images { images, .. } => format!("import {} images", images.len()),
+            Action::Images { images, addon: None, .. } => format!("import {} images", images.len()),
+            Action::Images { images, addon: Some(name), .. } => {
+                format!("import {} images of bundle {name}", images.len())
+            }
             Action::Init { phase, .. } => format!("run kubeadm init phase {}", phase.as_str()),
             Action::JoinWorker { node, founder, .. } => format!("join {node} to the cluster of {founder}"),
             Action::Node { node, .. } => format!("set labels and taints of {node}"),

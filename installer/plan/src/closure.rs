@@ -61,6 +61,7 @@ fn gaps_of(release: &Release, arch: Arch, addons: bool, closed: bool, proxy: Kub
         hosts: &hosts,
         shared: &shared,
         registry_cas: &BTreeMap::new(),
+        addons: &[],
         parent: None,
     };
     match planner::install(&input) {

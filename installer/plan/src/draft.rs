@@ -101,6 +101,12 @@ impl<'a> Draft<'a> {
         id
     }
 
+    /// As [`Draft::find`], where it may not have been planned.
+    pub(crate) fn planned(&self, host: &Host, phase: Phase, word: &str) -> Option<StepId> {
+        let id = StepId(format!("{}/{phase}/{word}", host.name));
+        self.steps.iter().any(|step| step.id == id).then_some(id)
+    }
+
     /// A file of the bundle; a missing one is noted and its place is taken by an empty file that no plan contains.
     pub(crate) fn bundle_file(&mut self, host: &Host, name: &str, path: String) -> FileSpec {
         let arch = self.host(host).arch;
@@ -166,7 +172,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn gap(&mut self, what: String) {
+    pub(crate) fn gap(&mut self, what: String) {
         if !self.gaps.contains(&what) {
             self.gaps.push(what);
         }
@@ -192,9 +198,10 @@ fn placed(file: &FileArtifact, path: String) -> FileSpec {
     }
 }
 
-fn image_spec(image: &ImageArtifact) -> ImageSpec {
+pub(crate) fn image_spec(image: &ImageArtifact) -> ImageSpec {
     ImageSpec {
         reference: image.reference.clone(),
+        index: image.index.as_ref().map(blob_spec),
         manifest: blob_spec(&image.manifest),
         config: blob_spec(&image.config),
         layers: image.layers.iter().map(blob_spec).collect(),

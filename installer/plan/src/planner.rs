@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bundles_format::Release;
+use bundles_format::{Arch, Digest, Release};
 use installer_model::plan::{Intent, PLAN_FORMAT, Plan, PlanId, Step};
 use installer_model::settings::SiteSettings;
 use installer_model::site::{Host, Site};
@@ -21,7 +21,41 @@ pub struct PlanInput<'a> {
     pub shared: &'a SiteSettings,
     /// PEM of the CA of each of the site's own registries that has one, by the registry's host.
     pub registry_cas: &'a BTreeMap<String, String>,
+    /// What was brought to the site beside the bundle that it is installed from.
+    pub addons: &'a [AddOn<'a>],
     pub parent: Option<PlanId>,
+}
+
+/// An add-on bundle, as far as a plan holds it.
+#[derive(Debug, Clone)]
+pub struct AddOn<'a> {
+    pub release: &'a Release,
+    /// Name and text of each manifest that is to be applied, in order; none where nobody asked for them.
+    pub manifests: &'a [(String, String)],
+}
+
+/// Names that two of these bundles give different content: which one a host would have is nobody's to guess. A line each.
+pub fn clashes(base: &Release, addons: &[AddOn<'_>]) -> Vec<String> {
+    let mut taken: BTreeMap<(&str, Arch), (&Release, &Digest)> = BTreeMap::new();
+    let mut clashes = Vec::new();
+    for release in [base].into_iter().chain(addons.iter().map(|addon| addon.release)) {
+        for image in release.components.iter().flat_map(|component| &component.images) {
+            let digest = &image.manifest.digest;
+            match taken.entry((&image.reference, image.arch)).or_insert((release, digest)) {
+                (_, there) if *there == digest => {}
+                (other, there) => clashes.push(format!(
+                    "{} for {} is {} in {} and {} in {}",
+                    image.reference,
+                    image.arch,
+                    there.short(),
+                    other.name,
+                    digest.short(),
+                    release.name
+                )),
+            }
+        }
+    }
+    clashes
 }
 
 /// What the bundle lacks for this site: all of it at once.
@@ -38,12 +72,14 @@ pub fn install(input: &PlanInput<'_>) -> Result<Plan, Gaps> {
         place::plan(&mut draft, host);
         start::plan(&mut draft, host);
         import::plan(&mut draft, host);
+        import::addons_of_site(&mut draft, host, input.addons);
     }
     found::plan(&mut draft, founder);
     for host in joining(input.site) {
         join::plan(&mut draft, host, founder);
     }
     equip::plan(&mut draft, founder);
+    equip::addons_of_site(&mut draft, founder, input.addons);
     for host in &input.site.hosts {
         prove::host(&mut draft, host, founder);
     }

@@ -76,7 +76,7 @@ pub(crate) fn failure(what: impl Into<String>, said: &str) -> Failure {
     Failure { what: what.into(), evidence, hint: None, exit_code: 1 }
 }
 
-fn of_hand(error: &HandError) -> Failure {
+pub(crate) fn of_hand(error: &HandError) -> Failure {
     let what = chain(error);
     let exit_code = u8::try_from(error.exit_code()).unwrap_or(1);
     Failure { what, evidence: Vec::new(), hint: Some(error.hint().to_owned()), exit_code }

@@ -5,6 +5,7 @@ pub mod copies;
 pub mod engine;
 mod host_port;
 pub mod hub;
+pub mod images;
 pub mod matrix;
 pub mod observe;
 pub mod query;

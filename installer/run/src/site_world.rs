@@ -32,7 +32,8 @@ const TERM: u64 = 1;
 pub struct SiteWorld {
     hosts: BTreeMap<String, HostSlot>,
     binaries: BinarySource,
-    bundle: Option<Arc<Bundle<Sealed>>>,
+    /// The site's own bundle and its add-ons: a blob is taken from whichever has it.
+    bundles: Vec<Arc<Bundle<Sealed>>>,
     control_plane: String,
     /// Hosts that are claimed even when another ledger holds them.
     take_over: BTreeSet<String>,
@@ -95,10 +96,11 @@ impl SiteWorld {
         let slot = |target| HostSlot { target, held: Mutex::default(), reach: std::sync::Mutex::default() };
         let hosts = targets.into_iter().map(|(name, target)| (name, slot(target))).collect();
         let (take_over, secrets) = (BTreeSet::new(), BTreeMap::new());
+        let bundles = bundle.into_iter().collect();
         SiteWorld {
             hosts,
             binaries,
-            bundle,
+            bundles,
             control_plane,
             take_over,
             claimant: None,
@@ -161,6 +163,12 @@ impl SiteWorld {
                 slot.held.get_mut().claimed = Some(Claimed { hand: Arc::new(hand), fenced: None });
             }
         }
+        self
+    }
+
+    /// More bundles to take blobs from.
+    pub fn with_addons(mut self, bundles: impl IntoIterator<Item = Arc<Bundle<Sealed>>>) -> SiteWorld {
+        self.bundles.extend(bundles);
         self
     }
 
@@ -302,10 +310,10 @@ impl SiteWorld {
         ctx: &StepContext,
         blobs: &[(Digest, u64)],
     ) -> Result<(), HandError> {
-        let bundle = self
-            .bundle
-            .as_ref()
-            .ok_or_else(|| HandError::Here("find the bundle: none was opened".to_owned()))?;
+        let holder = |digest: &Digest| self.bundles.iter().find(|bundle| bundle.blob(digest).is_some());
+        if let Some((digest, _)) = blobs.iter().find(|(digest, _)| holder(digest).is_none()) {
+            return Err(HandError::Here(format!("find {digest}: no bundle that was opened has it")));
+        }
         let _turn = self.sending.acquire().await.expect("the semaphore is never closed");
         let total = blobs.iter().map(|(_, size)| size).sum();
         let done = AtomicU64::new(0);
@@ -318,6 +326,7 @@ impl SiteWorld {
                     let more = there.saturating_sub(before);
                     ctx.progress(done.fetch_add(more, Ordering::Relaxed) + more, Some(total));
                 };
+                let bundle = holder(digest).expect("each was looked up above");
                 hand.put_blob(&blob_of(bundle, digest, *size), &tell).await
             }
         });

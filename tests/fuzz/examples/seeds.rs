@@ -45,6 +45,7 @@ fn bundles() -> Seeds {
     let config_blob = blob(config, "application/vnd.oci.image.config.v1+json");
     let manifest = oci::manifest(&config_blob, &layers);
     let image = ImageArtifact {
+        index: None,
         reference: "armilla.local/demo:1".into(),
         arch: Arch::Amd64,
         manifest: blob(manifest.as_bytes(), "application/vnd.oci.image.manifest.v1+json"),

@@ -7,6 +7,8 @@
 #![expect(clippy::unwrap_used, reason = "a scenario ends at the first thing that is not so")]
 #![expect(clippy::print_stdout, reason = "how long things took is a part of what a scenario finds")]
 
+#[path = "install/addon.rs"]
+mod addon;
 #[path = "bad_input.rs"]
 mod bad_input;
 #[path = "install/emulated.rs"]

@@ -1,5 +1,6 @@
 //! Equip: pod network, DNS, metrics, volumes.
 
+use bundles_format::MANIFESTS;
 use installer_model::plan::{Action, InitPhase, Phase, StepId};
 use installer_model::site::Host;
 use installer_render::addons::coredns::{self, CoreDns, Forward};
@@ -10,6 +11,7 @@ use super::import;
 use installer_model::settings::KubeProxyMode;
 
 use crate::draft::Draft;
+use crate::planner::AddOn;
 
 pub(crate) fn plan(draft: &mut Draft<'_>, founder: &Host) {
     let founded = draft.find(founder, Phase::Found, InitPhase::BootstrapToken.as_str());
@@ -27,6 +29,25 @@ pub(crate) fn plan(draft: &mut Draft<'_>, founder: &Host) {
         let helper = import::helper(draft);
         let manifest = local_path::manifest(&image, &helper, &draft.data.volumes);
         apply(draft, founder, "local-path", manifest, &[&founded, &images]);
+    }
+}
+
+/// The manifests of add-ons, each after the one before it, when every host has their images: a pod may come to run on any.
+pub(crate) fn addons_of_site(draft: &mut Draft<'_>, founder: &Host, addons: &[AddOn<'_>]) {
+    let served = draft.find(founder, Phase::Equip, "coredns");
+    for addon in addons {
+        let word = import::addon_word(addon);
+        let site = draft.site;
+        let mut after: Vec<StepId> =
+            site.hosts.iter().filter_map(|host| draft.planned(host, Phase::Import, &word)).collect();
+        after.push(served.clone());
+        for (name, manifest) in addon.manifests {
+            let word = format!("{}-{}", addon.release.name, name.trim_start_matches(MANIFESTS));
+            let title = format!("{} of bundle {}", name.trim_start_matches(MANIFESTS), addon.release.name);
+            let action = Action::Apply { name: title, manifest: manifest.clone() };
+            let after_these: Vec<&StepId> = after.iter().collect();
+            after = vec![draft.add(founder, Phase::Equip, &word, action, &after_these)];
+        }
     }
 }
 

@@ -3,15 +3,37 @@
 use installer_model::plan::{Action, Phase};
 use installer_model::site::Host;
 
-use crate::draft::Draft;
+use crate::draft::{Draft, image_spec};
+use crate::planner::AddOn;
 
 pub(crate) fn plan(draft: &mut Draft<'_>, host: &Host) {
     let mut after = draft.find(host, Phase::Start, "containerd");
     for (word, references) in groups(draft, host.roles.control_plane) {
         let images = draft.images(host, &references);
-        let action = Action::Images { containerd_root: draft.data.containerd.clone(), images };
+        let action = Action::Images { containerd_root: draft.data.containerd.clone(), addon: None, images };
         after = draft.add(host, Phase::Import, word, action, &[&after]);
     }
+}
+
+/// The images of the site's add-on bundles, one step per bundle, after those that the cluster itself needs.
+pub(crate) fn addons_of_site(draft: &mut Draft<'_>, host: &Host, addons: &[AddOn<'_>]) {
+    let arch = draft.host(host).arch;
+    let mut after = draft.find(host, Phase::Import, "addons");
+    for addon in addons {
+        if !addon.release.architectures.contains(&arch) {
+            draft.gap(format!("images for {arch} in the add-on {}", addon.release.name));
+            continue;
+        }
+        let images = addon.release.images(arch).map(image_spec).collect();
+        let containerd_root = draft.data.containerd.clone();
+        let action = Action::Images { containerd_root, addon: Some(addon.release.name.clone()), images };
+        after = draft.add(host, Phase::Import, &addon_word(addon), action, &[&after]);
+    }
+}
+
+/// The word of an add-on's import step.
+pub(crate) fn addon_word(addon: &AddOn<'_>) -> String {
+    format!("bundle-{}", addon.release.name)
 }
 
 /// The steps' words and their images, in the order of need.

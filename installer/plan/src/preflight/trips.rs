@@ -62,6 +62,7 @@ pub(super) fn release() -> Release {
         kubernetes.images.push(ImageArtifact {
             reference: "registry.k8s.io/kube-apiserver:v1.37.1".into(),
             arch,
+            index: None,
             manifest: blob(byte + 20, 0),
             config: blob(byte + 30, 0),
             layers: vec![blob(byte + 40, 400 << 20)],

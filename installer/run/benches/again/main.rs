@@ -206,6 +206,7 @@ impl Bench {
             hosts: &hosts,
             shared: &shared,
             registry_cas: &registry_cas,
+            addons: &[],
             parent: None,
         };
         planner::install(&input).unwrap()

@@ -72,7 +72,7 @@ pub(crate) fn prepare(state: &Path, name: &str, plan: &Plan) {
         match &step.action {
             Action::Files { files, .. } => files.iter().for_each(|file| host.has_blob(file)),
             Action::Service(service) => service.files.iter().for_each(|file| host.has_blob(file)),
-            Action::Images { containerd_root, images } => {
+            Action::Images { containerd_root, images, .. } => {
                 let store = format!("{containerd_root}/io.containerd.content.v1.content/blobs/sha256");
                 for blob in images.iter().flat_map(ImageSpec::blobs) {
                     let node = Node::Blob { mode: 0o600, content: blob.digest.clone(), size: blob.size };

@@ -14,12 +14,13 @@ use crate::host_port::{HostPort, failure};
 use crate::world::{Probe, StepContext};
 
 /// containerd's namespace for the kubelet's images.
-const CTR: [&str; 3] = ["/usr/local/bin/ctr", "-n", "k8s.io"];
+pub(crate) const CTR: [&str; 3] = ["/usr/local/bin/ctr", "-n", "k8s.io"];
 /// The kubelet's image collection leaves images with this label alone.
 const PINNED: &str = "io.cri-containerd.pinned=pinned";
 const IMAGE_MAP: &str = "/var/lib/armilla/images.json";
 
-pub(super) async fn probe(port: &HostPort<'_>, images: &[ImageSpec]) -> Result<Probe, Failure> {
+/// `kept`: the images are an add-on's, and lie under a second name as well.
+pub(super) async fn probe(port: &HostPort<'_>, images: &[ImageSpec], kept: bool) -> Result<Probe, Failure> {
     let list = [&CTR[..], &["images", "list"]].concat();
     let (map, output) = try_join(image_map(port), port.command(&list)).await?;
     if let Some(image) = images.iter().find(|image| map.images.get(&image.reference) != Some(&entry(image))) {
@@ -29,7 +30,7 @@ pub(super) async fn probe(port: &HostPort<'_>, images: &[ImageSpec]) -> Result<P
         return Ok(Probe::CannotTell(format!("ctr images list: {}", output.stderr_text().trim())));
     }
     let held = parse_list(&output.stdout_text());
-    Ok(match images.iter().find(|image| !is_held(&held, image)) {
+    Ok(match images.iter().find(|image| !is_held(&held, image, kept)) {
         None => Probe::Met,
         Some(image) => Probe::NotMet(format!("containerd does not hold {}", image.reference)),
     })
@@ -41,16 +42,16 @@ pub(super) async fn act(
     limit: Duration,
     containerd_root: &str,
     images: &[ImageSpec],
+    kept: bool,
 ) -> Result<(), Failure> {
     let store = format!("{containerd_root}/io.containerd.content.v1.content/blobs/sha256");
     let blobs = absent(port, &store, images).await?;
     port.put_blobs(ctx, &blobs).await?;
-    import(port, ctx, limit, &store, images).await?;
+    import(port, ctx, limit, &store, images, kept).await?;
     for image in images {
-        let words = ["images", "label", &image.reference, PINNED];
-        let output = port.command_within(60, &[&CTR[..], &words].concat(), b"").await?;
-        if !output.ok() {
-            return Err(failure(format!("pin {}", image.reference), &output.stderr_text()));
+        pin(port, &image.reference).await?;
+        if kept {
+            pin(port, &image.kept_name()).await?;
         }
     }
     publish(port, images).await?;
@@ -60,6 +61,12 @@ pub(super) async fn act(
 
 fn blobs_of(images: &[ImageSpec]) -> BTreeMap<Digest, u64> {
     images.iter().flat_map(ImageSpec::blobs).map(|blob| (blob.digest.clone(), blob.size)).collect()
+}
+
+async fn pin(port: &HostPort<'_>, name: &str) -> Result<(), Failure> {
+    let words = ["images", "label", name, PINNED];
+    let output = port.command_within(60, &[&CTR[..], &words].concat(), b"").await?;
+    if output.ok() { Ok(()) } else { Err(failure(format!("pin {name}"), &output.stderr_text())) }
 }
 
 /// Blobs that containerd's content store does not have, each once: layers are shared.
@@ -82,12 +89,15 @@ async fn import(
     limit: Duration,
     store: &str,
     images: &[ImageSpec],
+    kept: bool,
 ) -> Result<(), Failure> {
     let list = serde_json::to_vec(images).expect("plain data");
     // Named after what it says: an import that outlived its engine is the same command, and is followed instead of begun again.
     let path = format!("/var/lib/armilla/import/{}.json", digest_of(&list).hex());
     port.write(&path, 0o600, &list).await?;
-    let argv = [port.binary(), "hand", "import", "--content-store", store, "--ctr", CTR[0], "--list", &path];
+    let mut argv =
+        vec![port.binary(), "hand", "import", "--content-store", store, "--ctr", CTR[0], "--list", &path];
+    argv.extend(kept.then_some("--kept"));
     let end = port.unit(ctx, &argv, limit).await?;
     port.remove(std::slice::from_ref(&path)).await?;
     end.success("import images")
@@ -110,12 +120,12 @@ async fn image_map(port: &HostPort<'_>) -> Result<ImageMap, Failure> {
 }
 
 fn entry(image: &ImageSpec) -> ImageEntry {
-    let BlobSpec { digest, size, media_type } = image.manifest.clone();
+    let BlobSpec { digest, size, media_type } = image.target().clone();
     ImageEntry { digest, media_type, size }
 }
 
 /// Reference → (digest, pinned), from the columns REF TYPE DIGEST SIZE PLATFORMS LABELS.
-fn parse_list(text: &str) -> BTreeMap<String, (String, bool)> {
+pub(crate) fn parse_list(text: &str) -> BTreeMap<String, (String, bool)> {
     text.lines()
         .skip(1)
         .filter_map(|line| {
@@ -127,9 +137,14 @@ fn parse_list(text: &str) -> BTreeMap<String, (String, bool)> {
         .collect()
 }
 
-fn is_held(held: &BTreeMap<String, (String, bool)>, image: &ImageSpec) -> bool {
-    held.get(&image.reference)
-        .is_some_and(|(digest, pinned)| *pinned && *digest == image.manifest.digest.to_string())
+/// An add-on's image is pinned by its second name: a pull may have taken the pin from the first.
+fn is_held(held: &BTreeMap<String, (String, bool)>, image: &ImageSpec, kept: bool) -> bool {
+    let wanted = image.target().digest.to_string();
+    let is = |name: &str| held.get(name).filter(|(digest, _)| *digest == wanted).map(|(_, pinned)| *pinned);
+    match kept {
+        true => is(&image.reference).is_some() && is(&image.kept_name()) == Some(true),
+        false => is(&image.reference) == Some(true),
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod await_condition;
 mod before;
 mod cleanup;
 mod files;
-mod images;
+pub(crate) mod images;
 mod init;
 mod join;
 mod modules;
@@ -33,7 +33,7 @@ pub(crate) async fn probe(step: &Step, port: &HostPort<'_>) -> Result<Probe, Fai
         Action::Sysctls { path, values, .. } => sysctls::probe(port, path, values).await,
         Action::Files { folders, files, .. } => files::probe(port, folders, files).await,
         Action::Service(service) => service::probe(port, service).await,
-        Action::Images { images, .. } => images::probe(port, images).await,
+        Action::Images { images, addon, .. } => images::probe(port, images, addon.is_some()).await,
         Action::Init { phase, config_digest, .. } => init::probe(port, *phase, config_digest).await,
         Action::JoinWorker { node, config_digest, .. } => join::probe(port, node, config_digest).await,
         Action::Node { node, labels, taints, .. } => node::probe(port, node, labels, taints).await,
@@ -65,8 +65,8 @@ pub(crate) async fn act(step: &Step, port: &HostPort<'_>, ctx: &StepContext) -> 
         Action::Sysctls { path, values, others } => sysctls::act(port, path, values, others).await,
         Action::Files { folders, files, .. } => files::act(port, ctx, folders, files).await,
         Action::Service(service) => service::act(port, ctx, service).await,
-        Action::Images { containerd_root, images } => {
-            images::act(port, ctx, limit, containerd_root, images).await
+        Action::Images { containerd_root, addon, images } => {
+            images::act(port, ctx, limit, containerd_root, images, addon.is_some()).await
         }
         Action::Init { phase, config, config_digest } => {
             init::act(port, ctx, limit, *phase, config, config_digest).await

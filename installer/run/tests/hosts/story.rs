@@ -56,6 +56,7 @@ impl Story {
             hosts: &BTreeMap::from([(host.name.to_string(), HostInput { arch, settings: settings.clone() })]),
             shared: &shared,
             registry_cas: &BTreeMap::new(),
+            addons: &[],
             parent: None,
         };
         let plan = planner::install(&input).expect("a release that has everything");

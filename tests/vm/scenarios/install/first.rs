@@ -1,6 +1,7 @@
 //! The product's first promises on real hosts: from bare to a working cluster, again for nothing, mended, through a power
 //! cut, one host out and in, and back to bare; and a single host in a closed room.
 
+use crate::addon;
 use crate::installation::Installation;
 use crate::residue::Before;
 use lab::snapshot::Excuses;
@@ -22,7 +23,9 @@ fn three_bare_hosts_live_a_first_life() {
 
     a_changed_file_is_one_act(&site);
     a_power_cut_of_all_hosts_heals_itself(&site);
+    addon::an_applications_own_images_come_to_every_node(&site);
     a_host_leaves_and_comes_back(&site, &before);
+    addon::every_node_holds_them(&site);
     every_host_is_bare_again(&site, &before);
 }
 

@@ -60,7 +60,7 @@ impl Installation {
     /// `armilla VERB … -y -o json`, in a process that is still running.
     pub(crate) fn start(&self, verb: &str, words: &[&str]) -> Running {
         let number = self.commands.fetch_add(1, Ordering::Relaxed) + 1;
-        let transcript = self.transcripts.join(format!("{number:02}-{verb}"));
+        let transcript = self.transcripts.join(format!("{number:02}-{}", verb.replace(' ', "-")));
         let (events, said) = (transcript.with_extension("events"), transcript.with_extension("log"));
         let mut command: Command = self.folder.armilla_on_site(&self.lab, verb);
         command.args(["-y", "-o", "json"]).args(words).stdin(Stdio::null());

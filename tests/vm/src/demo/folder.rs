@@ -52,10 +52,10 @@ impl Folder {
         self.path.join("armilla")
     }
 
-    /// `armilla VERB -s site.yaml --state state`, in the lab's network.
+    /// `armilla VERB -s site.yaml --state state`, in the lab's network; a verb may be two words.
     pub fn armilla(&self, lab: &Lab, verb: &str) -> Command {
         let mut command = lab.command([self.program()]);
-        command.arg(verb).arg("-s").arg(self.site()).arg("--state").arg(self.state());
+        command.args(verb.split(' ')).arg("-s").arg(self.site()).arg("--state").arg(self.state());
         command
     }
 
