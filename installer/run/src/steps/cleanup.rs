@@ -300,36 +300,69 @@ const TABLES: [&str; 6] = [
 /// Chains in the shared tables of iptables mode.
 const CHAINS: [&str; 3] = ["KUBE-", "FLANNEL-", "CNI-"];
 
+/// What a shared table holds beside what is ours.
+#[derive(Default)]
+struct Shared {
+    name: String,
+    ours: bool,
+    others: bool,
+    /// In a chain of somebody else's that has not shown yet that it is one of the kernel's hooks.
+    unhooked: bool,
+}
+
+impl Shared {
+    /// iptables makes its standard tables when they are first used. One in which nothing is left but empty hooks that
+    /// accept, after what is ours has gone, was made for us.
+    fn removal(&self) -> Option<String> {
+        (self.ours && !self.others).then(|| format!("delete table {}", self.name))
+    }
+}
+
 /// From `nft -a list ruleset`: whole tables that are ours; in shared tables, rules that jump to our chains, then the
-/// chains. Tables that others made stay.
+/// chains, then the table if nothing else was in it. Tables that others made stay.
 fn removal_of(listing: &str) -> Vec<String> {
     let (mut rules, mut flushes, mut deletes, mut tables) = (vec![], vec![], vec![], vec![]);
-    let (mut table, mut chain) = (String::new(), String::new());
+    let (mut table, mut chain) = (Shared::default(), String::new());
     for line in listing.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words.as_slice() {
             ["table", family, name, ..] => {
-                table = format!("{family} {name}");
+                tables.extend(table.removal());
+                table = Shared { name: format!("{family} {name}"), ..Shared::default() };
                 if TABLES.contains(name) {
-                    tables.push(format!("delete table {table}"));
+                    tables.push(format!("delete table {}", table.name));
                 }
             }
+            _ if is_our_table(&table.name) => {}
             ["chain", name, ..] => {
                 (*name).clone_into(&mut chain);
-                if is_our_chain(name) && !is_our_table(&table) {
-                    flushes.push(format!("flush chain {table} {name}"));
-                    deletes.push(format!("delete chain {table} {name}"));
+                if is_our_chain(name) {
+                    table.ours = true;
+                    flushes.push(format!("flush chain {} {name}", table.name));
+                    deletes.push(format!("delete chain {} {name}", table.name));
+                } else {
+                    table.unhooked = true;
                 }
             }
-            words if !is_our_table(&table) && !is_our_chain(&chain) => {
+            ["}"] => {
+                table.others |= std::mem::take(&mut table.unhooked);
+                chain.clear();
+            }
+            [] | ["#", ..] => {}
+            _ if is_our_chain(&chain) => {}
+            ["type", .., "policy", "accept;"] if !chain.is_empty() => table.unhooked = false,
+            words => {
                 let jumps = words.windows(2).any(|w| matches!(w[0], "jump" | "goto") && is_our_chain(w[1]));
-                if let (true, Some(handle)) = (jumps, line.rsplit("# handle ").next()) {
-                    rules.push(format!("delete rule {table} {chain} handle {}", handle.trim()));
+                match line.rsplit("# handle ").next() {
+                    Some(handle) if jumps => {
+                        rules.push(format!("delete rule {} {chain} handle {}", table.name, handle.trim()));
+                    }
+                    _ => table.others = true,
                 }
             }
-            _ => {}
         }
     }
+    tables.extend(table.removal());
     rules.into_iter().chain(flushes).chain(deletes).chain(tables).collect()
 }
 
@@ -476,5 +509,29 @@ mod tests {
                 "delete table ip kube-proxy"
             ]
         );
+    }
+
+    #[test]
+    fn a_standard_table_in_which_only_we_had_rules_goes_as_a_whole() {
+        let hook = |policy: &str, rest: &str| {
+            format!(
+                "# Warning: table ip filter is managed by iptables-nft, do not touch!\n\
+                 table ip filter {{ # handle 1\n\tchain KUBE-FORWARD {{ # handle 1\n\t\tcounter # handle 5\n\t}}\n\n\
+                 \tchain FORWARD {{ # handle 2\n\t\ttype filter hook forward priority filter; policy {policy};\n\
+                 \t\tcounter packets 0 bytes 0 jump KUBE-FORWARD # handle 4\n{rest}\t}}\n}}\n"
+            )
+        };
+        let goes = |listing: &str| removal_of(listing).contains(&"delete table ip filter".to_owned());
+        assert!(goes(&hook("accept", "")));
+        assert!(!goes(&hook("drop", "")), "a policy is somebody's");
+        assert!(!goes(&hook("accept", "\t\tip saddr 10.0.0.1 drop # handle 6\n")), "a rule is somebody's");
+        let chain =
+            "table ip filter {\n\tchain KUBE-A { # handle 1\n\t}\n\tchain f2b-sshd { # handle 2\n\t}\n}\n";
+        assert!(!goes(chain), "an empty chain of somebody else's may be jumped to soon");
+        let set = "table ip filter {\n\tchain KUBE-A { # handle 1\n\t}\n\tset mine { # handle 2\n\t\ttype ipv4_addr\n\t}\n}\n";
+        assert!(!goes(set), "a set is somebody's");
+        assert!(!goes(
+            "table ip filter {\n\tchain INPUT { # handle 1\n\t\ttype filter hook input priority filter; policy accept;\n\t}\n}\n"
+        ));
     }
 }

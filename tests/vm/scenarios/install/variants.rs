@@ -53,15 +53,16 @@ fn kube_proxy_with_iptables_carries_the_same_proofs() {
     std::fs::write(site.folder.site(), text).unwrap();
     site.armilla("apply", &[]).healthy("apply with kube-proxy in iptables mode");
     site.prove("proofs with iptables");
-    let rules = "kubectl --kubeconfig /etc/kubernetes/admin.conf -n kube-system exec ds/kube-proxy --";
-    let services = site
-        .host("h1")
-        .shell(&format!("{rules} iptables-save -t nat | grep -c '^-A KUBE-SERVICES'"))
-        .unwrap();
-    assert!(services.trim().parse::<u32>().unwrap() >= 3, "{services}");
-    let tables = site.host("h1").shell(&format!("{rules} nft list tables")).unwrap();
+    let within = |program: &[&str]| {
+        let exec = ["-n", "kube-system", "exec", "ds/kube-proxy", "--"];
+        site.cluster().kubectl(&[&exec, program].concat()).unwrap()
+    };
+    let rules = within(&["iptables-save", "-t", "nat"]);
+    let services = rules.lines().filter(|rule| rule.starts_with("-A KUBE-SERVICES")).count();
+    assert!(services >= 3, "{rules}");
+    let tables = within(&["nft", "list", "tables"]);
     assert!(!tables.contains("kube-proxy"), "rules of nftables mode are there: {tables}");
-    println!("KUBE-SERVICES rules: {}", services.trim());
+    println!("KUBE-SERVICES rules: {services}");
     assert_eq!(site.armilla("apply", &[]).healthy("a second apply").acts(), [""; 0]);
     site.armilla("reset", &[]).healthy("reset");
     before.assert_again(&site, &["h1", "h2", "h3"], "reset in iptables mode");

@@ -77,12 +77,12 @@ pub(super) fn pods_reach_a_service(stage: &Stage<'_>) -> Result<String, ProofErr
     Ok(format!("40 requests from each of {} nodes, spread over pods", pages.len()))
 }
 
-/// From outside the cluster, on each host's own address.
+/// From outside the cluster, on each host's own address: that of the network on which there is an outside.
 pub(super) fn host_ports_answer(stage: &Stage<'_>) -> Result<String, ProofError> {
     let pages = stage.pages()?;
     for page in &pages {
         let host = stage.lab.host(&page.node).map_err(Box::new)?;
-        let address = host.cluster_address().unwrap_or(host.address());
+        let address = host.address();
         let heard = stage.lab.inside(|| get(address)).map_err(Box::new)?;
         match heard {
             Ok(text) if text.ends_with(&format!("{}\n", page.pod)) => {}
