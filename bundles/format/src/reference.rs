@@ -96,8 +96,11 @@ impl FromStr for Reference {
 
 fn is_host(host: &str) -> bool {
     let (name, port) = host.split_once(':').unwrap_or((host, "1"));
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
-    !name.is_empty() && name.chars().all(plain) && port.parse::<u16>().is_ok()
+    let label = |label: &str| {
+        let plain = label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        plain && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
+    };
+    name.split('.').all(label) && port.parse::<u16>().is_ok()
 }
 
 fn is_path(path: &str) -> bool {
