@@ -19,6 +19,8 @@ pub enum ReleaseError {
     Climbs(String),
     #[error("{0} is for an architecture that the release does not list")]
     ArchUnlisted(String),
+    #[error("{name} unpacks from {stored} to {unpacked} bytes, which no program does")]
+    Bomb { name: String, stored: u64, unpacked: u64 },
     #[error("blob {0} has two sizes")]
     TwoSizes(crate::Digest),
 }
@@ -45,6 +47,10 @@ impl Release {
                 if !self.architectures.contains(&file.arch) {
                     return Err(ReleaseError::ArchUnlisted(title));
                 }
+                if file.content_size / RATIO > file.blob.size {
+                    let (stored, unpacked) = (file.blob.size, file.content_size);
+                    return Err(ReleaseError::Bomb { name: title, stored, unpacked });
+                }
                 if !files.insert((&file.name, file.arch)) {
                     return Err(ReleaseError::TwoFiles(title));
                 }
@@ -68,6 +74,9 @@ impl Release {
         Ok(())
     }
 }
+
+/// Programs shrink to a third or a fifth; zeros, which a bomb is made of, to a ten-thousandth.
+const RATIO: u64 = 1000;
 
 /// Names become parts of steps and of commands.
 fn is_name(name: &str) -> bool {
