@@ -155,6 +155,10 @@ fn conclude(args: &Reset) {
 
 /// The hand that asked a host brought its program with it. Where nothing else of ours is, it takes that along again.
 async fn sweep(ready: &Ready) -> Result<(), CliError> {
+    // A state folder that lies there on this very machine is no hand's.
+    if std::path::absolute(&ready.state).is_ok_and(|state| state.starts_with(ARMILLA_ROOT)) {
+        return Ok(());
+    }
     for name in ready.strangers() {
         let swept = async {
             let hand = ready.world.hand(name).await?;

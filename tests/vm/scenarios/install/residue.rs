@@ -136,7 +136,7 @@ fn a_lost_host_is_left_out_by_name(site: &Installation) {
 fn dead_services_are_no_obstacle(site: &Installation, before: &Before) {
     let dead = "set -e
         cp /bin/false /usr/local/bin/containerd.new; mv /usr/local/bin/containerd.new /usr/local/bin/containerd
-        systemctl kill --signal=KILL containerd; systemctl stop containerd
+        systemctl kill --kill-whom=main --signal=KILL containerd; systemctl stop containerd
         ! systemctl is-active containerd; cat /proc/[0-9]*/comm | grep -c containerd-shim";
     let shims = site.host("h1").shell(dead).unwrap();
     println!("containerd of h1 is dead, {} shims are not", shims.lines().last().unwrap_or_default());
