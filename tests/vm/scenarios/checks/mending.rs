@@ -2,7 +2,7 @@
 //! waived.
 
 use crate::Site;
-use lab::snapshot::Excuses;
+use lab::snapshot::{Excuses, Snapshot};
 use serde_json::Value;
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -109,14 +109,14 @@ mount --bind /usr/local/bin /usr/local/bin; mount -o remount,bind,noexec /usr/lo
 mount -o remount,bind,ro /var/lib/kubelet
 echo '/swapfile none swap sw 0 0' >> /etc/fstab
 echo 'net.ipv4.ip_forward = 0' > /etc/sysctl.d/99-hardening.conf
-echo '10000 60999' > /proc/sys/net/ipv4/ip_local_port_range";
+echo '10000 60999' > /proc/sys/net/ipv4/ip_local_port_range
+ip link add cni0 type bridge";
 
 /// The checks that this trips and that mend it.
 const MENDED: &[&str] = &[
     "container-runtime",
     "hostname-valid",
     "leftovers",
-    "leftovers-etcd",
     "leftovers-network",
     "local-ports",
     "localhost",
@@ -133,6 +133,17 @@ fn of_h2(report: &Value) -> Vec<String> {
     own.map(|finding| finding["id"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
+/// systemd's answer about the clock is given by a service that lingers for half a minute, getty's file comes some time
+/// after a boot, and a link of another cluster is not made anew.
+fn differences(before: &Snapshot, after: &Snapshot) -> Vec<String> {
+    let judged = Excuses::committed().judge(before.diff(after));
+    let all = judged.left.iter().map(ToString::to_string);
+    let mine = |line: &String| {
+        !["systemd-timedat", "/run/agetty.reload", "cni0"].iter().any(|word| line.contains(word))
+    };
+    all.filter(mine).collect()
+}
+
 #[test]
 #[ignore = "needs root"]
 fn a_spoiled_host_is_mended_and_put_back() {
@@ -142,18 +153,17 @@ fn a_spoiled_host_is_mended_and_put_back() {
     let spoiled = h2.snapshot().unwrap();
     let read = |text: &str| -> Value { serde_json::from_str(text).unwrap() };
 
-    let (_, text, _) = site.armilla("check", &["--fix", "--move-data", "--dry-run", "-o", "json"]);
+    let (_, text, _) = site.armilla("check", &["--fix", "--dry-run", "-o", "json"]);
     let before = of_h2(&read(&text));
     for id in MENDED {
         assert!(before.iter().any(|found| found == id), "{id} is not found: {before:?}");
     }
-    let judged = Excuses::committed().judge(spoiled.diff(&h2.snapshot().unwrap()));
-    let touched: Vec<String> = judged.left.iter().map(ToString::to_string).collect();
-    let touched: Vec<&String> = touched.iter().filter(|line| !line.contains("/var/lib/armilla")).collect();
+    let mut touched = differences(&spoiled, &h2.snapshot().unwrap());
+    touched.retain(|line| !line.contains("/var/lib/armilla"));
     assert!(touched.is_empty(), "a dry run changed {touched:#?}");
 
     let begun = Instant::now();
-    let (status, text, said) = site.armilla("check", &["--fix", "--move-data", "-o", "json"]);
+    let (status, text, said) = site.armilla("check", &["--fix", "-o", "json"]);
     println!("check --fix of 3 hosts: {:.1} s", begun.elapsed().as_secs_f64());
     let report = read(&text);
     let failed: Vec<&Value> =
@@ -162,12 +172,13 @@ fn a_spoiled_host_is_mended_and_put_back() {
     let after = of_h2(&report);
     let left: Vec<&String> = after.iter().filter(|id| MENDED.contains(&id.as_str())).collect();
     assert!(left.is_empty(), "not mended: {left:?}\n{said}");
-    assert_eq!(h2.shell("cat /var/lib/etcd.armilla-aside/member/db").unwrap().trim(), "precious");
+    // Data is not touched without a word of its own, and still stands in the way.
+    assert_eq!(h2.shell("cat /var/lib/etcd/member/db").unwrap().trim(), "precious");
+    assert!(after.iter().any(|id| id == "leftovers-etcd"), "{after:?}");
 
     let (status, _, said) = site.armilla("reset", &[]);
     assert_eq!(status, Some(0), "{said}");
-    let judged = Excuses::committed().judge(spoiled.diff(&h2.snapshot().unwrap()));
-    let left: Vec<String> = judged.left.iter().map(ToString::to_string).collect();
+    let left = differences(&spoiled, &h2.snapshot().unwrap());
     assert!(left.is_empty(), "after the reset: {left:#?}\n{said}");
 }
 
