@@ -4,15 +4,14 @@ use installer_model::survey::ClockState;
 
 use super::Root;
 
-/// `told` is what `timedatectl show` said.
-pub(super) fn read(root: &Root, clock_unix_ns: Option<u64>, told: Option<&str>) -> ClockState {
+pub(super) fn read(root: &Root, clock_unix_ns: Option<u64>) -> ClockState {
     let rtc: Option<i64> = root.line("/sys/class/rtc/rtc0/since_epoch").and_then(|text| text.parse().ok());
     let now = clock_unix_ns.and_then(|ns| i64::try_from(ns / 1_000_000_000).ok());
     ClockState {
         rtc_ahead_s: rtc.zip(now).map(|(rtc, now)| rtc - now),
         rtc_local: root.text("/etc/adjtime").map(|text| text.lines().nth(2) == Some("LOCAL")),
         time_zone: root.link("/etc/localtime").and_then(|link| time_zone(&link)),
-        synchronized: told.and_then(synchronized),
+        synchronized: synchronized(root),
     }
 }
 
@@ -20,12 +19,11 @@ fn time_zone(link: &str) -> Option<String> {
     link.split_once("zoneinfo/").map(|(_, zone)| zone.to_owned())
 }
 
-fn synchronized(told: &str) -> Option<bool> {
-    match told.lines().find_map(|line| line.strip_prefix("NTPSynchronized="))? {
-        "yes" => Some(true),
-        "no" => Some(false),
-        _ => None,
-    }
+/// systemd-timesyncd leaves this file once it has set the clock (systemd 239). `timedatectl` knows of others too, but
+/// starts a service to say so, and a look changes nothing.
+fn synchronized(root: &Root) -> Option<bool> {
+    const FOLDER: &str = "/run/systemd/timesync";
+    root.is_dir(FOLDER).then(|| root.exists(&format!("{FOLDER}/synchronized")))
 }
 
 #[cfg(test)]
@@ -40,7 +38,12 @@ mod tests {
 
     #[test]
     fn a_clock_that_nobody_told_about_is_unknown() {
-        assert_eq!(synchronized("Timezone=UTC\nNTPSynchronized=no\n"), Some(false));
-        assert_eq!(synchronized(""), None);
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::new(folder.path());
+        assert_eq!(synchronized(&root), None);
+        std::fs::create_dir_all(folder.path().join("run/systemd/timesync")).unwrap();
+        assert_eq!(synchronized(&root), Some(false));
+        std::fs::write(folder.path().join("run/systemd/timesync/synchronized"), "").unwrap();
+        assert_eq!(synchronized(&root), Some(true));
     }
 }

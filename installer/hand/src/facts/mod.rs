@@ -103,7 +103,7 @@ pub fn assemble(root: &Root, data_dirs: &[String], calls: SystemCalls) -> HostFa
         identity: identity::read(root),
         kernel: kernel::read(root, release.as_deref()),
         boot: boot::read(root),
-        clock: clock::read(root, calls.clock_unix_ns, calls.said.get(programs::TIME).map(String::as_str)),
+        clock: clock::read(root, calls.clock_unix_ns),
         storage,
         network: surroundings::read(root, resolv_conf.as_deref(), &calls.said),
         services: services::read(root, &processes, &calls.said),

@@ -11,12 +11,11 @@ use crate::command::Commands;
 
 pub(super) const SYSTEM: &str = "systemctl is-system-running";
 pub(super) const FAILED: &str = "systemctl list-units --failed --plain --no-legend --no-pager";
-pub(super) const TIME: &str = "timedatectl show";
 pub(super) const IPTABLES: &str = "iptables-save";
 pub(super) const NFTABLES: &str = "nft list tables";
 pub(super) const SYSTEMD: &str = "systemctl --version";
 
-const ALL: [&str; 6] = [SYSTEM, FAILED, TIME, IPTABLES, NFTABLES, SYSTEMD];
+const ALL: [&str; 5] = [SYSTEM, FAILED, IPTABLES, NFTABLES, SYSTEMD];
 
 const LIMIT_MS: u64 = 2000;
 /// A host with ten thousand Services has rules of several mebibytes; the chains come first.

@@ -55,8 +55,8 @@ fn synchronized(view: &HostView<'_>) -> Vec<Objection> {
     let runs = !view.facts.time_services.is_empty() && !is_container(view.facts);
     when(runs && view.facts.clock.synchronized == Some(false), || {
         Objection::warn("not synchronized", "synchronized").fix(
-            "name servers that it reaches: chronyc sources, timedatectl timesync-status; chrony tells the kernel only with rtcsync",
-            "配置可达的时间服务器：chronyc sources、timedatectl timesync-status；chrony 须启用 rtcsync 才会告知内核",
+            "name servers that it reaches: chronyc sources, timedatectl timesync-status",
+            "配置可达的时间服务器：chronyc sources、timedatectl timesync-status",
         )
     })
 }
