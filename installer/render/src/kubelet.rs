@@ -16,7 +16,7 @@ Environment=\"KUBELET_CONFIG_ARGS=--config={KUBELET_ETC}/config.yaml\"
 EnvironmentFile=-{KUBELET_ETC}/kubeadm-flags.env
 ExecStart={BIN}/kubelet $KUBELET_KUBECONFIG_ARGS $KUBELET_CONFIG_ARGS $KUBELET_KUBEADM_ARGS
 Restart=always
-StartLimitIntervalSec=0
+StartLimitInterval=0
 RestartSec=2
 
 [Install]
