@@ -128,6 +128,9 @@ async fn send(binary: &Binary, input: &mut (impl tokio::io::AsyncWrite + Unpin))
 }
 
 /// The script that finds or takes the program. `head` ends at the announced size, so that it never waits for more.
+///
+/// Where SELinux is in the kernel, files below `/var/lib` are data, which systemd may not execute (a unit ends with
+/// 203/EXEC): the program is labelled as one, each time, since relabelling a host would take the label off again.
 fn script(folder: &str, path: &str, binary: &Binary) -> String {
     format!(
         r#"set -eu
@@ -135,9 +138,10 @@ umask 022
 want={digest}
 at={path}
 digest() {{ sha256sum < "$1" | cut -c1-64; }}
+label() {{ [ ! -e /sys/fs/selinux/enforce ] || chcon -t bin_t "$1" 2>/dev/null || :; }}
 mkdir -p {folder}/bin
 printf 'armilla-hand 1\n'
-if [ -x "$at" ] && [ "$(digest "$at")" = "$want" ]; then echo have; exit 0; fi
+if [ -x "$at" ] && [ "$(digest "$at")" = "$want" ]; then label "$at"; echo have; exit 0; fi
 new="$at.new$$"
 trap 'rm -f "$new"' EXIT
 : > "$new"
@@ -145,6 +149,7 @@ echo want
 head -c {size} > "$new"
 if [ "$(digest "$new")" != "$want" ]; then echo 'the program did not arrive whole' >&2; exit 1; fi
 chmod 0755 "$new"
+label "$new"
 mv -f "$new" "$at"
 echo placed
 "#,
@@ -153,4 +158,77 @@ echo placed
         folder = quoted(folder),
         size = binary.size,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// The tools that the script calls, beside what a shell does itself.
+    const TOOLS: [&str; 7] = ["cut", "chmod", "head", "mkdir", "mv", "rm", "sha256sum"];
+
+    /// Runs the placing script with a shell and a search path; gives what it said and what lies there afterwards.
+    fn placed_by(shell: &[&str], path: &str, content: &[u8]) -> (String, Option<Vec<u8>>) {
+        let folder = tempfile::tempdir().unwrap();
+        let digest = Digest::from_sha256(Sha256::digest(content).into());
+        let binary = Binary { path: PathBuf::new(), digest, size: content.len() as u64 };
+        let root = folder.path().join("it's a root").to_string_lossy().into_owned();
+        let at = format!("{root}/bin/armilla-1");
+        let mut said = String::new();
+        // The second time it is there already.
+        for _ in 0..2 {
+            let mut child = Command::new(shell[0])
+                .args(&shell[1..])
+                .args(["-c", &script(&root, &at, &binary)])
+                .env("PATH", path)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut input = child.stdin.take().unwrap();
+            let _ = input.write_all(content);
+            drop(input);
+            let output = child.wait_with_output().unwrap();
+            said += &String::from_utf8_lossy(&output.stdout);
+            said += &String::from_utf8_lossy(&output.stderr);
+        }
+        let mode = std::fs::metadata(&at).map(|meta| meta.permissions().mode() & 0o777);
+        assert_eq!(mode.ok(), Some(0o755), "{shell:?}: {said}");
+        (said, std::fs::read(at).ok())
+    }
+
+    /// Whatever `sh` is: bash on EL and openEuler, dash on Debian, Ubuntu and UOS, BusyBox on small ones, with its tools.
+    #[test]
+    fn every_shell_and_every_set_of_tools_places_the_program() {
+        let content: Vec<u8> = (0..300_000u32).map(|at| (at % 251) as u8).collect();
+        let path = std::env::var("PATH").unwrap();
+        let find = |name: &str| {
+            let paths = path.split(':').map(|folder| Path::new(folder).join(name));
+            paths.filter(|path| path.exists()).map(|path| path.to_string_lossy().into_owned()).next()
+        };
+        let mut tried = Vec::new();
+        for shell in ["sh", "dash", "bash"] {
+            if let Some(shell) = find(shell) {
+                let (said, there) = placed_by(&[&shell], &path, &content);
+                assert_eq!(said, "armilla-hand 1\nwant\nplaced\narmilla-hand 1\nhave\n", "{shell}");
+                assert!(there.is_some_and(|there| there == content), "{shell}");
+                tried.push(shell);
+            }
+        }
+        if let Some(busybox) = find("busybox") {
+            let tools = tempfile::tempdir().unwrap();
+            for tool in TOOLS {
+                symlink(&busybox, tools.path().join(tool)).unwrap();
+            }
+            let (said, there) = placed_by(&[&busybox, "sh"], &tools.path().to_string_lossy(), &content);
+            assert!(said.ends_with("have\n") && there.is_some_and(|there| there == content), "{said}");
+            tried.push(busybox);
+        }
+        assert!(!tried.is_empty());
+    }
 }
