@@ -43,7 +43,13 @@ fn every_verb_teaches_itself() {
         std::fs::write(&path, &told).unwrap();
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(told, kept, "UPDATE_GOLDEN=1 writes what was said to {}", path.display());
+    let differs = told.lines().zip(kept.lines()).position(|(told, kept)| told != kept);
+    assert!(
+        told == kept,
+        "differs from {} at line {:?}; UPDATE_GOLDEN=1 writes it anew",
+        path.display(),
+        differs.map(|at| at + 1)
+    );
 }
 
 /// Whoever reads the help of a verb that touches hosts or bundles finds a line to type.

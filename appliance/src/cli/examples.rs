@@ -33,7 +33,9 @@ Every setting stands in the file, with its default. Nothing is connected to.";
 pub(super) const CHECK: &str = "\
 Examples:
   armilla check -b armilla.bundle --trust bundle.key.pub
-  armilla check -o json | jq '.[] | select(.severity == \"refuse\")'
+  armilla check -o json | jq '.findings[] | select(.severity == \"refuse\")'
+  armilla check --fix --dry-run                what checks can mend by themselves
+  armilla check --waive memory@edge-2 --reason \"a small box with two pods\"
 Looks at every host and shows all findings at once. Nothing on a host changes but for Armilla's
 own program in /var/lib/armilla. Exit code 0: nothing found; 6: warnings; 5: something
 would keep `apply` from starting.";
@@ -79,6 +81,17 @@ Examples:
 What was there before Armilla stays, or comes back. The bundle is not needed, unless a host has
 another architecture than this machine and the hand that was put there is gone.";
 
+pub(super) const IMAGE: &str = "\
+Example:
+  armilla image ls
+Images of the site's bundles are kept by every node, whatever room the kubelet makes.";
+
+pub(super) const SUPPORT: &str = "\
+Example:
+  armilla support collect
+Works at every point of a failed installation, also while hosts are down. Passwords, keys and
+tokens are taken out; what could not be had is listed in the archive.";
+
 pub(super) const TAKE_OVER: &str = "\
 Example:
   armilla take-over --key ~/.ssh/id_ed25519 root@10.0.0.11
@@ -89,7 +102,10 @@ pub(super) const BUNDLE: &str = "\
 Examples:
   armilla bundle keygen bundle.key
   armilla bundle build armilla.bundle --key bundle.key --programs dist      needs Go and internet
-  armilla bundle verify armilla.bundle --trust bundle.key.pub";
+  armilla bundle verify armilla.bundle --trust bundle.key.pub
+  armilla bundle split armilla.bundle --size 2G
+  armilla bundle build shop.bundle --key shop.key --name shop --archive shop.tar --manifest shop.yaml
+  armilla bundle import shop.bundle --trust shop.key.pub --apply";
 
 pub(super) const COMPLETION: &str = "\
 Example:

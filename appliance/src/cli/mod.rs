@@ -67,13 +67,13 @@ enum Verb {
     #[command(after_help = examples::TAKE_OVER)]
     TakeOver(take_over::TakeOver),
     /// Show the images that nodes hold
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples::IMAGE)]
     Image(image::ImageCommand),
     /// Build, show and verify bundles; bring one to a site
     #[command(subcommand, after_help = examples::BUNDLE)]
     Bundle(bundle::BundleCommand),
     /// Collect what somebody needs who helps
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples::SUPPORT)]
     Support(support::Support),
     /// Print a completion script for a shell
     #[command(after_help = examples::COMPLETION)]
