@@ -6,7 +6,7 @@ use installer_model::plan::{Intent, Plan};
 
 use super::{CliError, Output, SiteArgs};
 use crate::performing::{Shown, perform};
-use crate::planning::{self, Purpose, Ready};
+use crate::planning::{self, Asked, Purpose, Ready};
 use crate::wiring;
 
 /// Makes the site what its file says. What was cut off goes on; what is done is not done again.
@@ -20,7 +20,7 @@ pub(super) struct Apply {
 }
 
 pub(super) async fn run(args: &Apply) -> Result<u8, CliError> {
-    let ready = planning::ready(&args.site, Purpose::Apply).await?;
+    let ready = Asked::new(&args.site, Purpose::Apply).ready().await?;
     planning::report_findings(&ready)?;
     ready.refuse_unsupported_changes()?;
     let plan = ready.plan(&Intent::Install, &[])?;

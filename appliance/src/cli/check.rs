@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{CliError, Output, SiteArgs};
 use crate::fixing::{self, Fix};
-use crate::planning::{self, Purpose};
+use crate::planning::{self, Asked, Purpose};
 use crate::{findings, waiving, wiring};
 
 /// Connects to every host, looks, lets the hosts measure the network between them, and shows all findings at once. Without
@@ -54,14 +54,14 @@ struct Report<'a> {
 
 pub(super) async fn run(args: &Check) -> Result<u8, CliError> {
     let change = waiving::Change::of(&args.waive, args.reason.as_deref(), &args.unwaive)?;
-    let mut ready = planning::ready_waiving(&args.site, Purpose::Check, &change).await?;
+    let mut ready = Asked::new(&args.site, Purpose::Check).waiving(change).ready().await?;
     let mut fixes = None;
     if args.fix {
         let done = fix(args, &ready).await?;
         if !args.dry_run && !done.is_empty() {
             // The store has one holder, and hosts are looked at anew.
             drop(ready);
-            ready = planning::ready(&args.site, Purpose::Check).await?;
+            ready = Asked::new(&args.site, Purpose::Check).ready().await?;
         }
         fixes = Some(done);
     }

@@ -4,7 +4,7 @@ use clap::Args;
 use installer_model::plan::Intent;
 
 use super::{CliError, Output, SiteArgs};
-use crate::planning::{self, Purpose};
+use crate::planning::{self, Asked, Purpose};
 
 /// Connects, looks, and shows every step that apply would take, and what differs from the last plan.
 #[derive(Debug, Args)]
@@ -16,7 +16,7 @@ pub(super) struct PlanArgs {
 }
 
 pub(super) async fn run(args: &PlanArgs) -> Result<u8, CliError> {
-    let ready = planning::ready(&args.site, Purpose::Plan).await?;
+    let ready = Asked::new(&args.site, Purpose::Plan).ready().await?;
     let plan = ready.plan(&Intent::Install, &[])?;
     planning::report_warnings(&ready);
     match args.output {

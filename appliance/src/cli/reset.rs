@@ -10,7 +10,7 @@ use installer_ssh::HandError;
 
 use super::{CliError, Output, SiteArgs};
 use crate::performing::{Shown, perform};
-use crate::planning::{self, Purpose, Ready};
+use crate::planning::{self, Asked, Purpose, Ready};
 use crate::wiring;
 
 /// Without --host the whole cluster goes. Volumes and everything that ran on the hosts go with it. What was there before
@@ -38,7 +38,7 @@ pub(super) async fn run(args: &Reset) -> Result<u8, CliError> {
     let site = wiring::site(&args.site.site)?;
     let intent = intent(args, &site)?;
     args.without.iter().try_for_each(|name| wiring::host(&site, name).map(drop))?;
-    let ready = planning::ready_without(&args.site, Purpose::Reset, &args.without).await?;
+    let ready = Asked::new(&args.site, Purpose::Reset).without(&args.without).ready().await?;
     let keep = std::path::absolute(&ready.state)
         .map_err(|error| CliError::new(1, format!("find the state folder: {error}")))?;
     let plan = ready.plan(&intent, &[keep.display().to_string()])?;

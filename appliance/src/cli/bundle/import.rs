@@ -8,7 +8,7 @@ use installer_model::site::Site;
 
 use super::super::{CliError, Output, SiteArgs, apply};
 use crate::addons::Import;
-use crate::planning::{self, Purpose};
+use crate::planning::{self, Asked, Purpose};
 use crate::wiring;
 
 /// Brings the images of a bundle to every node of a site, now and whenever a host joins, and can apply its manifests.
@@ -29,7 +29,7 @@ pub(in crate::cli) struct ImportArgs {
 
 pub(super) async fn run(args: &ImportArgs) -> Result<u8, CliError> {
     let import = Import { path: args.file.clone(), apply: args.apply };
-    let ready = planning::ready_with(&args.site, Purpose::Import, &import).await?;
+    let ready = Asked::new(&args.site, Purpose::Import).importing(&import).ready().await?;
     let failed = |error| CliError::from_error(1, "read the site as it was: ", &error);
     if ready.store.site::<Site>(ready.site.name.as_str()).map_err(failed)?.is_none() {
         return Err(CliError::new(4, format!("import into site {}: it is not installed", ready.site.name))
