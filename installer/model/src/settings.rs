@@ -13,12 +13,8 @@ pub struct HostSettings {
     pub restrict_oom_score_adj: bool,
     /// kube-proxy must leave conntrack's limits alone: they cannot be set here.
     pub conntrack_unsettable: bool,
-    /// Without a default route the host's own processes need a route for the Service network.
-    pub service_cidr_route_needed: bool,
     /// The interface that carries the cluster address; `None` when no interface does (a preflight refusal).
     pub cluster_interface: Option<String>,
-    /// kubeadm's own check of the system must be skipped, since it refuses cgroup v1.
-    pub ignore_system_verification: bool,
     /// systemd-timesyncd keeps the time, and can be told the site's time servers.
     pub timesyncd: bool,
 }

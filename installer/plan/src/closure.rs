@@ -38,9 +38,7 @@ fn gaps_of(release: &Release, arch: Arch, addons: bool, closed: bool, proxy: Kub
         fail_cgroup_v1: false,
         restrict_oom_score_adj: true,
         conntrack_unsettable: true,
-        service_cidr_route_needed: closed,
         cluster_interface: Some("eth0".to_owned()),
-        ignore_system_verification: true,
         timesyncd: true,
     };
     let hosts: BTreeMap<String, HostInput> = site

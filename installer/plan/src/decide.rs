@@ -16,14 +16,11 @@ pub const NFTABLES_KERNEL: (u32, u32) = (5, 13);
 
 /// Of one host. Its cluster-wide counterpart is [`site_settings`].
 pub fn host_settings(host: &Host, facts: &HostFacts) -> HostSettings {
-    let cgroup_v1 = runs_cgroup_v1(facts);
     HostSettings {
-        fail_cgroup_v1: !cgroup_v1,
+        fail_cgroup_v1: !runs_cgroup_v1(facts),
         restrict_oom_score_adj: facts.oom_score_adj_lowers != Some(true),
         conntrack_unsettable: conntrack_unsettable(facts),
-        service_cidr_route_needed: !facts.has_default_route_v4(),
         cluster_interface: facts.nic_of(host.cluster_address).map(|nic| nic.name.clone()),
-        ignore_system_verification: cgroup_v1,
         // The kernel keeps 15 letters of a process's name.
         timesyncd: facts.time_services.iter().any(|name| name == "systemd-timesyn"),
     }
@@ -127,9 +124,7 @@ mod tests {
             fail_cgroup_v1: true,
             restrict_oom_score_adj: false,
             conntrack_unsettable: false,
-            service_cidr_route_needed: false,
             cluster_interface: Some("eth0".into()),
-            ignore_system_verification: false,
             timesyncd: false,
         };
         assert_eq!(settings, wanted);
@@ -149,12 +144,8 @@ mod tests {
         facts.sysctls.insert("net.netfilter.nf_conntrack_max".into(), frozen);
         facts.routes.clear();
         let settings = host_settings(&site("").hosts[0], &facts);
-        assert!(!settings.fail_cgroup_v1 && settings.ignore_system_verification);
-        assert!(
-            settings.restrict_oom_score_adj
-                && settings.conntrack_unsettable
-                && settings.service_cidr_route_needed
-        );
+        assert!(!settings.fail_cgroup_v1);
+        assert!(settings.restrict_oom_score_adj && settings.conntrack_unsettable);
     }
 
     #[test]
