@@ -149,6 +149,7 @@ fn differences(before: &Snapshot, after: &Snapshot) -> Vec<String> {
 fn a_spoiled_host_is_mended_and_put_back() {
     let site = Site::begin("mending");
     let h2 = site.lab.host("h2").unwrap();
+    h2.come_to_rest().unwrap();
     h2.shell(SPOILED).unwrap();
     let spoiled = h2.snapshot().unwrap();
     let read = |text: &str| -> Value { serde_json::from_str(text).unwrap() };

@@ -11,20 +11,13 @@ use std::time::{Duration, Instant};
 /// How long a host may take to come to rest: logins end, a getty starts, systemd forgets units.
 const REST: Duration = Duration::from_secs(30);
 
-/// A little after the boot is over, an IPv6 address has been tried out and gets its route, and the console's getty makes
-/// the file by which it is told to read its texts again.
-const AT_REST: &str = "for i in $(seq 100); do
-    [ -e /run/agetty.reload ] && ! ip -6 -o address show tentative | grep -q . && break; sleep 0.2; done";
-
 /// What the hosts of a lab looked like before anything was done to them.
 pub(crate) struct Before(BTreeMap<String, Snapshot>);
 
 impl Before {
     pub(crate) fn of(site: &Installation) -> Before {
         let take = |host: &lab::Host| {
-            // A host that is still booting would be compared with one that is not.
-            host.shell("systemctl is-system-running --wait || true").unwrap();
-            host.shell(AT_REST).unwrap();
+            host.come_to_rest().unwrap();
             let seen = host.snapshot().unwrap();
             println!("snapshot of {}: {} entries: {}", host.name(), seen.len(), counts(&seen));
             (host.name().to_owned(), seen)

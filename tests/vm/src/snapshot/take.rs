@@ -35,7 +35,20 @@ const MODULES: &str = "if [ -r /proc/modules ]; then cut -d' ' -f1 /proc/modules
 /// Tables of the older packet filter, which `nft` does not show.
 const LEGACY: &str = "cat /proc/net/ip_tables_names /proc/net/ip6_tables_names 2>/dev/null; true";
 
+/// A little after the boot is over, an IPv6 address has been tried out and gets its route, and the console's getty makes
+/// the file by which it is told to read its texts again.
+const AT_REST: &str = "systemctl is-system-running --wait || true
+for i in $(seq 100); do
+    [ -e /run/agetty.reload ] && ! ip -6 -o address show tentative | grep -q . && break; sleep 0.2; done";
+
 impl Host {
+    /// Waits, some 20 s at the most, until what a boot brings about by itself is there: a snapshot from before would differ
+    /// from a later one.
+    pub fn come_to_rest(&self) -> Result<(), SnapshotError> {
+        self.shell(AT_REST)?;
+        Ok(())
+    }
+
     /// What the host looks like now: some ten thousand entries, in a second or two.
     pub fn snapshot(&self) -> Result<Snapshot, SnapshotError> {
         let leader = self.leader().ok_or_else(|| SnapshotError::Off(self.name().to_owned()))?;
