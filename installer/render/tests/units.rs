@@ -27,6 +27,7 @@ const KNOWN: &[(&str, &str, u32)] = &[
     ("Service", "RemainAfterExit", 1),
     ("Service", "Restart", 1),
     ("Service", "RestartSec", 1),
+    ("Service", "RuntimeDirectory", 211),
     // Since 230 its place is [Unit] and its name StartLimitIntervalSec; here the old name is understood by all.
     ("Service", "StartLimitInterval", 1),
     ("Service", "TasksMax", 227),
