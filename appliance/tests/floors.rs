@@ -21,9 +21,11 @@ const SIDEWAYS: [(&str, &str, &str); 5] = [
 const TOUCHING: [&str; 6] = ["tokio", "axum", "redb", "ssh2", "kube", "openraft"];
 
 /// Heavy libraries, each with the one crate that may depend on it.
-const QUARANTINE: [(&str, &str); 4] = [
+const QUARANTINE: [(&str, &str); 6] = [
     ("redb", "appliance-store"),
     ("ssh2", "installer-ssh"),
+    ("reqwest", "bundles-fetch"),
+    ("oci-client", "bundles-fetch"),
     ("kube", "installer-cluster"),
     ("openraft", "appliance-raft"),
 ];
