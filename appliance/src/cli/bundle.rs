@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use bundles_build::{BuildOptions, Catalog, Given, Lock, Progress, default_cache, update_lock};
+use bundles_build::{Access, BuildOptions, Catalog, Given, Lock, Progress, default_cache, update_lock};
 use bundles_format::{Arch, Release};
 use bundles_store::{Bundle, KeyPair, Sealed, Trust};
 use clap::{Args, Subcommand};
@@ -63,6 +63,12 @@ pub(super) struct BuildArgs {
     #[arg(long, value_name = "COMPONENT", num_args = 0..=1, require_equals = true, default_missing_value = "",
           requires = "catalog")]
     update_lock: Option<Vec<String>>,
+    /// A file of CA certificates in PEM, trusted beside the system's when something is downloaded; may be repeated.
+    #[arg(long = "ca", value_name = "FILE")]
+    cas: Vec<PathBuf>,
+    /// A registry that has no TLS; may be repeated.
+    #[arg(long = "plain-http", value_name = "HOST:PORT")]
+    plain: Vec<String>,
     /// Where what was built is kept for the next time.
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
@@ -132,9 +138,10 @@ fn build(args: BuildArgs) -> Result<(), CliError> {
         }
         false => args.architectures,
     };
+    let access = Access { cas: args.cas, plain: args.plain, logins: Access::usual_logins() };
     if args.addon.is_meant() {
         let BuildArgs { file, key, cache, output, .. } = args;
-        return addon::build(args.addon, addon::Common { file, key, architectures, cache, output });
+        return addon::build(args.addon, addon::Common { file, key, architectures, cache, access, output });
     }
     let cache = args.cache.unwrap_or_else(default_cache);
     let draw = Draw::new();
@@ -146,7 +153,8 @@ fn build(args: BuildArgs) -> Result<(), CliError> {
             if let Some(names) = &args.update_lock {
                 let names: Vec<String> = names.iter().filter(|name| !name.is_empty()).cloned().collect();
                 let old = Lock::read(&path).map_err(failed)?;
-                let renewed = update_lock(&catalog, old, &names, &cache, &progress).map_err(failed)?;
+                let renewed =
+                    update_lock(&catalog, old, &names, &cache, &access, &progress).map_err(failed)?;
                 renewed.write(&path).map_err(failed)?;
             }
             let lock = Lock::read(&path).map_err(failed)?;
@@ -186,6 +194,7 @@ fn build(args: BuildArgs) -> Result<(), CliError> {
         name: "armilla".to_owned(),
         version: format!("{}{suffix}", env!("CARGO_PKG_VERSION")),
         wanted: Vec::new(),
+        access,
         kubeadm_config,
         prove,
         jobs: args.jobs,

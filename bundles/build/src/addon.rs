@@ -4,16 +4,18 @@
 //! be kept: a pull by digest finds on the nodes what its author published.
 
 mod archive;
-mod image;
+pub(crate) mod image;
 mod manifests;
-mod shelf;
+pub(crate) mod shelf;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use bundles_fetch::{Access, FetchError, Fetcher};
 use bundles_format::{
     Arch, Component, FORMAT, FileArtifact, ImageArtifact, Reference, Release, ReleaseError,
 };
@@ -21,6 +23,7 @@ use bundles_store::{KeyPair, Written};
 
 use crate::Progress;
 use crate::cache::{Cache, CacheError};
+use crate::remote::{Pull, RemoteError};
 
 pub use archive::ArchiveError;
 pub use image::ImageError;
@@ -38,6 +41,9 @@ pub struct AddonOptions {
     /// Archives as `docker save` writes them, or with an OCI image layout, compressed or not; the name is for one that
     /// says none.
     pub archives: Vec<(Option<Reference>, PathBuf)>,
+    /// Images that a registry has, each by its digest.
+    pub images: Vec<Reference>,
+    pub access: Access,
     /// Files of Kubernetes objects, applied in this order.
     pub manifests: Vec<PathBuf>,
     /// Images that manifests name and that nodes have from elsewhere.
@@ -62,6 +68,10 @@ pub enum AddonError {
     Cache(#[from] CacheError),
     #[error("take images from {path}")]
     Archive { path: PathBuf, source: Box<ArchiveError> },
+    #[error("reach registries")]
+    Access(#[source] FetchError),
+    #[error("take the image {reference}")]
+    Image { reference: Reference, source: Box<RemoteError> },
     #[error("read the manifests {path}")]
     Manifests { path: PathBuf, source: Box<ManifestError> },
     #[error("take {reference} for {arch} twice: two sources give it different content")]
@@ -97,6 +107,19 @@ pub fn build_addon(
             found.map_err(|source| AddonError::Archive { path: path.clone(), source: Box::new(source) })?;
         sources.push(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
         add(&mut images, found)?;
+    }
+    if !options.images.is_empty() {
+        let fetcher = Fetcher::new(&options.access).map_err(AddonError::Access)?;
+        let pull = Pull { fetcher: &fetcher, shelf: &shelf, cancel: &AtomicBool::new(false), say: &say };
+        for reference in &options.images {
+            let found = pull.images(reference, &reference.name(), &options.architectures);
+            let found = found.map_err(|source| AddonError::Image {
+                reference: reference.clone(),
+                source: Box::new(source),
+            })?;
+            sources.push(reference.to_string());
+            add(&mut images, found.images)?;
+        }
     }
     let mut files = Vec::new();
     let mut wanted = BTreeSet::new();

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use bundles_fetch::{Access, FetchError, Fetcher};
 use bundles_format::{Arch, Component, Digest, FORMAT, Release, ReleaseError, gaps};
 use bundles_store::{KeyPair, Written};
 
@@ -21,6 +22,7 @@ use crate::durations::Durations;
 use crate::go::{self, GoError};
 use crate::lock::{Lock, LockedPackages};
 use crate::need::{self, Given, Missing};
+use crate::remote::{Remote, RemoteError};
 use crate::unit::{Made, Shop, Unit, UnitError};
 
 /// What to build, from what, and where to.
@@ -40,6 +42,8 @@ pub struct BuildOptions {
     pub version: String,
     /// Images that somebody will ask for: those of every manifest that is rendered.
     pub wanted: Vec<String>,
+    /// How web servers and registries are reached.
+    pub access: Access,
     /// A kubeadm configuration: the kubeadm that was built says which images it wants for it.
     pub kubeadm_config: Option<String>,
     /// Says what a release lacks for the plans that will be made from it, a line each. The planner is not ours to know.
@@ -73,6 +77,10 @@ pub enum BuildError {
     ResolveGo(String, #[source] Box<GoError>),
     #[error("resolve {0}")]
     ResolveDeb(String, #[source] Box<DebError>),
+    #[error("reach servers")]
+    Access(#[source] FetchError),
+    #[error("resolve {0}")]
+    ResolveRemote(String, #[source] Box<RemoteError>),
     #[error("accept the release")]
     Release(#[from] ReleaseError),
     #[error("close the bundle; a cluster will ask for what is not in it:\n{}", lines(.0))]
@@ -101,7 +109,11 @@ pub fn build(options: &BuildOptions, progress: &(dyn Fn(Progress) + Sync)) -> Re
     let toolchain = need::check(catalog, lock, architectures, files).map_err(BuildError::Missing)?;
     let cache = Cache::open(&options.cache)?;
     let cancel = AtomicBool::new(false);
-    let shop = Shop { cache: &cache, lock, toolchain: &toolchain, given: files, cancel: &cancel };
+    let fetcher = Fetcher::new(&options.access).map_err(BuildError::Access)?;
+    let remote = Remote::open(&fetcher, &cache)
+        .map_err(|source| BuildError::File { path: options.cache.clone(), source })?;
+    let shop =
+        Shop { cache: &cache, remote: &remote, lock, toolchain: &toolchain, given: files, cancel: &cancel };
     let made = make_all(options, &shop, progress)?;
     let (units, cached) = (made.len(), made.iter().filter(|made| made.cached).count());
     let (release, blobs) = assemble(options, made)?;
@@ -132,9 +144,14 @@ pub fn update_lock(
     mut lock: Lock,
     names: &[String],
     cache: &Path,
+    access: &Access,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Lock, BuildError> {
-    let cache = Cache::open(cache)?;
+    let fetcher = Fetcher::new(access).map_err(BuildError::Access)?;
+    let path = cache;
+    let cache = Cache::open(path)?;
+    let remote =
+        Remote::open(&fetcher, &cache).map_err(|source| BuildError::File { path: path.into(), source })?;
     let go_on = AtomicBool::new(false);
     let sources = |key: &str| {
         let (component, source) = key.split_once('/').unwrap_or_default();
@@ -143,6 +160,8 @@ pub fn update_lock(
     };
     lock.modules.retain(|key, _| sources(key));
     lock.packages.retain(|key, _| sources(key));
+    lock.downloads.retain(|key, _| sources(key));
+    lock.images.retain(|key, _| sources(key));
     if let Some(unknown) = names.iter().find(|name| !catalog.components.iter().any(|c| c.name == **name)) {
         return Err(BuildError::Unknown(unknown.clone()));
     }
@@ -183,7 +202,17 @@ pub fn update_lock(
                     }
                     lock.packages.insert(key, LockedPackages { asked: deb::asked(spec), packages });
                 }
-                SourceSpec::File(_) | SourceSpec::Url(_) | SourceSpec::Oci(_) => {}
+                SourceSpec::Url(spec) => {
+                    let found = remote.resolve_url(spec, &say);
+                    let failed = |error| BuildError::ResolveRemote(key.clone(), Box::new(error));
+                    lock.downloads.insert(key.clone(), found.map_err(failed)?);
+                }
+                SourceSpec::Oci(spec) => {
+                    let found = remote.resolve_oci(spec);
+                    let failed = |error| BuildError::ResolveRemote(key.clone(), Box::new(error));
+                    lock.images.insert(key.clone(), found.map_err(failed)?);
+                }
+                SourceSpec::File(_) => {}
             }
         }
     }

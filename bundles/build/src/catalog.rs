@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use bundles_format::Arch;
+use bundles_format::{Arch, Reference};
 use serde::{Deserialize, Serialize};
 
 /// The catalogue that this build of armilla knows.
@@ -71,10 +71,10 @@ pub enum SourceSpec {
     Deb(DebSpec),
     /// A file given by the caller under this name, per architecture.
     File(String),
-    /// Reserved: a file from an address, by digest.
-    Url(serde_json::Value),
-    /// Reserved: an image from a registry, by digest.
-    Oci(serde_json::Value),
+    /// A file from a web server. The tree holds it under its name.
+    Url(UrlSpec),
+    /// An image from a registry, which stays byte for byte what it is; no tree to take files from.
+    Oci(OciSpec),
 }
 
 /// Programs built from Go modules. The tree holds each under the last element of its package.
@@ -129,6 +129,29 @@ fn yes() -> bool {
     true
 }
 
+/// A file that a web server has for each architecture, or one for all.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UrlSpec {
+    /// `https://…`; `$arch` stands for the architecture (`amd64`), `$machine` for what the kernel calls it (`x86_64`).
+    pub address: String,
+    /// What it is called in the tree.
+    pub name: String,
+}
+
+impl UrlSpec {
+    pub(crate) fn address(&self, arch: Arch) -> String {
+        self.address.replace("$arch", arch.as_str()).replace("$machine", arch.machine())
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OciSpec {
+    /// By tag, which the lock pins, or by digest.
+    pub image: String,
+}
+
 /// A file for hosts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -145,6 +168,10 @@ pub struct FileSpec {
 #[serde(deny_unknown_fields)]
 pub struct ImageSpec {
     pub reference: String,
+    /// An `oci` source: the image is that one, and there is nothing more to say of it.
+    #[serde(default)]
+    pub from: Option<String>,
+    #[serde(default)]
     pub layers: Vec<LayerSpec>,
     #[serde(default)]
     pub entrypoint: Vec<String>,
@@ -259,11 +286,16 @@ fn check(component: &ComponentSpec) -> Result<(), String> {
     };
     for (name, source) in &component.sources {
         match source {
-            SourceSpec::Url(_) => {
-                return Err(format!("source {name}: url sources come with a later version"));
+            SourceSpec::Url(url) => {
+                if !url.address.starts_with("https://") {
+                    return Err(format!("source {name}: {:?} is no https:// address", url.address));
+                }
+                if !is_plain(&url.name) || url.name.contains('/') {
+                    return Err(format!("source {name}: {:?} is no name of a file", url.name));
+                }
             }
-            SourceSpec::Oci(_) => {
-                return Err(format!("source {name}: oci sources come with a later version"));
+            SourceSpec::Oci(oci) => {
+                oci.image.parse::<Reference>().map_err(|error| format!("source {name}: {error}"))?;
             }
             SourceSpec::Go(go) => {
                 let headers = go.cgo.as_ref().and_then(|cgo| cgo.headers.as_deref());
@@ -272,31 +304,57 @@ fn check(component: &ComponentSpec) -> Result<(), String> {
             SourceSpec::Deb(_) | SourceSpec::File(_) => {}
         }
     }
+    let is_image = |source: &str| matches!(component.sources.get(source), Some(SourceSpec::Oci(_)));
+    let tree = |source: &str| match is_image(source) {
+        true => Err(format!("source {source:?} is an image and no tree: name it by an image's `from`")),
+        false => known(source),
+    };
     let place = |from: &str| {
         let (source, path) = from.split_once('/').ok_or_else(|| format!("{from:?} is not source/path"))?;
-        known(source)?;
-        match path.split('/').any(|part| part.is_empty() || part == "." || part == "..") {
-            true => Err(format!("{from:?} is not a plain path in its source")),
-            false => Ok(()),
+        tree(source)?;
+        match is_plain(path) {
+            true => Ok(()),
+            false => Err(format!("{from:?} is not a plain path in its source")),
         }
     };
     for file in &component.files {
         place(&file.from)?;
     }
+    for image in &component.images {
+        let lists = [&image.entrypoint, &image.command, &image.environment];
+        let bare = lists.iter().all(|list| list.is_empty());
+        let bare = bare && image.layers.is_empty() && image.user.is_empty() && image.directory.is_empty();
+        match &image.from {
+            Some(source) if !is_image(source) => {
+                return Err(format!("image {}: {source:?} is no oci source", image.reference));
+            }
+            Some(_) if !bare => {
+                return Err(format!("image {}: it comes as it is; only `from` may be said", image.reference));
+            }
+            None if image.layers.is_empty() => {
+                return Err(format!("image {}: it has neither layers nor `from`", image.reference));
+            }
+            Some(_) | None => {}
+        }
+    }
     for layer in component.images.iter().flat_map(|image| &image.layers) {
-        layer.tree.as_deref().map_or(Ok(()), known)?;
+        layer.tree.as_deref().map_or(Ok(()), tree)?;
         for from in layer.put.values() {
             place(from)?;
         }
         let paths = layer.put.keys().chain(layer.links.keys()).chain(layer.texts.keys());
         for path in paths {
             let inside = path.strip_prefix('/').unwrap_or_default();
-            if inside.split('/').any(|part| part.is_empty() || part == "." || part == "..") {
+            if !is_plain(inside) {
                 return Err(format!("{path:?} is not a plain absolute path"));
             }
         }
     }
     Ok(())
+}
+
+fn is_plain(path: &str) -> bool {
+    !path.split('/').any(|part| part.is_empty() || part == "." || part == "..")
 }
 
 #[cfg(test)]
@@ -331,11 +389,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_yet_or_nowhere_is_refused_by_name() {
+    fn what_is_wrong_or_nowhere_is_refused_by_name() {
         let with = |rest: &str| one(&format!("name: x\nversion: '1'\nlicense: MIT\ncost: 1\n{rest}"));
         for (rest, wanted) in [
-            ("sources: {a: {url: {}}}", "url sources come with a later version"),
-            ("sources: {a: {oci: {}}}", "oci sources come with a later version"),
+            ("sources: {a: {url: {address: 'http://b.c/d', name: d}}}", "no https:// address"),
+            ("sources: {a: {url: {address: 'https://b.c/d', name: ../d}}}", "no name of a file"),
+            ("sources: {a: {oci: {image: 'A B'}}}", "not the name of an image"),
+            ("sources: {a: {oci: {image: b.c/d}}}\nfiles: [{name: x, from: a/x}]", "no tree"),
+            ("sources: {a: {file: x}}\nimages: [{reference: x, from: a}]", "no oci source"),
+            ("sources: {}\nimages: [{reference: x}]", "neither layers nor"),
+            (
+                "sources: {a: {oci: {image: b.c/d}}}\nimages: [{reference: x, from: a, user: root}]",
+                "it comes as it is",
+            ),
             ("sources: {a: {file: x}}\nfiles: [{name: x, from: b/x}]", "no source \"b\""),
             ("sources: {a: {file: x}}\nfiles: [{name: x, from: a/../x}]", "not a plain path"),
             (

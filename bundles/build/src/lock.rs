@@ -27,6 +27,33 @@ pub struct Lock {
     pub modules: BTreeMap<String, LockedModules>,
     #[serde(default)]
     pub packages: BTreeMap<String, LockedPackages>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub downloads: BTreeMap<String, LockedDownloads>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub images: BTreeMap<String, LockedImage>,
+}
+
+/// What the addresses of a web server gave, per architecture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedDownloads {
+    pub asked: Digest,
+    pub files: BTreeMap<Arch, Download>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Download {
+    pub sha256: Digest,
+    pub size: u64,
+}
+
+/// What the name of an image stood for: a manifest, or an index of several platforms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedImage {
+    pub asked: Digest,
+    pub digest: Digest,
 }
 
 /// What a Go source was resolved to.
@@ -102,7 +129,13 @@ mod tests {
                     SourceSpec::Deb(deb) => {
                         lock.packages.get(&key).map(|entry| (&entry.asked, crate::deb::asked(deb)))
                     }
-                    SourceSpec::File(_) | SourceSpec::Url(_) | SourceSpec::Oci(_) => continue,
+                    SourceSpec::Url(url) => {
+                        lock.downloads.get(&key).map(|entry| (&entry.asked, crate::remote::asked_url(url)))
+                    }
+                    SourceSpec::Oci(oci) => {
+                        lock.images.get(&key).map(|entry| (&entry.asked, crate::remote::asked_oci(oci)))
+                    }
+                    SourceSpec::File(_) => continue,
                 };
                 let (locked, wanted) = asked.unwrap_or_else(|| panic!("{key} is not in the lock"));
                 assert_eq!(*locked, wanted, "{key} is stale in the lock");

@@ -9,13 +9,14 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::cache::{Cache, CacheError, Hit, recipe};
-use crate::catalog::{ComponentSpec, FileSpec, ImageSpec, LayerSpec, SourceSpec};
+use crate::catalog::{ComponentSpec, FileSpec, ImageSpec, LayerSpec, OciSpec, SourceSpec};
 use crate::deb::DebError;
 use crate::elf::{self, ElfError};
 use crate::go::{GoBuild, GoError, Toolchain, uses_cgo};
 use crate::lock::Lock;
 use crate::need::Given;
 use crate::pack::{self, Layer, Node, PackError, Packed};
+use crate::remote::{Pulled, Remote, RemoteError};
 
 /// Programs that hosts and images start; nothing in a bundle is written to once it is placed.
 const PROGRAM: u32 = 0o755;
@@ -32,6 +33,8 @@ pub enum UnitError {
     Elf(#[from] ElfError),
     #[error(transparent)]
     Pack(#[from] PackError),
+    #[error(transparent)]
+    Remote(Box<RemoteError>),
     #[error("use {path}")]
     File { path: PathBuf, source: std::io::Error },
     #[error("find {0} in the lock: renew it with --update-lock")]
@@ -44,9 +47,16 @@ pub enum UnitError {
     TwiceInLayer { path: String },
 }
 
+impl From<RemoteError> for UnitError {
+    fn from(error: RemoteError) -> UnitError {
+        UnitError::Remote(Box::new(error))
+    }
+}
+
 /// What every unit shares.
 pub(crate) struct Shop<'a> {
     pub(crate) cache: &'a Cache,
+    pub(crate) remote: &'a Remote<'a>,
     pub(crate) lock: &'a Lock,
     pub(crate) toolchain: &'a Toolchain,
     pub(crate) given: &'a Given,
@@ -81,13 +91,21 @@ pub(crate) struct Unit<'a> {
 impl Unit<'_> {
     pub(crate) fn make(&self) -> Result<Made, UnitError> {
         let mut cached = true;
-        let mut trees = BTreeMap::new();
+        let (mut trees, mut kept, mut abouts) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         // Sources that others need (headers) first: they are never Go programs themselves.
         let (go, plain): (Vec<_>, Vec<_>) =
             self.spec.sources.iter().partition(|(_, source)| matches!(source, SourceSpec::Go(_)));
         for (name, source) in plain.into_iter().chain(go) {
+            if let SourceSpec::Oci(spec) = source {
+                let pulled = self.pull(name, spec)?;
+                cached &= pulled.cached;
+                abouts.insert(name, spec.image.clone());
+                kept.insert(name.as_str(), pulled);
+                continue;
+            }
             let (tree, hit) = self.source(name, source, &trees)?;
             cached &= hit == Hit::Cached;
+            abouts.insert(name, tree.about.clone());
             trees.insert(name.as_str(), tree);
         }
         let mut blobs = BTreeMap::new();
@@ -115,14 +133,25 @@ impl Unit<'_> {
         let mut images = Vec::new();
         for image in &self.spec.images {
             (self.say)(&image.reference);
-            images.push(self.image(image, &trees, &mut take)?);
+            if image.from.is_none() {
+                images.push(self.image(image, &trees, &mut take)?);
+            }
         }
-        let about: Vec<&str> = trees.values().map(|tree| tree.about.as_str()).collect();
+        for image in &self.spec.images {
+            let pulled = image.from.as_deref().and_then(|from| kept.get(from));
+            for found in pulled.into_iter().flat_map(|pulled: &Pulled| &pulled.images) {
+                let place = |blob: &bundles_format::Blob| {
+                    (blob.digest.clone(), self.shop.remote.shelf.path(&blob.digest))
+                };
+                blobs.extend(found.blobs().map(place));
+                images.push(ImageArtifact { reference: image.reference.clone(), ..found.clone() });
+            }
+        }
         let component = Component {
             name: self.spec.name.clone(),
             version: self.spec.version.clone(),
             license: self.spec.license.clone(),
-            source: about.join("; "),
+            source: abouts.into_values().collect::<Vec<_>>().join("; "),
             files,
             images,
         };
@@ -156,7 +185,16 @@ impl Unit<'_> {
                 SourceSpec::Deb(spec) => {
                     packages(name).is_some_and(|packages| cache.has(&crate::deb::recipe_of(spec, packages)))
                 }
-                SourceSpec::File(_) | SourceSpec::Url(_) | SourceSpec::Oci(_) => true,
+                SourceSpec::Url(_) => {
+                    let files = lock.downloads.get(&format!("{}/{name}", self.spec.name));
+                    let file = files.and_then(|files| files.files.get(&self.arch));
+                    file.is_some_and(|file| self.shop.remote.has(file))
+                }
+                SourceSpec::Oci(_) => {
+                    let image = lock.images.get(&format!("{}/{name}", self.spec.name));
+                    image.is_some_and(|image| self.shop.remote.shelf.path(&image.digest).exists())
+                }
+                SourceSpec::File(_) => true,
             }
         })
     }
@@ -167,7 +205,7 @@ impl Unit<'_> {
         source: &SourceSpec,
         trees: &BTreeMap<&str, Tree>,
     ) -> Result<(Tree, Hit), UnitError> {
-        let Shop { cache, lock, toolchain, given, cancel } = self.shop;
+        let Shop { cache, remote, lock, toolchain, given, cancel } = self.shop;
         let key = format!("{}/{name}", self.spec.name);
         match source {
             SourceSpec::Go(spec) => {
@@ -206,10 +244,35 @@ impl Unit<'_> {
                     cache.entry(&name, |work| std::fs::write(work.join(variable), &bytes).map_err(at))?;
                 Ok((Tree { root, name, about: "of this release".to_owned() }, hit))
             }
-            SourceSpec::Url(_) | SourceSpec::Oci(_) => {
-                unreachable!("the catalogue refuses sources of later versions")
+            SourceSpec::Url(spec) => {
+                let locked = lock.downloads.get(&key).ok_or_else(|| UnitError::Unlocked(key.clone()))?;
+                if locked.asked != crate::remote::asked_url(spec) {
+                    return Err(UnitError::Stale(key));
+                }
+                let file = locked.files.get(&self.arch).ok_or_else(|| UnitError::Unlocked(key.clone()))?;
+                let name = recipe("url", &(&spec.name, &file.sha256));
+                let (root, hit) = cache.entry(&name, |work| {
+                    let from = remote.download(spec, self.arch, file, cancel, self.say)?;
+                    let to = work.join(&spec.name);
+                    let copied =
+                        std::fs::hard_link(&from, &to).or_else(|_| std::fs::copy(&from, &to).map(drop));
+                    copied.map_err(|source| UnitError::File { path: from, source })
+                })?;
+                Ok((Tree { root, name, about: spec.address(self.arch) }, hit))
             }
+            SourceSpec::Oci(_) => unreachable!("invariant: `make` takes images apart from trees"),
         }
+    }
+
+    /// The image that an `oci` source has for this architecture.
+    fn pull(&self, name: &str, spec: &OciSpec) -> Result<Pulled, UnitError> {
+        let key = format!("{}/{name}", self.spec.name);
+        let locked = self.shop.lock.images.get(&key).ok_or_else(|| UnitError::Unlocked(key.clone()))?;
+        if locked.asked != crate::remote::asked_oci(spec) {
+            return Err(UnitError::Stale(key));
+        }
+        let pull = self.shop.remote.pull(self.shop.cancel, self.say);
+        Ok(pull.images(&crate::remote::pinned(spec, locked), &spec.image, &[self.arch])?)
     }
 
     /// The files that a spec stands for: one, or a program with its loader and libraries.

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use bundles_build::{AddonError, AddonOptions, build_addon};
+use bundles_build::{Access, AddonError, AddonOptions, build_addon};
 use bundles_format::{Arch, Digest, oci};
 use bundles_store::{Bundle, KeyPair, Sealed, Trust};
 use serde_json::{Value, json};
@@ -142,6 +142,8 @@ impl Yard {
             license: "MIT".into(),
             architectures: vec![Arch::Amd64],
             archives: archives.iter().map(|(name, path)| (name.map(named), path.to_path_buf())).collect(),
+            images: vec![],
+            access: Access::default(),
             manifests: manifests.iter().map(|path| path.to_path_buf()).collect(),
             elsewhere: vec![named("registry.k8s.io/pause:3.10")],
             cache: self.0.path().join("cache"),

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use bundles_build::{BuildError, BuildOptions, Catalog, Given, Lock, Progress, build, update_lock};
+use bundles_build::{Access, BuildError, BuildOptions, Catalog, Given, Lock, Progress, build, update_lock};
 use bundles_format::Arch;
 use bundles_store::{Bundle, KeyPair, Sealed, Trust, keygen};
 use sha2::{Digest as _, Sha256};
@@ -66,6 +66,7 @@ impl Yard {
             name: "test".into(),
             version: "1".into(),
             wanted: vec![],
+            access: Access::default(),
             prove: |_| Vec::new(),
             kubeadm_config: None,
             jobs: 2,
@@ -202,7 +203,9 @@ fn renewing_the_lock_drops_what_the_catalogue_no_longer_has() {
     let stale =
         r#"{"modules": {"gone/bin": {"asked": "sha256:SUM", "h1": "h1:x", "go_mod": [], "go_sum": []}}}"#;
     let old: Lock = serde_json::from_str(&stale.replace("SUM", &"00".repeat(32))).unwrap();
-    let renew = |names: &[String]| update_lock(&catalog, old.clone(), names, &yard.path("cache"), &|_| {});
+    let renew = |names: &[String]| {
+        update_lock(&catalog, old.clone(), names, &yard.path("cache"), &Access::default(), &|_| {})
+    };
     assert_eq!(renew(&["tool".into()]).unwrap(), Lock::default());
     assert!(matches!(renew(&["other".into()]), Err(BuildError::Unknown(name)) if name == "other"));
 }
@@ -288,7 +291,7 @@ fn go_child() {
     let dir = PathBuf::from(var("CHILD_YARD"));
     let catalog = Catalog::parse([("hello.yaml".to_owned(), var("CHILD_CATALOG"))]).unwrap();
     let cache = dir.join(var("CHILD_CACHE"));
-    let lock = update_lock(&catalog, Lock::default(), &[], &cache, &|_| {}).unwrap();
+    let lock = update_lock(&catalog, Lock::default(), &[], &cache, &Access::default(), &|_| {}).unwrap();
     let options = BuildOptions {
         catalog,
         lock,
@@ -300,6 +303,7 @@ fn go_child() {
         name: "test".into(),
         version: "1".into(),
         wanted: vec![],
+        access: Access::default(),
         prove: |_| Vec::new(),
         kubeadm_config: None,
         jobs: 1,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bundles_build::{AddonOptions, build_addon, default_cache};
+use bundles_build::{Access, AddonOptions, build_addon, default_cache};
 use bundles_format::{Arch, Reference};
 use bundles_store::KeyPair;
 use clap::Args;
@@ -27,6 +27,9 @@ pub(super) struct AddonArgs {
     /// An archive of images, from `docker save` or with an OCI image layout; NAME= for one that names none.
     #[arg(long = "archive", value_name = "[NAME=]FILE", value_parser = parse_archive, requires = "name")]
     archives: Vec<(Option<Reference>, PathBuf)>,
+    /// An image of a registry, by its digest; logins are those of `docker login`.
+    #[arg(long = "image", value_name = "NAME@sha256:HEX", requires = "name")]
+    images: Vec<Reference>,
     /// A file of Kubernetes objects; `bundle import --apply` applies them in this order.
     #[arg(long = "manifest", value_name = "FILE", requires = "name")]
     manifests: Vec<PathBuf>,
@@ -57,6 +60,7 @@ pub(super) struct Common {
     pub(super) key: PathBuf,
     pub(super) architectures: Vec<Arch>,
     pub(super) cache: Option<PathBuf>,
+    pub(super) access: Access,
     pub(super) output: Output,
 }
 
@@ -67,6 +71,8 @@ pub(super) fn build(args: AddonArgs, common: Common) -> Result<(), CliError> {
         license: args.license,
         architectures: common.architectures,
         archives: args.archives,
+        images: args.images,
+        access: common.access,
         manifests: args.manifests,
         elsewhere: args.elsewhere,
         cache: common.cache.unwrap_or_else(default_cache),
