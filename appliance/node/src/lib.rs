@@ -19,7 +19,7 @@
 
 mod balancer;
 mod mirror;
-mod notify;
+pub mod notify;
 mod pool;
 mod watch;
 

@@ -1,4 +1,4 @@
-//! Tells systemd how the service is: `sd_notify(3)`, without its library.
+//! Tells systemd how a service is: `sd_notify(3)`, without its library. The node service and the server share it.
 
 use std::io;
 use std::os::linux::net::SocketAddrExt;
@@ -6,13 +6,13 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
 /// The socket that systemd named, if it started this process with `Type=notify`.
-pub(crate) struct Notifier {
+pub struct Notifier {
     socket: Option<(UnixDatagram, SocketAddr)>,
 }
 
 impl Notifier {
     /// `socket` is the value of `NOTIFY_SOCKET`: a path, or an abstract name after `@`.
-    pub(crate) fn new(socket: Option<&str>) -> io::Result<Notifier> {
+    pub fn new(socket: Option<&str>) -> io::Result<Notifier> {
         let Some(name) = socket.filter(|name| !name.is_empty()) else {
             return Ok(Notifier { socket: None });
         };
@@ -23,15 +23,18 @@ impl Notifier {
         Ok(Notifier { socket: Some((UnixDatagram::unbound()?, address)) })
     }
 
-    pub(crate) fn ready(&self, status: &str) {
+    /// The service does its work from now on; `status` is for people.
+    pub fn ready(&self, status: &str) {
         self.send(&format!("READY=1\nSTATUS={status}"));
     }
 
-    pub(crate) fn alive(&self, status: &str) {
+    /// Feeds the watchdog.
+    pub fn alive(&self, status: &str) {
         self.send(&format!("WATCHDOG=1\nSTATUS={status}"));
     }
 
-    pub(crate) fn stopping(&self) {
+    /// The service was told to end and is about to.
+    pub fn stopping(&self) {
         self.send("STOPPING=1");
     }
 
@@ -46,7 +49,7 @@ impl Notifier {
 
 /// How often to say that the service is alive: twice per period, as `sd_watchdog_enabled(3)` advises. `usec` and
 /// `pid` are the values of `WATCHDOG_USEC` and `WATCHDOG_PID`; the latter may name another process.
-pub(crate) fn watchdog_period(usec: Option<&str>, pid: Option<&str>, own_pid: u32) -> Option<Duration> {
+pub fn watchdog_period(usec: Option<&str>, pid: Option<&str>, own_pid: u32) -> Option<Duration> {
     if pid.is_some_and(|pid| pid.parse() != Ok(own_pid)) {
         return None;
     }
