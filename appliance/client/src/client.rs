@@ -1,0 +1,205 @@
+//! Requests with JSON, and what comes back.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+use hyper::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+};
+use hyper::{Method, Request, Response, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use crate::error::ClientError;
+use crate::problem::Problem;
+use crate::transport::{Body, Payload, Transport};
+use crate::watch::Watch;
+
+/// An answer that is held in memory, at most.
+const ANSWER_LIMIT: usize = 64 << 20;
+/// The longest that a server thinks about an answer; what takes longer is a run, and followed.
+const ANSWER: Duration = Duration::from_secs(120);
+/// What may be asked again is asked this often in all, after these pauses.
+const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(800)];
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// A value, and what came with it.
+#[derive(Debug, Clone)]
+pub struct Answer<T> {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub value: T,
+}
+
+impl<T> Answer<T> {
+    /// The revision of what was read, for `If-Match`.
+    pub fn etag(&self) -> Option<&str> {
+        self.headers.get(ETAG)?.to_str().ok()
+    }
+}
+
+/// Asks one server, as one user.
+#[derive(Clone)]
+pub struct Client {
+    pub(crate) transport: Transport,
+    token: Option<Zeroizing<String>>,
+}
+
+impl Client {
+    pub fn new(transport: Transport) -> Client {
+        Client { transport, token: None }
+    }
+
+    /// With an API token, as the user who made it.
+    pub fn with_token(mut self, token: &str) -> Client {
+        self.token = Some(Zeroizing::new(token.to_owned()));
+        self
+    }
+
+    /// Whom it asks, for people.
+    pub fn server(&self) -> String {
+        self.transport.to_string()
+    }
+
+    /// `path` begins with `/`.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, ClientError> {
+        self.json(self.ask(Method::GET, path, HeaderMap::new(), None).await?)
+    }
+
+    /// What is no JSON: a kubeconfig, an archive.
+    pub async fn get_bytes(&self, path: &str) -> Result<Answer<Bytes>, ClientError> {
+        self.ask(Method::GET, path, HeaderMap::new(), None).await
+    }
+
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Answer<T>, ClientError> {
+        self.change(Method::POST, path, body, None).await
+    }
+
+    /// Replaces, or changes with [`Method::PATCH`], what has still the revision `etag`.
+    pub async fn change<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+        etag: Option<&str>,
+    ) -> Result<Answer<T>, ClientError> {
+        let body =
+            serde_json::to_vec(body).map_err(|source| ClientError::Answer { to: self.server(), source })?;
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(etag) = etag {
+            let etag = HeaderValue::from_str(etag).map_err(|_| ClientError::Request(etag.to_owned()))?;
+            headers.insert(hyper::header::IF_MATCH, etag);
+        }
+        self.json(self.ask(method, path, headers, Some(body.into())).await?)
+    }
+
+    pub async fn delete(&self, path: &str) -> Result<(), ClientError> {
+        self.ask(Method::DELETE, path, HeaderMap::new(), None).await.map(|_| ())
+    }
+
+    /// The event stream at `path`, from what comes after `after`.
+    pub fn watch(&self, path: &str, after: Option<u64>) -> Watch {
+        Watch::new(self.clone(), path, after)
+    }
+
+    /// Sends what it was given and waits for the whole answer. What changes something carries a key by which the server
+    /// knows it again, so that it may be sent again when the connection was lost before the answer.
+    pub async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        mut headers: HeaderMap,
+        body: Option<Bytes>,
+    ) -> Result<Answer<Bytes>, ClientError> {
+        if method == Method::POST {
+            headers.insert(IDEMPOTENCY_KEY, fresh_key()?);
+        }
+        let mut pauses = PAUSES.iter();
+        loop {
+            let asked = self.ask_once(&method, path, &headers, body.clone()).await;
+            match (asked, pauses.next()) {
+                (Err(error @ ClientError::Cut { .. }), Some(pause)) => {
+                    tracing::debug!(%error, path, "asks again");
+                    tokio::time::sleep(*pause).await;
+                }
+                (asked, _) => return asked,
+            }
+        }
+    }
+
+    async fn ask_once(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+        body: Option<Bytes>,
+    ) -> Result<Answer<Bytes>, ClientError> {
+        let asked = async {
+            let (parts, body) = self.begin(method, path, headers, body).await?.into_parts();
+            let cut = |source| ClientError::Cut { to: self.server(), source };
+            let value = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(cut)?.to_bytes();
+            Ok(Answer { status: parts.status, headers: parts.headers, value })
+        };
+        let late = ClientError::TimedOut { to: self.server(), seconds: ANSWER.as_secs() };
+        timeout(ANSWER, asked).await.unwrap_or(Err(late))
+    }
+
+    /// The head of an answer that is none of a problem; its body is still to come.
+    pub(crate) async fn begin(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+        body: Option<Bytes>,
+    ) -> Result<Response<Body>, ClientError> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .body(Payload::new(body.unwrap_or_default()))
+            .map_err(|_| ClientError::Request(path.to_owned()))?;
+        let sent = request.headers_mut();
+        sent.insert(ACCEPT, HeaderValue::from_static("application/json, */*;q=0.5"));
+        sent.insert(USER_AGENT, HeaderValue::from_static(concat!("armilla/", env!("CARGO_PKG_VERSION"))));
+        sent.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone())));
+        if let Some(token) = &self.token {
+            let bearer = Zeroizing::new(format!("Bearer {}", token.as_str()));
+            let mut bearer = HeaderValue::from_str(&bearer)
+                .map_err(|_| ClientError::Request("a token that is no text of one line".to_owned()))?;
+            bearer.set_sensitive(true);
+            sent.insert(AUTHORIZATION, bearer);
+        }
+        let answer = self.transport.send(request).await?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let status = answer.status().as_u16();
+        let cut = |source| ClientError::Cut { to: self.server(), source };
+        let said = Limited::new(answer.into_body(), ANSWER_LIMIT).collect().await.map_err(cut)?;
+        Err(ClientError::Problem(Box::new(Problem::read(status, &said.to_bytes()))))
+    }
+
+    fn json<T: DeserializeOwned>(&self, answer: Answer<Bytes>) -> Result<Answer<T>, ClientError> {
+        // An answer without content is read as JSON's `null`, which is `()` and `None`.
+        let bytes: &[u8] = if answer.value.is_empty() { b"null" } else { &answer.value };
+        let value = serde_json::from_slice(bytes)
+            .map_err(|source| ClientError::Answer { to: self.server(), source })?;
+        Ok(Answer { status: answer.status, headers: answer.headers, value })
+    }
+}
+
+fn fresh_key() -> Result<HeaderValue, ClientError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| ClientError::Read {
+        what: "random bytes".to_owned(),
+        source: std::io::Error::other(error),
+    })?;
+    Ok(HeaderValue::from_str(&hex::encode(bytes)).expect("invariant: hex digits are a header's value"))
+}
