@@ -3,19 +3,7 @@
 use installer_model::finding::{Finding, Language, Severity};
 use installer_model::waiver::KeptWaiver;
 
-use crate::display::who_when_why;
-
-/// What stands in the way first, what is waived last; within that the worst first, then by check. Hosts stay in the
-/// order of the site file.
-pub(crate) fn in_order(findings: &mut [Finding]) {
-    findings.sort_by(|one, other| {
-        one.waived
-            .is_some()
-            .cmp(&other.waived.is_some())
-            .then(other.severity.cmp(&one.severity))
-            .then_with(|| one.id.cmp(&other.id))
-    });
-}
+use appliance_control::words::who_when_why;
 
 /// The exit code of a check that found this.
 pub(crate) fn exit_code(findings: &[Finding]) -> u8 {
@@ -74,6 +62,7 @@ pub(crate) fn unused_text(unused: &[KeptWaiver]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use appliance_control::findings::in_order;
     use installer_model::finding::Text;
     use installer_model::repair::Repair;
     use installer_model::waiver::{Said, Waiver};

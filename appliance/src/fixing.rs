@@ -1,82 +1,7 @@
-//! `check --fix`: what checks name as their repairs, done on the hosts and shown.
+//! `check --fix`, for people.
 
-use std::collections::BTreeSet;
-
-use futures_util::future::join_all;
-use installer_model::chain;
-use installer_model::finding::{Finding, Language};
-use installer_model::names::HostName;
-use installer_model::repair::{Change, Repair};
-use installer_run::SiteWorld;
-use serde::Serialize;
-
-/// One repair on one host, with what came of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Fix {
-    pub(crate) host: HostName,
-    /// The check that names it.
-    pub(crate) check: String,
-    pub(crate) repair: Repair,
-    /// What it changed, or would change; nothing where it was so already.
-    pub(crate) changes: Vec<Change>,
-    /// Completes "failed to".
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) failed: Option<String>,
-}
-
-/// What is to be done, host by host in the order of the findings, nothing twice. What is waived stays as it is, and so does
-/// what holds data unless it was asked for.
-pub(crate) fn wanted(findings: &[Finding], move_data: bool) -> Vec<Fix> {
-    let mut seen = BTreeSet::new();
-    let mut fixes = Vec::new();
-    for finding in findings.iter().filter(|finding| finding.waived.is_none()) {
-        let Some(host) = &finding.host else { continue };
-        for repair in finding.repairs.iter().filter(|repair| move_data || !repair.touches_data()) {
-            if seen.insert((host.clone(), repair.clone())) {
-                fixes.push(Fix {
-                    host: host.clone(),
-                    check: finding.id.clone(),
-                    repair: repair.clone(),
-                    changes: Vec::new(),
-                    failed: None,
-                });
-            }
-        }
-    }
-    // Units stop before what they hold is moved, on each host; the rest keeps its order.
-    fixes.sort_by_key(|fix| !matches!(fix.repair, Repair::StopUnit { .. } | Repair::SetUnitAside { .. }));
-    fixes
-}
-
-/// Does them, or with `dry` asks the hosts what they would change: hosts side by side, on each one after the other.
-pub(crate) async fn perform(world: &SiteWorld, fixes: Vec<Fix>, dry: bool) -> Vec<Fix> {
-    let mut hosts: Vec<HostName> = Vec::new();
-    for fix in &fixes {
-        if !hosts.contains(&fix.host) {
-            hosts.push(fix.host.clone());
-        }
-    }
-    let of_host = |host: &HostName| fixes.iter().filter(|fix| fix.host == *host).cloned().collect();
-    let done = hosts.iter().map(|host| on_host(world, of_host(host), dry));
-    join_all(done).await.into_iter().flatten().collect()
-}
-
-async fn on_host(world: &SiteWorld, fixes: Vec<Fix>, dry: bool) -> Vec<Fix> {
-    let mut done = Vec::new();
-    for mut fix in fixes {
-        let asked = match world.hand(fix.host.as_str()).await {
-            Ok(hand) => hand.repair(&fix.repair, dry).await,
-            Err(error) => Err(error),
-        };
-        match asked {
-            Ok(changes) => fix.changes = changes,
-            Err(error) => fix.failed = Some(chain(&error)),
-        }
-        done.push(fix);
-    }
-    done
-}
+use appliance_control::fixing::Fix;
+use installer_model::finding::Language;
 
 /// One block per repair: what it does, then each thing before and after.
 pub(crate) fn text(fixes: &[Fix], dry: bool, language: Language) -> String {
@@ -102,61 +27,19 @@ pub(crate) fn text(fixes: &[Fix], dry: bool, language: Language) -> String {
 
 #[cfg(test)]
 mod tests {
-    use installer_model::finding::{Severity, Text};
-    use installer_model::waiver::{KeptWaiver, Said, Waiver};
+    use installer_model::repair::{Change, Repair};
 
     use super::*;
 
-    fn finding(id: &str, host: Option<&str>, repairs: Vec<Repair>) -> Finding {
-        Finding {
-            id: id.to_owned(),
-            severity: Severity::Refuse,
-            host: host.map(|host| host.parse().unwrap()),
-            title: Text::new("a", "a"),
-            observed: String::new(),
-            wanted: String::new(),
-            text: Text::new("a", "a"),
-            fix: None,
-            repairs,
-            waived: None,
-        }
-    }
-
-    fn aside(path: &str, data: bool) -> Repair {
-        Repair::SetAside { path: path.to_owned(), data }
-    }
-
-    #[test]
-    fn data_is_moved_only_when_asked_for_and_units_stop_first() {
-        let stop = Repair::SetUnitAside { unit: "etcd.service".to_owned() };
-        let repairs = vec![aside("/etc/kubernetes", false), aside("/var/lib/etcd", true), stop.clone()];
-        let findings = [finding("leftovers", Some("a"), repairs)];
-        let kinds = |fixes: Vec<Fix>| fixes.into_iter().map(|fix| fix.repair).collect::<Vec<_>>();
-        assert_eq!(kinds(wanted(&findings, false)), [stop.clone(), aside("/etc/kubernetes", false)]);
-        assert_eq!(kinds(wanted(&findings, true)).len(), 3);
-    }
-
-    #[test]
-    fn nothing_is_done_twice_and_what_is_waived_stays() {
-        let kept = KeptWaiver {
-            waiver: Waiver { check: "swap".to_owned(), host: None, reason: "x".to_owned() },
-            by: String::new(),
-            at: 0,
-            said: Said::CommandLine,
-        };
-        let findings = [
-            finding("swap", Some("a"), vec![Repair::SwapOff]),
-            finding("swap-at-boot", Some("a"), vec![Repair::SwapOff]),
-            finding("swap", Some("b"), vec![Repair::SwapOff]),
-            Finding { waived: Some(kept), ..finding("swap", Some("c"), vec![Repair::SwapOff]) },
-        ];
-        let hosts: Vec<String> = wanted(&findings, false).iter().map(|fix| fix.host.to_string()).collect();
-        assert_eq!(hosts, ["a", "b"]);
-    }
-
     #[test]
     fn what_changed_is_told_with_before_and_after() {
-        let mut fixes = wanted(&[finding("swap", Some("a"), vec![Repair::SwapOff])], false);
+        let mut fixes = vec![Fix {
+            host: "a".parse().unwrap(),
+            check: "swap".to_owned(),
+            repair: Repair::SwapOff,
+            changes: Vec::new(),
+            failed: None,
+        }];
         let change =
             |what: &str| Change { what: what.to_owned(), before: "on".to_owned(), after: "off".to_owned() };
         fixes[0].changes = vec![change("swap on /swapfile")];

@@ -20,7 +20,7 @@ use installer_model::plan::{Plan, StepId};
 use installer_model::view::{StepState, View, WaivedView};
 use installer_run::{Observer, Progress};
 
-use crate::display::waived_line;
+use appliance_control::words::waived_line;
 
 /// Between two drawings.
 const PERIOD: Duration = Duration::from_millis(200);

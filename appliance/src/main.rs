@@ -1,6 +1,5 @@
 //! `armilla`: match and call.
 
-mod addons;
 mod cli;
 mod display;
 mod findings;
@@ -10,9 +9,9 @@ mod live;
 mod performing;
 mod planning;
 mod private;
+mod report;
 mod supporting;
 mod taking_over;
-mod waiving;
 mod wiring;
 
 use std::process::ExitCode;

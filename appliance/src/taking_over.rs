@@ -16,7 +16,12 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
-use appliance_store::{COPY_LIMIT, CopyError, Holder, SiteCopy, Store, newest};
+use appliance_control::hands::hand_binaries;
+use appliance_control::here::home;
+use appliance_control::logins::{HostKeys, targets};
+use appliance_control::owner::owner;
+use appliance_control::{Instance, site_file};
+use appliance_store::{COPY_LIMIT, CopyError, SiteCopy, Store, newest};
 use futures_util::future::join_all;
 use installer_model::Utc;
 use installer_model::site::Site;
@@ -29,8 +34,8 @@ use installer_wire::{FailureKind, FenceRecord, UnitState};
 
 use crate::cli::take_over::TakeOver;
 use crate::cli::{CliError, chain};
-use crate::wiring::HostKeys;
-use crate::{planning, wiring};
+use crate::planning::vouched;
+use crate::wiring::{self, Secrets};
 
 /// How often the newest copy may name hosts that no copy before it named.
 const ROUNDS: usize = 4;
@@ -53,8 +58,8 @@ enum Found {
 type Seen = BTreeMap<String, Result<Held, HandError>>;
 
 pub(crate) async fn take_over(args: &TakeOver) -> Result<(), CliError> {
-    let state = wiring::state_folder(&args.state);
-    let store = Arc::new(wiring::store(&state, "take-over")?);
+    let instance = wiring::instance(&args.state, "take-over")?;
+    let (state, store) = (&instance.state, &instance.store);
     if store.last_run().map_err(|error| CliError::from_error(1, "", &error))? > 0 {
         return Err(CliError::new(
             4,
@@ -62,16 +67,23 @@ pub(crate) async fn take_over(args: &TakeOver) -> Result<(), CliError> {
         )
         .hint("name a new one with --state FOLDER; was the site taken over already? then `armilla apply` goes on"));
     }
-    let named = of_named_hosts(args, &store, &state).await?;
+    let named = of_named_hosts(args, &instance).await?;
     let mut copy = newest_of(named.values())?;
+    let secrets = Secrets::default();
     let (mut site, mut world, mut seen);
     let mut rounds = 0;
     loop {
-        trust_pinned(&store, &copy)?;
+        trust_pinned(store, &copy)?;
         site = site_of(args, &copy)?;
-        world = Arc::new(world_of(args, &site, &store, &state)?);
         eprintln!("Looking at {} hosts ...", site.hosts.len());
-        seen = look_at(&world).await;
+        (world, seen) = loop {
+            let keys = HostKeys::kept(store, args.yes);
+            let world = Arc::new(world_of(args, &site, &instance, &secrets, &keys)?);
+            let seen = look_at(&world).await;
+            if !vouched(args.yes, &keys.seen(), &instance)? {
+                break (world, seen);
+            }
+        };
         let better = newest_of(named.values().chain(seen.values()))?;
         let settled = names(&better.site) == names(&copy.site);
         copy = better;
@@ -85,7 +97,7 @@ pub(crate) async fn take_over(args: &TakeOver) -> Result<(), CliError> {
     confirm(args, copy.site.name.as_str())?;
     write_site_file(&args.site, &site)?;
     store.take_over(&copy).map_err(|error| CliError::from_error(4, "", &error))?;
-    claim(&store, &world, &site, &seen).await?;
+    claim(&instance, &world, &site, &seen).await?;
     say_what_comes_next(args, &site, &copy, &seen);
     Ok(())
 }
@@ -106,25 +118,20 @@ fn trust_pinned(store: &Store, copy: &SiteCopy) -> Result<(), CliError> {
 }
 
 /// The hosts that the operator named.
-async fn of_named_hosts(args: &TakeOver, store: &Arc<Store>, state: &Path) -> Result<Seen, CliError> {
-    let mut targets = BTreeMap::new();
+async fn of_named_hosts(args: &TakeOver, instance: &Instance) -> Result<Seen, CliError> {
     let mut password = None;
-    for login in &args.from {
-        let target = target(args, login, store, &mut password)?;
-        drop(targets.insert(format!("{}:{}", target.address, target.port), target));
-    }
-    let binaries = wiring::hand_binaries(None, state)?;
-    let asked = targets.into_iter().map(|(name, target)| {
-        let binaries = &binaries;
-        async move {
-            let held = match Hand::start(&target, binaries, ARMILLA_ROOT).await {
-                Ok(hand) => held(&hand).await,
-                Err(error) => Err(error),
-            };
-            (name, held)
+    let seen = loop {
+        let keys = HostKeys::kept(&instance.store, args.yes);
+        let mut targets = BTreeMap::new();
+        for login in &args.from {
+            let target = target(args, login, &keys, &mut password)?;
+            drop(targets.insert(format!("{}:{}", target.address, target.port), target));
         }
-    });
-    let seen: Seen = join_all(asked).await.into_iter().collect();
+        let seen = look_at_targets(targets, instance).await?;
+        if !vouched(args.yes, &keys.seen(), instance)? {
+            break seen;
+        }
+    };
     if seen.values().any(Result::is_ok) {
         return Ok(seen);
     }
@@ -136,16 +143,31 @@ async fn of_named_hosts(args: &TakeOver, store: &Arc<Store>, state: &Path) -> Re
         .hint("name another host of the site"))
 }
 
+async fn look_at_targets(targets: BTreeMap<String, Target>, instance: &Instance) -> Result<Seen, CliError> {
+    let binaries = hand_binaries(None, &instance.state)?;
+    let asked = targets.into_iter().map(|(name, target)| {
+        let binaries = &binaries;
+        async move {
+            let held = match Hand::start(&target, binaries, ARMILLA_ROOT).await {
+                Ok(hand) => held(&hand).await,
+                Err(error) => Err(error),
+            };
+            (name, held)
+        }
+    });
+    Ok(join_all(asked).await.into_iter().collect())
+}
+
 fn target(
     args: &TakeOver,
     login: &Login,
-    store: &Arc<Store>,
+    keys: &HostKeys,
     password: &mut Option<installer_model::secret::Secret>,
 ) -> Result<Target, CliError> {
     let user = login.user.as_ref().map_or("root", |user| user.as_str());
     let mut ways = Vec::new();
     if let Some(file) = &args.key {
-        ways.push(Auth::Key { file: wiring::home(file), passphrase: None });
+        ways.push(Auth::Key { file: home(file), passphrase: None });
     } else if std::env::var_os("SSH_AUTH_SOCK").is_some() {
         ways.push(Auth::Agent);
     }
@@ -163,8 +185,7 @@ fn target(
     }
     let auth = if ways.len() == 1 { ways.remove(0) } else { Auth::Each(ways) };
     let (address, port) = (login.address.to_string(), login.port.unwrap_or(22));
-    let policy = wiring::host_key_of(&address, port, None, &HostKeys::Kept(Arc::clone(store)), args.yes);
-    let policy = policy.map_err(|problem| CliError::new(7, problem))?;
+    let policy = keys.policy(&address, port, None).map_err(|problem| CliError::new(7, problem))?;
     let mut target = Target::new(&address, user, auth, policy);
     target.port = port;
     target.sudo = match (user, password) {
@@ -188,7 +209,7 @@ async fn look_at(world: &SiteWorld) -> Seen {
 }
 
 async fn held(hand: &Hand) -> Result<Held, HandError> {
-    let fence = planning::owner(hand).await?;
+    let fence = owner(hand).await?;
     let copy = match hand.read(SITE_COPY, COPY_LIMIT as u64 + 256).await {
         Ok(bytes) => match SiteCopy::decode(&bytes) {
             Ok(copy) => Found::Copy(Box::new(copy)),
@@ -230,7 +251,7 @@ fn newest_of<'a>(
 fn site_of(args: &TakeOver, copy: &SiteCopy) -> Result<Site, CliError> {
     let mut site = copy.site.clone();
     if args.site.exists() {
-        site = wiring::site(&args.site)?;
+        site = site_file::read(&args.site)?;
         if site.name != copy.site.name {
             return Err(CliError::new(
                 5,
@@ -245,7 +266,7 @@ fn site_of(args: &TakeOver, copy: &SiteCopy) -> Result<Site, CliError> {
         }
     }
     if let Some(key) = &args.key {
-        let key = std::path::absolute(wiring::home(key))
+        let key = std::path::absolute(home(key))
             .map_err(|error| CliError::new(3, format!("find {}: {error}", key.display())))?;
         for host in &mut site.hosts {
             let hops = host.jump.iter_mut().map(|hop| &mut hop.ssh);
@@ -257,18 +278,24 @@ fn site_of(args: &TakeOver, copy: &SiteCopy) -> Result<Site, CliError> {
     Ok(site)
 }
 
-fn world_of(args: &TakeOver, site: &Site, store: &Arc<Store>, state: &Path) -> Result<SiteWorld, CliError> {
-    let targets = wiring::targets(site, store, args.yes).map_err(|error| {
+fn world_of(
+    args: &TakeOver,
+    site: &Site,
+    instance: &Instance,
+    secrets: &Secrets,
+    keys: &HostKeys,
+) -> Result<SiteWorld, CliError> {
+    let targets = targets(site, secrets, keys).map_err(|error| {
         error.hint(format!(
             "the logins of the site refer to what this machine has not: add --key FILE, or say them in {} and run again",
             args.site.display()
         ))
     })?;
-    let binaries = wiring::hand_binaries(None, state)?;
+    let binaries = hand_binaries(None, &instance.state)?;
     let control_plane = site.control_planes().next().expect("a valid site has a control plane");
     let names: Vec<String> = targets.keys().cloned().collect();
     let world = SiteWorld::new(targets, binaries, None, control_plane.name.to_string());
-    Ok(world.with_take_over(names).with_claimant(wiring::claimant(state, "take-over")))
+    Ok(world.with_take_over(names).with_claimant(instance.claimant()))
 }
 
 /// A host that belongs to neither the copy's ledger nor to one before it is somebody else's.
@@ -384,7 +411,13 @@ fn write_site_file(path: &Path, site: &Site) -> Result<(), CliError> {
         .map_err(|error| CliError::new(1, format!("write {}: {error}", path.display())))
 }
 
-async fn claim(store: &Arc<Store>, world: &Arc<SiteWorld>, site: &Site, seen: &Seen) -> Result<(), CliError> {
+async fn claim(
+    instance: &Instance,
+    world: &Arc<SiteWorld>,
+    site: &Site,
+    seen: &Seen,
+) -> Result<(), CliError> {
+    let store = &instance.store;
     let reached: Vec<&str> =
         seen.iter().filter(|(_, held)| held.is_ok()).map(|(name, _)| name.as_str()).collect();
     let last = store.last_run().map_err(|error| CliError::from_error(1, "", &error))?;
@@ -396,7 +429,7 @@ async fn claim(store: &Arc<Store>, world: &Arc<SiteWorld>, site: &Site, seen: &S
         store: Arc::clone(store),
         world: Arc::clone(world),
         site: site.clone(),
-        by: Holder::this_process("take-over", wiring::now_ms()),
+        by: instance.holder.clone(),
         hosts: reached.iter().map(|&name| name.to_owned()).collect(),
     };
     for (host, wrote) in source.write().await {

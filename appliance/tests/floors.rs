@@ -9,11 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 /// Edges between crates of one floor, one by one, each with its reason.
-const SIDEWAYS: [(&str, &str, &str); 5] = [
+const SIDEWAYS: [(&str, &str, &str); 6] = [
     ("installer-model", "bundles-format", "a plan names content by the bundle's digests and architectures"),
     ("installer-wire", "bundles-format", "a hand is told which blob to hold by its digest"),
     ("installer-wire", "installer-model", "a hand answers with facts, which are nouns of the model"),
     ("installer-plan", "installer-render", "a plan carries the finished text of each file"),
+    ("appliance-control", "installer-run", "it prepares runs and has them performed"),
     ("installer-ssh", "installer-hand", "its tests talk to a real hand; no such edge in the product"),
 ];
 

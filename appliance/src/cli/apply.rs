@@ -1,13 +1,14 @@
 //! `armilla apply`.
 
+use appliance_control::site_file::hosts_in_words;
+use appliance_control::{Purpose, Ready};
 use clap::Args;
 use installer_model::event::Outcome;
 use installer_model::plan::{Intent, Plan};
 
 use super::{CliError, Output, SiteArgs};
 use crate::performing::{Shown, perform};
-use crate::planning::{self, Asked, Purpose, Ready};
-use crate::wiring;
+use crate::{planning, report, wiring};
 
 /// Makes the site what its file says. What was cut off goes on; what is done is not done again.
 #[derive(Debug, Args)]
@@ -20,15 +21,15 @@ pub(super) struct Apply {
 }
 
 pub(super) async fn run(args: &Apply) -> Result<u8, CliError> {
-    let ready = Asked::new(&args.site, Purpose::Apply).ready().await?;
-    planning::report_findings(&ready)?;
+    let ready = planning::ready(&args.site, args.site.asked(Purpose::Apply)?).await?;
+    report::report_findings(&ready)?;
     ready.refuse_unsupported_changes()?;
     let plan = ready.plan(&Intent::Install, &[])?;
     let known = ready.target()?.is_some();
     let question = format!(
         "Install {} on {} ({} steps)?",
         wiring::about(&ready.release),
-        planning::hosts_in_words(&ready.site),
+        hosts_in_words(&ready.site),
         plan.steps.len()
     );
     if !known && !wiring::confirm(args.site.yes, &question) {

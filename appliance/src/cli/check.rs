@@ -1,14 +1,14 @@
 //! `armilla check`.
 
+use appliance_control::fixing::{self as repairs, Fix};
+use appliance_control::{Purpose, Ready, waiving};
 use clap::Args;
 use installer_model::finding::Finding;
 use installer_model::waiver::{KeptWaiver, WaiverTarget};
 use serde::Serialize;
 
 use super::{CliError, Output, SiteArgs};
-use crate::fixing::{self, Fix};
-use crate::planning::{self, Asked, Purpose};
-use crate::{findings, waiving, wiring};
+use crate::{findings, fixing, planning, wiring};
 
 /// Connects to every host, looks, lets the hosts measure the network between them, and shows all findings at once. Without
 /// --fix nothing on a host changes but for Armilla's own folder.
@@ -54,14 +54,14 @@ struct Report<'a> {
 
 pub(super) async fn run(args: &Check) -> Result<u8, CliError> {
     let change = waiving::Change::of(&args.waive, args.reason.as_deref(), &args.unwaive)?;
-    let mut ready = Asked::new(&args.site, Purpose::Check).waiving(change).ready().await?;
+    let mut ready = planning::ready(&args.site, args.site.asked(Purpose::Check)?.waiving(change)).await?;
     let mut fixes = None;
     if args.fix {
         let done = fix(args, &ready).await?;
         if !args.dry_run && !done.is_empty() {
             // The store has one holder, and hosts are looked at anew.
             drop(ready);
-            ready = Asked::new(&args.site, Purpose::Check).ready().await?;
+            ready = planning::ready(&args.site, args.site.asked(Purpose::Check)?).await?;
         }
         fixes = Some(done);
     }
@@ -83,8 +83,8 @@ pub(super) async fn run(args: &Check) -> Result<u8, CliError> {
 }
 
 /// Shows what would change, asks, and does it. What the hosts say beforehand is shown on standard error, where the question is.
-async fn fix(args: &Check, ready: &planning::Ready) -> Result<Vec<Fix>, CliError> {
-    let wanted = fixing::wanted(&ready.findings, args.move_data);
+async fn fix(args: &Check, ready: &Ready) -> Result<Vec<Fix>, CliError> {
+    let wanted = repairs::wanted(&ready.findings, args.move_data);
     let left =
         ready.findings.iter().flat_map(|finding| &finding.repairs).filter(|repair| repair.touches_data());
     if !args.move_data && left.count() > 0 {
@@ -94,7 +94,7 @@ async fn fix(args: &Check, ready: &planning::Ready) -> Result<Vec<Fix>, CliError
         eprintln!("Nothing that Armilla can mend by itself.");
         return Ok(wanted);
     }
-    let would = fixing::perform(&ready.world, wanted.clone(), true).await;
+    let would = repairs::perform(&ready.world, wanted.clone(), true).await;
     if args.dry_run {
         return Ok(would);
     }
@@ -103,5 +103,5 @@ async fn fix(args: &Check, ready: &planning::Ready) -> Result<Vec<Fix>, CliError
     if !wiring::confirm(args.site.yes, &question) {
         return Err(CliError::new(1, "go on without a yes").hint("answer the question, or add --yes"));
     }
-    Ok(fixing::perform(&ready.world, wanted, false).await)
+    Ok(repairs::perform(&ready.world, wanted, false).await)
 }

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use appliance_control::ControlError;
 use installer_model::chain;
 
 /// Printed on standard error: every problem on a line, then what to do.
@@ -33,6 +34,13 @@ impl CliError {
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> CliError {
         self.hint = Some(hint.into());
         self
+    }
+}
+
+impl From<ControlError> for CliError {
+    fn from(error: ControlError) -> CliError {
+        let problems = error.problems.iter().map(ToString::to_string).collect();
+        CliError { code: error.kind.exit_code(), problems, hint: error.hint }
     }
 }
 

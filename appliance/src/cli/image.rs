@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use appliance_control::hands::hands;
+use appliance_control::site_file;
 use clap::{Args, Subcommand};
 use installer_model::plan::{Action, Plan};
 use installer_run::images::HeldImage;
 use serde::Serialize;
 
 use super::{CliError, Output, StateArgs};
-use crate::wiring;
+use crate::wiring::{self, Secrets};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ImageCommand {
@@ -48,7 +50,7 @@ pub(super) async fn run(command: &ImageCommand) -> Result<u8, CliError> {
 }
 
 async fn ls(args: &LsArgs) -> Result<u8, CliError> {
-    let site = wiring::site(&args.site)?;
+    let site = site_file::read(&args.site)?;
     let reader = wiring::reader(&args.state, "image ls");
     let failed = |error| CliError::from_error(1, "", &error);
     let runs = reader.runs().map_err(failed)?;
@@ -68,7 +70,8 @@ async fn held(
     args: &LsArgs,
     site: &installer_model::site::Site,
 ) -> Result<BTreeMap<String, Vec<HeldImage>>, CliError> {
-    let hands = wiring::hands(site, &wiring::state_folder(&args.state), "image ls").await?;
+    let instance = wiring::instance(&args.state, "image ls")?;
+    let hands = hands(site, &instance, &Secrets::default()).await?;
     let asked =
         hands.iter().map(|(name, hand)| async move { (name, installer_run::images::held(hand).await) });
     let mut held = BTreeMap::new();

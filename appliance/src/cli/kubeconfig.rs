@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use appliance_control::hands::control_plane_hand;
+use appliance_control::site_file;
 use clap::Args;
 use serde_json::Value;
 
 use super::{CliError, StateArgs};
-use crate::{kubeconfig, wiring};
+use crate::kubeconfig;
+use crate::wiring::{self, Secrets};
 
 /// Its server is a name or address that is reachable from outside and in the API server's certificate.
 #[derive(Debug, Args)]
@@ -28,7 +31,7 @@ pub(super) struct Kubeconfig {
 }
 
 pub(super) async fn run(args: &Kubeconfig) -> Result<u8, CliError> {
-    let site = wiring::site(&args.site)?;
+    let site = site_file::read(&args.site)?;
     let admin = fetch(args, &site).await?;
     let server = args.server.clone().unwrap_or_else(|| format!("https://{}", site.kubeconfig_endpoint()));
     let ours = kubeconfig::for_people(&admin, site.name.as_str(), &server)
@@ -41,8 +44,8 @@ pub(super) async fn run(args: &Kubeconfig) -> Result<u8, CliError> {
 }
 
 async fn fetch(args: &Kubeconfig, site: &installer_model::site::Site) -> Result<String, CliError> {
-    let state = wiring::state_folder(&args.state);
-    let hand = wiring::control_plane_hand(site, &state, "kubeconfig").await?;
+    let instance = wiring::instance(&args.state, "kubeconfig")?;
+    let hand = control_plane_hand(site, &instance, &Secrets::default()).await?;
     let bytes = hand.read("/etc/kubernetes/admin.conf", 1 << 20).await.map_err(|error| {
         CliError::from_error(3, "read /etc/kubernetes/admin.conf: ", &error)
             .hint("is the site installed? `armilla apply`")

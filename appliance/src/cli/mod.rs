@@ -20,10 +20,13 @@ pub(crate) mod take_over;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use appliance_control::{Asked, Purpose, site_file};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub(crate) use error::CliError;
 pub(crate) use installer_model::chain;
+
+use crate::wiring;
 
 /// From bare hosts to a working Kubernetes, without internet: one binary, one bundle, over SSH.
 #[derive(Debug, Parser)]
@@ -119,9 +122,9 @@ pub(crate) struct SiteArgs {
 }
 
 impl SiteArgs {
-    /// The same for a bundle whose key was trusted before: what `--trust` names is another one's.
-    pub(crate) fn without_trust(&self) -> SiteArgs {
-        SiteArgs { trust: Vec::new(), ..self.clone() }
+    /// The site that the file describes, wanted for something.
+    pub(crate) fn asked(&self, purpose: Purpose) -> Result<Asked, CliError> {
+        Ok(Asked::new(site_file::read(&self.site)?, wiring::options(self), purpose))
     }
 }
 

@@ -1,10 +1,11 @@
 //! `armilla plan`.
 
+use appliance_control::Purpose;
 use clap::Args;
 use installer_model::plan::Intent;
 
 use super::{CliError, Output, SiteArgs};
-use crate::planning::{self, Asked, Purpose};
+use crate::{planning, report};
 
 /// Connects, looks, and shows every step that apply would take, and what differs from the last plan.
 #[derive(Debug, Args)]
@@ -16,9 +17,9 @@ pub(super) struct PlanArgs {
 }
 
 pub(super) async fn run(args: &PlanArgs) -> Result<u8, CliError> {
-    let ready = Asked::new(&args.site, Purpose::Plan).ready().await?;
+    let ready = planning::ready(&args.site, args.site.asked(Purpose::Plan)?).await?;
     let plan = ready.plan(&Intent::Install, &[])?;
-    planning::report_warnings(&ready);
+    report::report_warnings(&ready);
     match args.output {
         Output::Json => println!("{}", serde_json::to_string_pretty(&plan).expect("a plan is plain data")),
         Output::Text => {

@@ -1,5 +1,7 @@
 //! `armilla reset`.
 
+use appliance_control::owner::FENCE;
+use appliance_control::{Purpose, Ready, site_file};
 use clap::Args;
 use installer_model::event::Outcome;
 use installer_model::plan::{Intent, Plan};
@@ -10,8 +12,7 @@ use installer_ssh::HandError;
 
 use super::{CliError, Output, SiteArgs};
 use crate::performing::{Shown, perform};
-use crate::planning::{self, Asked, Purpose, Ready};
-use crate::wiring;
+use crate::{planning, wiring};
 
 /// Without --host the whole cluster goes. Volumes and everything that ran on the hosts go with it. What was there before
 /// Armilla stays, or comes back. What will be removed is shown first. The bundle is
@@ -35,10 +36,10 @@ pub(super) struct Reset {
 
 pub(super) async fn run(args: &Reset) -> Result<u8, CliError> {
     // A slip in a name is told before anything connects.
-    let site = wiring::site(&args.site.site)?;
+    let site = site_file::read(&args.site.site)?;
     let intent = intent(args, &site)?;
-    args.without.iter().try_for_each(|name| wiring::host(&site, name).map(drop))?;
-    let ready = Asked::new(&args.site, Purpose::Reset).without(&args.without).ready().await?;
+    args.without.iter().try_for_each(|name| site_file::host(&site, name).map(drop))?;
+    let ready = planning::ready(&args.site, args.site.asked(Purpose::Reset)?.without(&args.without)).await?;
     let keep = std::path::absolute(&ready.state)
         .map_err(|error| CliError::new(1, format!("find the state folder: {error}")))?;
     let plan = ready.plan(&intent, &[keep.display().to_string()])?;
@@ -116,7 +117,7 @@ async fn repaired(ready: &Ready, intent: &Intent) -> Result<Vec<String>, CliErro
         let looked = async {
             let hand = ready.world.hand(name).await?;
             // Of a host that somebody else holds, the repairs are theirs.
-            let held = hand.stat(planning::FENCE, false).await?.is_some();
+            let held = hand.stat(FENCE, false).await?.is_some();
             Ok(!held && hand.stat(installer_run::REPAIRS, false).await?.is_some())
         };
         if looked.await.map_err(|error| of_hand(name, &error))? {
@@ -162,7 +163,7 @@ async fn sweep(ready: &Ready) -> Result<(), CliError> {
     for name in ready.strangers() {
         let swept = async {
             let hand = ready.world.hand(name).await?;
-            let ours = [planning::FENCE, installer_run::BEFORE, installer_run::REPAIRS];
+            let ours = [FENCE, installer_run::BEFORE, installer_run::REPAIRS];
             for path in ours {
                 if hand.stat(path, false).await?.is_some() {
                     return Ok(());
@@ -177,7 +178,7 @@ async fn sweep(ready: &Ready) -> Result<(), CliError> {
 
 fn intent(args: &Reset, site: &Site) -> Result<Intent, CliError> {
     let Some(name) = &args.host else { return Ok(Intent::Reset) };
-    let host = wiring::host(site, name)?;
+    let host = site_file::host(site, name)?;
     if host.roles.control_plane {
         return Err(CliError::new(5, format!("take out {name} alone: it is the only control plane"))
             .hint("without --host the whole cluster is reset"));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use appliance_control::words::waived_line;
 use clap::{Args, Subcommand};
 use installer_model::event::RunId;
 use installer_model::plan::StepId;
@@ -93,7 +94,7 @@ fn show(args: &Show) -> Result<u8, CliError> {
         row.site,
         view.outcome.map_or("open".to_owned(), |outcome| outcome.to_string())
     );
-    view.waived.iter().for_each(|waived| println!("  {}", display::waived_line(waived)));
+    view.waived.iter().for_each(|waived| println!("  {}", waived_line(waived)));
     // In the plan's order where the plan is known, which is how people read it.
     let plan = reader.plan(&row.plan).ok();
     let order: BTreeMap<StepId, usize> = plan

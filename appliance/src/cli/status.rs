@@ -1,15 +1,18 @@
 //! `armilla status`.
 
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use appliance_control::hands::control_plane_hand;
+use appliance_control::{Kind, site_file};
 use clap::Args;
 use installer_model::site::Site;
 use installer_run::socket;
 use installer_wire::Command;
 
 use super::{CliError, StateArgs};
-use crate::{display, wiring};
+use crate::display;
+use crate::wiring::{self, Secrets};
 
 #[derive(Debug, Args)]
 pub(super) struct Status {
@@ -21,8 +24,7 @@ pub(super) struct Status {
 }
 
 pub(super) async fn run(args: &Status) -> Result<u8, CliError> {
-    let site = wiring::site(&args.site)?;
-    let state = wiring::state_folder(&args.state);
+    let site = site_file::read(&args.site)?;
     let reader = wiring::reader(&args.state, "status");
     let runs = reader.runs().map_err(|error| CliError::from_error(1, "", &error))?;
     let Some(last) = runs.iter().rfind(|run| run.site == site.name.as_str()) else {
@@ -30,7 +32,7 @@ pub(super) async fn run(args: &Status) -> Result<u8, CliError> {
         return Ok(0);
     };
     let Some(outcome) = last.outcome else {
-        taken_over(&site, &state).await?;
+        taken_over(&site, &args.state).await?;
         let (_, view) = reader.run(&last.run).map_err(|error| CliError::from_error(1, "", &error))?;
         let done = view.steps.values().filter(|step| step.state.succeeded()).count();
         let total = reader.plan(&last.plan).map_or(0, |plan| plan.steps.len());
@@ -39,7 +41,8 @@ pub(super) async fn run(args: &Status) -> Result<u8, CliError> {
     };
     let took = last.ended_at.map_or(0, |end| end.saturating_sub(last.started_at));
     println!("{}: run {} {outcome}, took {}", site.name, last.run, display::seconds(took));
-    let hand = wiring::control_plane_hand(&site, &state, "status").await?;
+    let instance = wiring::instance(&args.state, "status")?;
+    let hand = control_plane_hand(&site, &instance, &Secrets::default()).await?;
     let argv = [
         "/usr/local/bin/kubectl",
         "--kubeconfig",
@@ -63,12 +66,13 @@ pub(super) async fn run(args: &Status) -> Result<u8, CliError> {
 }
 
 /// A run that nobody performs may have been taken over with its site. Whether the host can be asked is not the question.
-async fn taken_over(site: &Site, state: &Path) -> Result<(), CliError> {
-    if UnixStream::connect(socket::path(state)).is_ok() {
+async fn taken_over(site: &Site, args: &StateArgs) -> Result<(), CliError> {
+    if UnixStream::connect(socket::path(&wiring::state_folder(args))).is_ok() {
         return Ok(());
     }
-    match wiring::control_plane_hand(site, state, "status").await {
-        Err(error) if error.code == 4 => Err(error),
+    let instance = wiring::instance(args, "status")?;
+    match control_plane_hand(site, &instance, &Secrets::default()).await {
+        Err(error) if error.kind == Kind::Conflict => Err(error.into()),
         Ok(_) | Err(_) => Ok(()),
     }
 }

@@ -12,6 +12,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use appliance_control::hands::hand_binaries;
+use appliance_control::here::now_ms;
+use appliance_control::logins::{HostKeys, Logins};
+use appliance_control::site_file;
 use appliance_store::{Holder, PinnedKey};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -24,7 +28,7 @@ use installer_run::reader::Reader;
 use installer_ssh::Target;
 
 use crate::cli::{CliError, StateArgs, chain};
-use crate::wiring::{self, HostKeys, Secrets};
+use crate::wiring::{self, Secrets};
 use archive::{Archive, Index};
 
 /// What is collected from, and how long that may take.
@@ -44,8 +48,8 @@ pub(crate) struct Collected {
 }
 
 pub(crate) async fn collect(wanted: &Wanted<'_>) -> Result<Collected, CliError> {
-    let now = wiring::now_ms();
-    let site = wiring::site(wanted.site);
+    let now = now_ms();
+    let site = site_file::read(wanted.site).map_err(CliError::from);
     let name = site.as_ref().map_or("unknown", |site| site.name.as_str()).to_owned();
     let stamp = Utc(now).to_string().replace([' ', ':'], "-").replace("-UTC", "");
     let folder = format!("armilla-support-{name}-{stamp}");
@@ -102,9 +106,9 @@ fn sites_that_ran(reader: &Reader) -> Vec<String> {
 /// All hosts at once; each that has ended is told.
 async fn from_hosts(wanted: &Wanted<'_>, site: &Site, reader: &Reader, archive: &mut Archive) {
     let state = wiring::state_folder(wanted.state);
-    let binaries = match wiring::hand_binaries(None, &state) {
+    let binaries = match hand_binaries(None, &state) {
         Ok(binaries) => binaries,
-        Err(error) => return archive.missing("hosts", &error.to_string()),
+        Err(error) => return archive.missing("hosts", &CliError::from(error).to_string()),
     };
     let (targets, known) = targets(wanted, site, reader, archive);
     archive.redact_with(Redactor::new(known));
@@ -150,19 +154,20 @@ fn targets(
     let pinned = pinned.and_then(|keys| {
         serde_json::from_value::<BTreeMap<String, PinnedKey>>(keys).map_err(|error| error.to_string())
     });
-    let keys = HostKeys::Read(pinned.unwrap_or_else(|why| {
+    let pinned = pinned.unwrap_or_else(|why| {
         archive.missing("the keys of hosts that were trusted", &why);
         BTreeMap::new()
-    }));
-    let mut secrets = Secrets::default();
+    });
+    let (keys, secrets) = (HostKeys::read(pinned, wanted.yes), Secrets::default());
+    let logins = Logins::new(&secrets, &keys);
     let mut targets = BTreeMap::new();
     for host in &site.hosts {
-        match wiring::target(host, &mut secrets, &keys, wanted.yes) {
+        match logins.target(host) {
             Ok(target) => drop(targets.insert(host.name.to_string(), target)),
             Err(why) => archive.missing(&format!("hosts/{}", host.name), &why),
         }
     }
-    let mut known: Vec<Secret> = secrets.known().collect();
+    let mut known: Vec<Secret> = secrets.known();
     // What pods pull with is looked for as well, where it can be read without asking.
     let logins = site.registries.iter().filter_map(|registry| registry.credentials.as_ref());
     known.extend(logins.filter_map(|login| Secrets::read_unasked(&login.password)));

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
+use appliance_control::Purpose;
+use appliance_control::addons::Import;
 use clap::Args;
 use installer_model::plan::Intent;
 use installer_model::site::Site;
 
 use super::super::{CliError, Output, SiteArgs, apply};
-use crate::addons::Import;
-use crate::planning::{self, Asked, Purpose};
-use crate::wiring;
+use crate::{planning, report, wiring};
 
 /// Brings the images of a bundle to every node of a site, now and whenever a host joins, and can apply its manifests.
 /// Does all else that apply does, too; what was cut off goes on.
@@ -29,13 +29,13 @@ pub(in crate::cli) struct ImportArgs {
 
 pub(super) async fn run(args: &ImportArgs) -> Result<u8, CliError> {
     let import = Import { path: args.file.clone(), apply: args.apply };
-    let ready = Asked::new(&args.site, Purpose::Import).importing(&import).ready().await?;
+    let ready = planning::ready(&args.site, args.site.asked(Purpose::Import)?.importing(import)).await?;
     let failed = |error| CliError::from_error(1, "read the site as it was: ", &error);
     if ready.store.site::<Site>(ready.site.name.as_str()).map_err(failed)?.is_none() {
         return Err(CliError::new(4, format!("import into site {}: it is not installed", ready.site.name))
             .hint("run `armilla apply` first, or name its state folder with --state"));
     }
-    planning::report_findings(&ready)?;
+    report::report_findings(&ready)?;
     ready.refuse_unsupported_changes()?;
     let plan = ready.plan(&Intent::Install, &[])?;
     let imported = ready.imported.clone().unwrap_or_default();

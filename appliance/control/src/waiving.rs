@@ -5,30 +5,30 @@ use installer_model::site::Site;
 use installer_model::waiver::{KeptWaiver, Said, Waiver, WaiverTarget, merged};
 use installer_plan::preflight::waive;
 
-use crate::cli::CliError;
-use crate::wiring;
+use crate::error::{ControlError, Kind, Problem};
+use crate::here::now_ms;
 
 /// What a command changes about the waivers of its site.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Change {
-    pub(crate) add: Vec<Waiver>,
-    pub(crate) remove: Vec<WaiverTarget>,
+pub struct Change {
+    pub add: Vec<Waiver>,
+    pub remove: Vec<WaiverTarget>,
 }
 
 impl Change {
     /// Of the words of the command line. Each waiver has the one reason that was given.
-    pub(crate) fn of(
+    pub fn of(
         add: &[WaiverTarget],
         reason: Option<&str>,
         remove: &[WaiverTarget],
-    ) -> Result<Change, CliError> {
+    ) -> Result<Change, ControlError> {
         let reason = reason.map(str::trim).unwrap_or_default();
         if !add.is_empty() && reason.is_empty() {
-            return Err(CliError::new(2, format!("waive {}: nobody said why", add[0]))
+            return Err(ControlError::new(Kind::Usage, format!("waive {}: nobody said why", add[0]))
                 .hint("add --reason \"…\": it is kept and printed wherever the waiver counts"));
         }
         if add.is_empty() && !reason.is_empty() {
-            return Err(CliError::new(2, "keep a reason: --reason belongs to --waive CHECK"));
+            return Err(ControlError::new(Kind::Usage, "keep a reason: --reason belongs to --waive CHECK"));
         }
         let waiver = |target: &WaiverTarget| Waiver {
             check: target.check.clone(),
@@ -40,37 +40,43 @@ impl Change {
 }
 
 /// What is wrong with waivers, before anything connects.
-pub(crate) fn refuse_wrong(site: &Site, change: &Change) -> Result<(), CliError> {
+pub fn refuse_wrong(site: &Site, change: &Change) -> Result<(), ControlError> {
     let file = site.waivers.iter().enumerate();
-    let mut problems: Vec<String> = file
-        .filter_map(|(at, waiver)| Some(format!("waivers[{at}].check: {}", waive::problem(waiver)?)))
+    let mut problems: Vec<Problem> = file
+        .filter_map(|(at, waiver)| Some(Problem::at(format!("waivers[{at}].check"), waive::problem(waiver)?)))
         .collect();
     for waiver in &change.add {
-        problems
-            .extend(waive::problem(waiver).map(|problem| format!("--waive {}: {problem}", waiver.target())));
+        let wrong = waive::problem(waiver);
+        problems.extend(wrong.map(|problem| format!("--waive {}: {problem}", waiver.target()).into()));
     }
     let hosts = change.add.iter().map(Waiver::target).chain(change.remove.iter().cloned());
     for host in hosts.filter_map(|target| target.host) {
         if site.host(&host).is_none() {
-            problems.push(format!("{host} is no host of this site"));
+            problems.push(format!("{host} is no host of this site").into());
         }
     }
-    if problems.is_empty() { Ok(()) } else { Err(CliError::all(5, problems)) }
+    if problems.is_empty() { Ok(()) } else { Err(ControlError::all(Kind::Refused, problems)) }
 }
 
 /// The waivers that hold now, after the change, kept for the next command.
-pub(crate) fn settle(store: &Store, site: &Site, change: &Change) -> Result<Vec<KeptWaiver>, CliError> {
-    let failed = |error| CliError::from_error(1, "keep the waivers: ", &error);
+pub fn settle(
+    store: &Store,
+    site: &Site,
+    change: &Change,
+    by: &str,
+) -> Result<Vec<KeptWaiver>, ControlError> {
+    let failed = |error| ControlError::store("keep the waivers: ", &error);
     let name = site.name.as_str();
     let before = store.waivers(name).map_err(failed)?;
-    let (by, at) = (wiring::operator(), wiring::now_ms());
-    let mut now = merged(&before, &site.waivers, &by, at);
+    let at = now_ms();
+    let mut now = merged(&before, &site.waivers, by, at);
     for target in &change.remove {
         let held = now.len();
         now.retain(|kept| kept.said != Said::CommandLine || kept.waiver.target() != *target);
         if now.len() == held {
             let of_file = now.iter().any(|kept| kept.waiver.target() == *target);
-            let problem = CliError::new(3, format!("take back the waiver of {target}: there is none"));
+            let problem =
+                ControlError::new(Kind::NotFound, format!("take back the waiver of {target}: there is none"));
             return Err(match of_file {
                 true => problem.hint("it stands in the site file: take it out there"),
                 false => problem,
@@ -79,7 +85,7 @@ pub(crate) fn settle(store: &Store, site: &Site, change: &Change) -> Result<Vec<
     }
     for waiver in &change.add {
         now.retain(|kept| kept.said != Said::CommandLine || !kept.waiver.is_for_the_same(waiver));
-        now.push(KeptWaiver { waiver: waiver.clone(), by: by.clone(), at, said: Said::CommandLine });
+        now.push(KeptWaiver { waiver: waiver.clone(), by: by.to_owned(), at, said: Said::CommandLine });
     }
     if now != before {
         store.put_waivers(name, &now).map_err(failed)?;

@@ -2,13 +2,12 @@
 //!
 //! The store keeps what each one holds, so a plan can be made without the file; the file is needed when a host lacks
 //! something of it.
-#![expect(clippy::print_stderr, reason = "tells the operator which bundles are not there")]
 
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use appliance_store::{KeptBundle, Store};
+use appliance_store::KeptBundle;
 use bundles_format::{Digest, FileArtifact, Release};
 use bundles_store::{Bundle, Sealed};
 use installer_model::site::Site;
@@ -16,67 +15,68 @@ use installer_plan::planner::{self, AddOn};
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
-use crate::cli::{CliError, SiteArgs};
-use crate::wiring;
+use crate::bundle::open_bundle;
+use crate::error::{ControlError, Kind, Problem};
+use crate::instance::Instance;
+use crate::options::Options;
 
 /// Kubernetes takes no object that is larger than a fraction of this.
 const MANIFEST_LIMIT: u64 = 4 << 20;
 
 /// An add-on as the store keeps it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Addon {
+pub struct Addon {
     /// The digest of its index.
-    pub(crate) id: Digest,
-    pub(crate) file: KeptBundle,
-    pub(crate) release: Release,
+    pub id: Digest,
+    pub file: KeptBundle,
+    pub release: Release,
     /// Name and text, in the order in which they are applied; none unless the operator asked for them.
-    pub(crate) manifests: Vec<(String, String)>,
+    pub manifests: Vec<(String, String)>,
 }
 
 impl Addon {
-    pub(crate) fn planned(&self) -> AddOn<'_> {
+    pub fn planned(&self) -> AddOn<'_> {
         AddOn { release: &self.release, manifests: &self.manifests }
     }
 }
 
 /// An add-on to be brought to the site.
-pub(crate) struct Import {
-    pub(crate) path: PathBuf,
+pub struct Import {
+    pub path: PathBuf,
     /// Whether its manifests are applied too.
-    pub(crate) apply: bool,
+    pub apply: bool,
 }
 
 /// The add-ons of a site, and those of their files that are there.
 #[derive(Default)]
-pub(crate) struct Opened {
-    pub(crate) addons: Vec<Addon>,
-    pub(crate) bundles: Vec<Arc<Bundle<Sealed>>>,
+pub struct Opened {
+    pub addons: Vec<Addon>,
+    pub bundles: Vec<Arc<Bundle<Sealed>>>,
     /// The name of the one that is being imported.
-    pub(crate) imported: Option<String>,
+    pub imported: Option<String>,
+    /// Name and place of those whose file is not there any more: a host that lacks something of one cannot be given it.
+    pub gone: Vec<(String, PathBuf)>,
 }
 
 /// Opens every add-on of the site, and the one that is to become one.
-pub(crate) fn open(
+pub fn open(
     site: &Site,
-    store: &Store,
-    args: &SiteArgs,
+    instance: &Instance,
+    options: &Options,
     base: &Release,
     import: Option<&Import>,
-) -> Result<Opened, CliError> {
-    let failed = |error| CliError::from_error(1, "read the site's add-ons: ", &error);
-    let kept = store.addons::<Addon>(site.name.as_str()).map_err(failed)?;
+) -> Result<Opened, ControlError> {
+    let failed = |error| ControlError::store("read the site's add-ons: ", &error);
+    let kept = instance.store.addons::<Addon>(site.name.as_str()).map_err(failed)?;
     let mut opened = Opened::default();
-    let new = import.map(|import| bring(import, site, store, args)).transpose()?;
+    let new = import.map(|import| bring(import, site, instance, options)).transpose()?;
     for (name, addon) in kept {
         if new.as_ref().is_some_and(|(new, _)| new.release.name == name) {
             continue;
         }
-        match reopen(&addon, site, store, args)? {
+        match reopen(&addon, site, instance, options)? {
             Some(bundle) => opened.bundles.push(Arc::new(bundle)),
-            None => eprintln!(
-                "note: bundle {name} is not at {} any more: a host that lacks something of it cannot be given it",
-                addon.file.path.display()
-            ),
+            None => opened.gone.push((name, addon.file.path.clone())),
         }
         opened.addons.push(addon);
     }
@@ -89,7 +89,7 @@ pub(crate) fn open(
     let planned: Vec<AddOn<'_>> = opened.addons.iter().map(Addon::planned).collect();
     match planner::clashes(base, &planned) {
         clashes if clashes.is_empty() => Ok(opened),
-        clashes => Err(CliError::all(5, clashes)
+        clashes => Err(ControlError::all(Kind::Refused, clashes.into_iter().map(Problem::from).collect())
             .hint("give one of the images another tag, or build one bundle from what the other has")),
     }
 }
@@ -97,21 +97,21 @@ pub(crate) fn open(
 fn bring(
     import: &Import,
     site: &Site,
-    store: &Store,
-    args: &SiteArgs,
-) -> Result<(Addon, Bundle<Sealed>), CliError> {
-    let bundle = wiring::open_bundle(import.path.clone(), args, site, store, None)?;
+    instance: &Instance,
+    options: &Options,
+) -> Result<(Addon, Bundle<Sealed>), ControlError> {
+    let bundle = open_bundle(import.path.clone(), options, site, instance, None)?;
     let release = bundle.release().clone();
     if release.is_base() {
-        return Err(CliError::new(
-            5,
+        return Err(ControlError::new(
+            Kind::Refused,
             format!("import {}: sites are installed from this bundle", import.path.display()),
         )
         .hint("`armilla apply -b` takes it; import takes what `bundle build --image` or `--archive` made"));
     }
     let wanted = if import.apply { release.manifests() } else { Vec::new() };
     let texts = wanted.into_iter().map(|file| Ok((file.name.clone(), text(&bundle, file)?)));
-    let manifests = texts.collect::<Result<_, CliError>>()?;
+    let manifests = texts.collect::<Result<_, ControlError>>()?;
     let file = kept(&bundle)?;
     Ok((Addon { id: bundle.id().clone(), file, release, manifests }, bundle))
 }
@@ -120,27 +120,29 @@ fn bring(
 fn reopen(
     addon: &Addon,
     site: &Site,
-    store: &Store,
-    args: &SiteArgs,
-) -> Result<Option<Bundle<Sealed>>, CliError> {
+    instance: &Instance,
+    options: &Options,
+) -> Result<Option<Bundle<Sealed>>, ControlError> {
     let there = Bundle::inspect(&addon.file.path).is_ok_and(|found| *found.id() == addon.id);
     if !there {
         return Ok(None);
     }
     let signer = Some(addon.file.signer.as_str());
-    wiring::open_bundle(addon.file.path.clone(), &args.without_trust(), site, store, signer).map(Some)
+    open_bundle(addon.file.path.clone(), &options.without_trust(), site, instance, signer).map(Some)
 }
 
 /// Where a bundle lies and whose it is, to find it again from any folder.
-pub(crate) fn kept(bundle: &Bundle<Sealed>) -> Result<KeptBundle, CliError> {
-    let path = std::path::absolute(bundle.path())
-        .map_err(|error| CliError::new(1, format!("find {}: {error}", bundle.path().display())))?;
+pub fn kept(bundle: &Bundle<Sealed>) -> Result<KeptBundle, ControlError> {
+    let path = std::path::absolute(bundle.path()).map_err(|error| {
+        ControlError::new(Kind::Failed, format!("find {}: {error}", bundle.path().display()))
+    })?;
     Ok(KeptBundle { path, signer: bundle.signer_pem() })
 }
 
 /// A manifest's text, held against its digest.
-fn text(bundle: &Bundle<Sealed>, file: &FileArtifact) -> Result<String, CliError> {
-    let failed = |why: String| CliError::new(5, format!("read {} of the bundle: {why}", file.name));
+fn text(bundle: &Bundle<Sealed>, file: &FileArtifact) -> Result<String, ControlError> {
+    let failed =
+        |why: String| ControlError::new(Kind::Refused, format!("read {} of the bundle: {why}", file.name));
     let content = bundle.content(file).ok_or_else(|| failed("it is not there".to_owned()))?;
     let mut text = String::new();
     content
@@ -154,7 +156,7 @@ fn text(bundle: &Bundle<Sealed>, file: &FileArtifact) -> Result<String, CliError
 }
 
 /// The release and its add-ons as one, for questions about room: what a host holds in the end.
-pub(crate) fn together(base: &Release, addons: &[Addon]) -> Release {
+pub fn together(base: &Release, addons: &[Addon]) -> Release {
     let mut all = base.clone();
     for component in addons.iter().flat_map(|addon| &addon.release.components) {
         all.components.push(bundles_format::Component { files: Vec::new(), ..component.clone() });

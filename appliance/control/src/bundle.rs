@@ -7,68 +7,73 @@ use bundles_format::Release;
 use bundles_store::{Bundle, JoinError, Parts, PublicKey, Sealed, Trust, VerifyError};
 use installer_model::site::Site;
 
-use super::{confirm, home, now_ms, state_folder};
-use crate::cli::{CliError, SiteArgs};
+use crate::asks::UnknownBundleKey;
+use crate::error::{ControlError, Kind};
+use crate::here::{home, now_ms};
+use crate::instance::Instance;
+use crate::options::Options;
 
 /// The bundle that the site file names; its path is meant from the site file on.
-fn bundle_of_site(args: &SiteArgs, site: &Site) -> Option<PathBuf> {
-    let folder = args.site.parent().unwrap_or(Path::new(""));
-    site.bundle.as_ref().map(|choice| folder.join(home(&choice.path)))
+fn bundle_of_site(options: &Options, site: &Site) -> Option<PathBuf> {
+    site.bundle.as_ref().map(|choice| options.folder.join(home(&choice.path)))
 }
 
 /// The bundle, where it serves and is not needed: that the site file's is gone is no mistake.
-pub(crate) fn bundle_if_there(
-    args: &SiteArgs,
+pub fn bundle_if_there(
+    options: &Options,
     site: &Site,
-    store: &Store,
-) -> Result<Option<Bundle<Sealed>>, CliError> {
-    let there = args.bundle.is_some() || bundle_of_site(args, site).is_some_and(|path| path.exists());
-    there.then(|| bundle(args, site, store)).transpose()
+    instance: &Instance,
+) -> Result<Option<Bundle<Sealed>>, ControlError> {
+    let there = options.bundle.is_some() || bundle_of_site(options, site).is_some_and(|path| path.exists());
+    there.then(|| bundle(options, site, instance)).transpose()
 }
 
 /// The bundle of the command line or of the site file, opened under a trusted key.
-pub(crate) fn bundle(args: &SiteArgs, site: &Site, store: &Store) -> Result<Bundle<Sealed>, CliError> {
-    let last = store.base(site.name.as_str()).map_err(|error| CliError::from_error(1, "", &error))?;
-    let named = args.bundle.clone().or_else(|| bundle_of_site(args, site));
+pub fn bundle(options: &Options, site: &Site, instance: &Instance) -> Result<Bundle<Sealed>, ControlError> {
+    let last = instance.store.base(site.name.as_str()).map_err(|error| ControlError::store("", &error))?;
+    let named = options.bundle.clone().or_else(|| bundle_of_site(options, site));
     let path = named.or_else(|| last.as_ref().map(|last| last.path.clone())).ok_or_else(|| {
-        CliError::new(2, "choose a bundle: neither the command line nor the site file names one")
-            .hint("add `-b FILE`, or `bundle.path` in the site file")
+        ControlError::new(
+            Kind::Usage,
+            "choose a bundle: neither the command line nor the site file names one",
+        )
+        .hint("add `-b FILE`, or `bundle.path` in the site file")
     })?;
-    open_bundle(path, args, site, store, last.as_ref().map(|last| last.signer.as_str()))
+    open_bundle(path, options, site, instance, last.as_ref().map(|last| last.signer.as_str()))
 }
 
 /// Opens a bundle, or joins a folder of parts to one, under a trusted key. `known`: the key in PEM that was trusted for
 /// this bundle the last time.
-pub(crate) fn open_bundle(
+pub fn open_bundle(
     path: PathBuf,
-    args: &SiteArgs,
+    options: &Options,
     site: &Site,
-    store: &Store,
+    instance: &Instance,
     known: Option<&str>,
-) -> Result<Bundle<Sealed>, CliError> {
-    let path = if path.is_dir() { joined(&path, &state_folder(&args.state))? } else { path };
+) -> Result<Bundle<Sealed>, ControlError> {
+    let path = if path.is_dir() { joined(&path, &instance.state)? } else { path };
     let refused = |error: &dyn std::error::Error, hint: &str| {
-        let code = if path.exists() { 5 } else { 3 };
-        CliError::from_error(code, &format!("open bundle {}: ", path.display()), error).hint(hint)
+        let kind = if path.exists() { Kind::Refused } else { Kind::NotFound };
+        ControlError::of(kind, &format!("open bundle {}: ", path.display()), error).hint(hint)
     };
     let unverified = Bundle::inspect(&path).map_err(|error| {
         refused(&error, "name a whole bundle with -b FILE; copy it again if this one was cut off on the way")
     })?;
-    let trust = trust(args, site, store, unverified.signer(), known, &path)?;
+    let trust = trust(options, site, instance, unverified.signer(), known, &path)?;
     let sealed = unverified
         .seal(&trust)
         .map_err(|error| refused(&error, "the key comes with whoever made the bundle: --trust FILE"))?;
-    verify(&sealed, store).map_err(|error| {
+    verify(&sealed, &instance.store).map_err(|error| {
         refused(&error, "the file changed after it was sealed: copy it again from where it was made")
     })?;
     Ok(sealed)
 }
 
 /// The bundle whose parts lie in a folder, joined in the state folder. A later call finds it there.
-fn joined(folder: &Path, state: &Path) -> Result<PathBuf, CliError> {
+fn joined(folder: &Path, state: &Path) -> Result<PathBuf, ControlError> {
     let what = format!("join the bundle in {}: ", folder.display());
     let refused = |error: JoinError| {
-        CliError::from_error(5, &what, &error)
+        ControlError::of(Kind::Refused, &what, &error)
             .hint("name a bundle, or a folder with all parts of one, with -b")
     };
     let parts = Parts::find(&[folder.to_owned()]).map_err(refused)?;
@@ -76,7 +81,7 @@ fn joined(folder: &Path, state: &Path) -> Result<PathBuf, CliError> {
     let path = place.join(format!("{}.bundle", parts.bundle().hex()));
     let whole = std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() == parts.size());
     if !whole {
-        std::fs::create_dir_all(&place).map_err(|error| CliError::from_error(1, &what, &error))?;
+        std::fs::create_dir_all(&place).map_err(|error| ControlError::of(Kind::Failed, &what, &error))?;
         parts.join(&path, |_, _| {}).map_err(refused)?;
     }
     Ok(path)
@@ -99,17 +104,17 @@ fn verify(bundle: &Bundle<Sealed>, store: &Store) -> Result<(), VerifyError> {
 }
 
 fn trust(
-    args: &SiteArgs,
+    options: &Options,
     site: &Site,
-    store: &Store,
+    instance: &Instance,
     signer: &PublicKey,
     known: Option<&str>,
     path: &Path,
-) -> Result<Trust, CliError> {
-    let named = args.trust.iter().map(|file| {
-        let code = if file.exists() { 5 } else { 3 };
+) -> Result<Trust, ControlError> {
+    let named = options.trust.iter().map(|file| {
+        let kind = if file.exists() { Kind::Refused } else { Kind::NotFound };
         Trust::read(file).map_err(|error| {
-            CliError::from_error(code, "", &error)
+            ControlError::of(kind, "", &error)
                 .hint("--trust wants the .pub file that `armilla bundle keygen` wrote")
         })
     });
@@ -118,20 +123,23 @@ fn trust(
     }
     if let Some(text) = site.bundle.as_ref().and_then(|choice| choice.trust.as_ref()) {
         return Trust::from_pem(text).ok_or_else(|| {
-            CliError::new(5, "understand bundle.trust of the site file: it is no public key in PEM")
+            ControlError::new(
+                Kind::Refused,
+                "understand bundle.trust of the site file: it is no public key in PEM",
+            )
         });
     }
     if known.and_then(PublicKey::from_pem).is_some_and(|known| known == *signer) {
         return Ok(Trust::key(signer.clone()));
     }
-    let pinned = store.bundle_keys().map_err(|error| CliError::from_error(1, "", &error))?;
+    let pinned = instance.store.bundle_keys().map_err(|error| ControlError::store("", &error))?;
     let fingerprint = signer.fingerprint().to_string();
     if pinned.iter().any(|key| key.fingerprint == fingerprint) {
         return Ok(Trust::key(signer.clone()));
     }
     if let Some(known) = pinned.first() {
-        return Err(CliError::new(
-            5,
+        return Err(ControlError::new(
+            Kind::Refused,
             format!(
                 "trust bundle {}: it is sealed by {fingerprint}, known is {}",
                 path.display(),
@@ -140,24 +148,25 @@ fn trust(
         )
         .hint("if both are yours, name the new key with --trust FILE"));
     }
-    let question = format!(
-        "{} is sealed by {fingerprint}, seen for the first time. Trust it from now on?",
-        path.display()
-    );
-    if !confirm(args.yes, &question) {
-        return Err(CliError::new(
-            5,
-            format!("trust bundle {}: nobody vouched for {fingerprint}", path.display()),
-        )
-        .hint("name its public key with --trust FILE"));
-    }
-    let key = PinnedKey { fingerprint, key: signer.to_pem(), pinned_at: now_ms() };
-    store.pin_bundle_key(&key).map_err(|error| CliError::from_error(1, "", &error))?;
-    Ok(Trust::key(signer.clone()))
+    let mut error = ControlError::new(
+        Kind::Refused,
+        format!("trust bundle {}: nobody vouched for {fingerprint}", path.display()),
+    )
+    .hint("name its public key with --trust FILE");
+    error.asks.bundle_key =
+        Some(UnknownBundleKey { path: path.to_owned(), fingerprint, pem: signer.to_pem() });
+    Err(error)
+}
+
+/// Trusts a bundle's key from now on.
+pub fn trust_key(store: &Store, key: &UnknownBundleKey) -> Result<(), ControlError> {
+    let UnknownBundleKey { fingerprint, pem, .. } = key.clone();
+    let key = PinnedKey { fingerprint, key: pem, pinned_at: now_ms() };
+    store.pin_bundle_key(&key).map_err(|error| ControlError::store("", &error))
 }
 
 /// One line about the bundle, for people.
-pub(crate) fn about(release: &Release) -> String {
+pub fn about(release: &Release) -> String {
     let archs: Vec<&str> = release.architectures.iter().map(|arch| arch.as_str()).collect();
     format!("{} {} ({})", release.name, release.version, archs.join(", "))
 }

@@ -1,9 +1,9 @@
 //! What was found, for people.
 #![expect(clippy::print_stderr, reason = "tells the operator what stands in the way")]
 
+use appliance_control::Ready;
 use installer_model::finding::{Finding, Severity};
 
-use super::Ready;
 use crate::cli::CliError;
 use crate::findings;
 

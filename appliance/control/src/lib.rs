@@ -1,0 +1,31 @@
+//! What the command line and the server do alike: read a site, look at its hosts, judge, plan, run. Nothing here prints or
+//! asks: answers are values, and what somebody has to decide comes back as data ([`asks`]).
+
+pub mod addons;
+pub mod asked;
+pub mod asks;
+pub mod bundle;
+mod changes;
+pub mod error;
+pub mod findings;
+pub mod fixing;
+pub mod hands;
+pub mod here;
+pub mod instance;
+pub mod logins;
+mod look;
+pub mod options;
+pub mod owner;
+pub mod performing;
+pub mod ready;
+pub mod secrets;
+pub mod site_file;
+pub mod waiving;
+pub mod words;
+
+pub use asked::{Asked, Opened};
+pub use error::{ControlError, Kind, Problem};
+pub use instance::Instance;
+pub use options::{Options, Purpose};
+pub use ready::Ready;
+pub use secrets::{SecretError, SecretSource};
