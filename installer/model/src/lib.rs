@@ -17,6 +17,7 @@ pub mod survey;
 mod utc;
 pub mod view;
 pub mod waiver;
+pub mod yaml;
 
 pub use chain::chain;
 pub use utc::Utc;

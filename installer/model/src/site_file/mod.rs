@@ -12,16 +12,16 @@ mod reader;
 mod shape;
 mod validate;
 mod write;
-mod yaml;
 
 use std::fmt;
 
 pub use init::{InitError, Login, init};
-pub use reader::{Errors, Located, Text};
+pub use reader::{Errors, Located, Text, join, nearest};
 pub use shape::SiteFile;
-pub use yaml::Position;
+pub use validate::{decided_of_api_server, decided_of_kubelet};
 
 use crate::site::Site;
+pub use crate::yaml::Position;
 
 /// Where in the file something stands.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! From a YAML tree to the shapes of a site file. Every wrong kind and unknown key is noted; reading goes on.
 
-use super::yaml::{Key, Node, Position, Value};
 use super::{Place, SiteError};
+use crate::yaml::{Key, Node, Position, Value};
 
 /// A value and where it was written.
 #[derive(Debug, Clone)]
@@ -209,14 +209,14 @@ fn note_repeats(entries: &[(Key, Node)], path: &str, errors: &mut Errors) {
 }
 
 /// `hosts[0]` and `name` give `hosts[0].name`; a key with dots or blanks is quoted.
-pub(super) fn join(path: &str, key: &str) -> String {
+pub fn join(path: &str, key: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/');
     let key = if !key.is_empty() && key.chars().all(plain) { key.to_owned() } else { format!("{key:?}") };
     if path.is_empty() { key } else { format!("{path}.{key}") }
 }
 
 /// The known word that a slip of the finger or of the case away gives.
-pub(super) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+pub fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let plain = |text: &str| text.to_lowercase().replace(['_', '-'], "");
     let close = |candidate: &'k str| {
         let distance = distance(&plain(word), &plain(candidate));

@@ -1,7 +1,8 @@
 //! The site file as written: every key that exists, where it may stand, nothing judged yet.
 
 use super::reader::{Errors, Located, MapReader, Text, read_map};
-use super::{Place, SiteError, yaml};
+use super::{Place, SiteError};
+use crate::yaml;
 
 type Field = Option<Located<Text>>;
 
@@ -140,7 +141,7 @@ impl SiteFile {
     /// `None` when there is no map to read at all; then at least one error was noted.
     pub(super) fn read(text: &str, errors: &mut Errors) -> Option<SiteFile> {
         let whole = |position| Place { path: String::new(), position };
-        let node = match yaml::parse(text) {
+        let node = match yaml::document(text) {
             Ok(Some(node)) if !node.is_null() => node,
             Ok(_) => {
                 errors.note(&whole(None), "is empty (`armilla init` writes one)");

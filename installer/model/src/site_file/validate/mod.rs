@@ -200,6 +200,20 @@ const API_SERVER_FLAGS: Owned = &[
     ("etcd-servers", "Armilla installs etcd"),
 ];
 
+fn decided(owned: Owned, flag: &str) -> Option<&'static str> {
+    owned.iter().find(|(known, _)| *known == flag).map(|(_, instead)| *instead)
+}
+
+/// Where the site file says what this flag of the kubelet would; `None` for flags that a site may give.
+pub fn decided_of_kubelet(flag: &str) -> Option<&'static str> {
+    decided(KUBELET_FLAGS, flag)
+}
+
+/// The same for flags of the API server.
+pub fn decided_of_api_server(flag: &str) -> Option<&'static str> {
+    decided(API_SERVER_FLAGS, flag)
+}
+
 fn extra_args(
     entries: &[(Located<String>, Located<Text>)],
     owned: Owned,
@@ -207,7 +221,7 @@ fn extra_args(
 ) -> BTreeMap<FlagName, String> {
     let mut args = BTreeMap::new();
     for (name, value) in entries {
-        if let Some((_, instead)) = owned.iter().find(|(flag, _)| *flag == name.value) {
+        if let Some(instead) = decided(owned, &name.value) {
             check.note(&name.place, format!("is decided by Armilla: {instead}"));
             continue;
         }

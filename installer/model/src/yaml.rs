@@ -1,13 +1,14 @@
 //! YAML text as a tree whose every node knows its line and column.
 //!
 //! The library gives events with positions; a tree of our own keeps them, so that a mistake found long after the
-//! reading still names its place. Anchors and aliases work; tags, a second document and merge keys are refused.
+//! reading still names its place. Anchors and aliases work; tags are refused, and what a merge key means is left to
+//! whoever reads the tree. Limits on values and depth hold for all documents of a text together.
 
 use std::collections::HashMap;
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle};
 
-/// No site file is near this; a bomb of nested aliases is.
+/// Nothing that people write is near this; a bomb of nested aliases is.
 const MOST_NODES: usize = 200_000;
 const MOST_DEPTH: usize = 64;
 
@@ -19,13 +20,13 @@ pub struct Position {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Node {
-    pub(super) at: Position,
-    pub(super) value: Value,
+pub struct Node {
+    pub at: Position,
+    pub value: Value,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Value {
+pub enum Value {
     Scalar {
         text: String,
         /// Written without quotes: `22` may be a number and `true` a truth value.
@@ -37,14 +38,14 @@ pub(super) enum Value {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Key {
-    pub(super) at: Position,
-    pub(super) text: String,
+pub struct Key {
+    pub at: Position,
+    pub text: String,
 }
 
 impl Node {
     /// Nothing was written: `key:`, `~` or `null`.
-    pub(super) fn is_null(&self) -> bool {
+    pub fn is_null(&self) -> bool {
         match &self.value {
             Value::Scalar { text, plain } => {
                 *plain && matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL")
@@ -62,11 +63,11 @@ impl Node {
     }
 }
 
-/// The text is no YAML, or YAML that a site file may not use. Parsing ends at the first of these.
+/// The text is no YAML, or YAML that no file of ours may use. Parsing ends at the first of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SyntaxError {
-    pub(super) at: Position,
-    pub(super) message: String,
+pub struct SyntaxError {
+    pub at: Position,
+    pub message: String,
 }
 
 fn position(marker: Marker) -> Position {
@@ -89,32 +90,33 @@ enum Inside {
 struct Builder {
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
-    root: Option<Node>,
+    documents: Vec<Node>,
     nodes: usize,
 }
 
-/// The one document of `text`; `None` when it holds nothing but comments.
-pub(super) fn parse(text: &str) -> Result<Option<Node>, SyntaxError> {
+/// Every document of `text`; none when it holds nothing but comments.
+pub fn documents(text: &str) -> Result<Vec<Node>, SyntaxError> {
     let mut builder = Builder::default();
-    let mut documents = 0;
     for next in Parser::new_from_str(text.trim_start_matches('\u{feff}')) {
         let (event, span) = next.map_err(|error| SyntaxError {
             at: position(*error.marker()),
             message: format!("is not valid YAML: {}", error.info()),
         })?;
-        let at = position(span.start);
-        if matches!(event, Event::DocumentStart(..)) {
-            documents += 1;
-            if documents > 1 {
-                return Err(SyntaxError {
-                    at,
-                    message: "holds a second document: one file, one site".into(),
-                });
-            }
-        }
-        builder.take(event, at)?;
+        builder.take(event, position(span.start))?;
     }
-    Ok(builder.root)
+    Ok(builder.documents)
+}
+
+/// The one document of `text`; `None` when it holds nothing but comments.
+pub(crate) fn document(text: &str) -> Result<Option<Node>, SyntaxError> {
+    let mut documents = documents(text)?.into_iter();
+    let first = documents.next();
+    match documents.next() {
+        Some(second) => {
+            Err(SyntaxError { at: second.at, message: "holds a second document: one file, one site".into() })
+        }
+        None => Ok(first),
+    }
 }
 
 impl Builder {
@@ -122,7 +124,7 @@ impl Builder {
         if let Some(tag) = event.tag() {
             return Err(SyntaxError {
                 at,
-                message: format!("has a YAML tag ({tag}), which a site file does not use"),
+                message: format!("has a YAML tag ({tag}), which is not used here"),
             });
         }
         match event {
@@ -173,7 +175,7 @@ impl Builder {
             self.anchors.insert(anchor, node.clone());
         }
         match self.open.last_mut().map(|open| &mut open.inside) {
-            None => self.root = Some(node),
+            None => self.documents.push(node),
             Some(Inside::List(items)) => items.push(node),
             Some(Inside::Map { entries, key }) => match key.take() {
                 Some(key) => entries.push((key, node)),
