@@ -27,8 +27,13 @@ Environment:
 pub(super) const INIT: &str = "\
 Examples:
   armilla init root@10.0.0.11 root@10.0.0.12 root@10.0.0.13
-  armilla init --name plant-7 -o plant-7.yaml ops@192.0.2.7:2222
-Every setting stands in the file, with its default. Nothing is connected to.";
+  armilla init --name plant-7 -f plant-7.yaml ops@192.0.2.7:2222
+  armilla init --from config-sample.yaml -f site.yaml      what another installer was told
+  armilla init --from inventory.yaml --from config.yaml > site.yaml
+Every setting stands in the file, with its default. Nothing is connected to.
+--from reads files of other installers and writes a draft: on standard error it lists every field
+that the draft does not carry, with line and reason, and what the draft still lacks. No password
+or key is copied; the draft refers to them. Exit code 6: something was listed; 5: no such file.";
 
 pub(super) const CHECK: &str = "\
 Examples:
