@@ -1,53 +1,17 @@
 //! Bundles made by an enemy: each is refused, the bad part is named, and neither time nor memory follows what it claims.
 
+mod yard;
+
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use bundles_format::{
-    Arch, Blob, Component, Digest, FORMAT, FileArtifact, Release, Seal, entry, oci, statement,
-};
-use bundles_store::{Bundle, KeyPair, Trust, keygen, write};
+use bundles_format::{FORMAT, Release, Seal, entry, statement};
+use bundles_store::{Bundle, KeyPair, Trust, keygen};
 use ed25519_dalek::pkcs8::DecodePrivateKey;
 use ed25519_dalek::{Signer, SigningKey};
-use sha2::{Digest as _, Sha256};
-
-fn sum(bytes: &[u8]) -> Digest {
-    Digest::from_sha256(Sha256::digest(bytes).into())
-}
-
-fn packed(content: &[u8]) -> Vec<u8> {
-    zstd::encode_all(content, 9).expect("memory takes it")
-}
-
-fn file(name: &str, stored: &[u8], content: &[u8]) -> FileArtifact {
-    FileArtifact {
-        name: name.into(),
-        arch: Arch::Amd64,
-        blob: Blob { digest: sum(stored), size: stored.len() as u64, media_type: oci::FILE_ZSTD.into() },
-        content: sum(content),
-        content_size: content.len() as u64,
-        mode: 0o755,
-    }
-}
-
-fn release(version: &str, files: Vec<FileArtifact>) -> Release {
-    Release {
-        format: FORMAT,
-        name: "test".into(),
-        version: version.into(),
-        architectures: vec![Arch::Amd64],
-        components: vec![Component {
-            name: "files".into(),
-            version: version.into(),
-            license: "MIT".into(),
-            source: "here".into(),
-            files,
-            images: vec![],
-        }],
-    }
-}
+use yard::{file, packed, release, sum};
 
 struct Yard {
     dir: tempfile::TempDir,
@@ -66,11 +30,7 @@ impl Yard {
     }
 
     fn write(&self, name: &str, release: &Release, blobs: &[Vec<u8>]) -> PathBuf {
-        let open = |blob: &Blob| {
-            let found = blobs.iter().find(|bytes| sum(bytes) == blob.digest);
-            Ok(std::io::Cursor::new(found.expect("the release lists nothing else").clone()))
-        };
-        write(&self.path(name), release, &self.key, open, |_, _| {}).expect("a directory of our own");
+        yard::write(&self.path(name), release, &self.key, blobs);
         self.path(name)
     }
 
@@ -86,20 +46,8 @@ impl Yard {
 
     /// Everything that happens before a host is connected to.
     fn refusal(&self, path: &Path) -> String {
-        let trust = Trust::key(self.key.public());
-        let error: Box<dyn std::error::Error> = match Bundle::open(path, &trust) {
-            Err(error) => Box::new(error),
-            Ok(bundle) => match bundle.verify(2, |_, _| {}) {
-                Err(error) => Box::new(error),
-                Ok(()) => panic!("{} was taken", path.display()),
-            },
-        };
-        let (mut text, mut at) = (error.to_string(), error.source());
-        while let Some(source) = at {
-            text += &format!(": {source}");
-            at = source.source();
-        }
-        text
+        let text = yard::refusal(path, &Trust::key(self.key.public()));
+        text.unwrap_or_else(|| panic!("{} was taken", path.display()))
     }
 }
 

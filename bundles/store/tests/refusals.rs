@@ -1,71 +1,36 @@
 //! A bundle that is not whole, not sealed or sealed by somebody else is refused, and the error names the part.
 
-use std::io::Cursor;
+mod yard;
+
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use bundles_format::{Arch, Blob, Component, Digest, FORMAT, FileArtifact, Release, entry, oci};
-use bundles_store::{Bundle, KeyPair, OpenError, ScanError, Trust, write};
-use sha2::{Digest as _, Sha256};
+use bundles_format::{Digest, Release, entry};
+use bundles_store::{Bundle, KeyPair, OpenError, ScanError, Trust};
+use yard::{file, packed, refusal, sum};
 
-/// Odd sizes on purpose: one with padding, one without.
-const CONTENTS: [&[u8]; 3] = [b"kubelet", &[b'x'; 512], b"a third file"];
+/// What the files hold, and how they are stored: one with padding after it, one without.
+fn contents() -> [Vec<u8>; 3] {
+    let full = |content: &Vec<u8>| packed(content).len().is_multiple_of(512);
+    let long: Vec<u8> = (0..40_u8).flat_map(|at| sum(&[at]).hex().into_bytes()).collect();
+    let block = (0..long.len()).map(|length| long[..length].to_vec()).find(full);
+    [b"kubelet".to_vec(), block.expect("some length packs to whole blocks"), b"a third file".to_vec()]
+}
 
-fn sha256(bytes: &[u8]) -> Digest {
-    Digest::from_sha256(Sha256::digest(bytes).into())
+fn blobs() -> Vec<Vec<u8>> {
+    contents().iter().map(|content| packed(content)).collect()
 }
 
 fn release() -> Release {
-    let file = |(at, content): (usize, &&[u8])| FileArtifact {
-        name: format!("file-{at}"),
-        arch: Arch::Amd64,
-        blob: Blob { digest: sha256(content), size: content.len() as u64, media_type: oci::FILE_ZSTD.into() },
-        content: sha256(content),
-        content_size: content.len() as u64,
-        mode: 0o755,
-    };
-    Release {
-        format: FORMAT,
-        name: "test".into(),
-        version: "1".into(),
-        architectures: vec![Arch::Amd64],
-        components: vec![Component {
-            name: "files".into(),
-            version: "1".into(),
-            license: "Apache-2.0".into(),
-            source: "here".into(),
-            files: CONTENTS.iter().enumerate().map(file).collect(),
-            images: vec![],
-        }],
-    }
+    let contents = contents();
+    let file = |at: usize| file(&format!("file-{at}"), &packed(&contents[at]), &contents[at]);
+    yard::release("1", (0..contents.len()).map(file).collect())
 }
 
 fn written(dir: &Path, release: &Release, key: &KeyPair) -> PathBuf {
     let path = dir.join("test.bundle");
-    let content = |blob: &Blob| {
-        let content = CONTENTS.iter().find(|content| sha256(content) == blob.digest);
-        let content = content.expect("the release lists nothing else");
-        Ok(Cursor::new(content.to_vec()))
-    };
-    write(&path, release, key, content, |_, _| {}).expect("a directory of our own takes a file");
+    yard::write(&path, release, key, &blobs());
     path
-}
-
-/// Everything a reader does before it relies on a bundle; the text of the whole error.
-fn refusal(path: &Path, trust: &Trust) -> Option<String> {
-    let chain = |error: &dyn std::error::Error| {
-        let mut text = error.to_string();
-        let mut at = error.source();
-        while let Some(source) = at {
-            text += &format!(": {source}");
-            at = source.source();
-        }
-        text
-    };
-    match Bundle::open(path, trust) {
-        Err(error) => Some(chain(&error)),
-        Ok(bundle) => bundle.verify(1, |_, _| {}).err().map(|error| chain(&error)),
-    }
 }
 
 #[test]
@@ -77,17 +42,17 @@ fn what_was_written_is_read_and_every_blob_comes_back() {
     bundle.verify(4, |_, _| {}).unwrap();
     assert_eq!(*bundle.release(), release());
     assert_eq!(*bundle.signer(), key.public().fingerprint());
-    for content in CONTENTS {
-        let mut reader = bundle.blob(&sha256(content)).unwrap();
+    for stored in blobs() {
+        let mut reader = bundle.blob(&sum(&stored)).unwrap();
         let mut read = vec![];
         reader.read_to_end(&mut read).unwrap();
-        assert_eq!(read, content);
+        assert_eq!(read, stored);
         reader.seek(SeekFrom::Start(3)).unwrap();
         read.clear();
         reader.read_to_end(&mut read).unwrap();
-        assert_eq!(read, content[3..]);
+        assert_eq!(read, stored[3..]);
     }
-    assert!(bundle.blob(&sha256(b"not in it")).is_none());
+    assert!(bundle.blob(&sum(b"not in it")).is_none());
 }
 
 #[test]
@@ -121,14 +86,12 @@ fn a_flip_in_a_blob_names_the_blob_and_its_user() {
     let key = KeyPair::generate().unwrap();
     let path = written(dir.path(), &release(), &key);
     let mut bytes = std::fs::read(&path).unwrap();
-    let at = bytes.windows(CONTENTS[2].len()).position(|window| window == CONTENTS[2]).unwrap();
+    let stored = &blobs()[2];
+    let at = bytes.windows(stored.len()).position(|window| window == stored).unwrap();
     bytes[at] ^= 1;
     std::fs::write(&path, bytes).unwrap();
     let text = refusal(&path, &Trust::key(key.public())).unwrap();
-    assert!(
-        text.contains(&sha256(CONTENTS[2]).to_string()) && text.contains("file file-2 (amd64)"),
-        "{text}"
-    );
+    assert!(text.contains(&sum(stored).to_string()) && text.contains("file file-2 (amd64)"), "{text}");
 }
 
 #[test]
@@ -162,11 +125,12 @@ fn another_key_under_the_trusted_fingerprint_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let [ours, theirs] = [KeyPair::generate().unwrap(), KeyPair::generate().unwrap()];
     let path = written(dir.path(), &release(), &theirs);
-    let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+    let mut bytes = std::fs::read(&path).unwrap();
     // Same lengths, so the headers still fit.
     let (from, to) = (theirs.public().fingerprint().to_string(), ours.public().fingerprint().to_string());
-    assert!(text.contains(&from));
-    std::fs::write(&path, text.replace(&from, &to)).unwrap();
+    let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
+    bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+    std::fs::write(&path, bytes).unwrap();
     assert!(matches!(Bundle::open(&path, &Trust::key(ours.public())), Err(OpenError::SealKey)));
 }
 
