@@ -64,7 +64,11 @@ pub fn open_bundle(
         .seal(&trust)
         .map_err(|error| refused(&error, "the key comes with whoever made the bundle: --trust FILE"))?;
     verify(&sealed, &instance.store).map_err(|error| {
-        refused(&error, "the file changed after it was sealed: copy it again from where it was made")
+        let hint = match error.was_sealed_so() {
+            true => "it was sealed like this: whoever made it must make it again",
+            false => "the file changed after it was sealed: copy it again from where it was made",
+        };
+        refused(&error, hint)
     })?;
     Ok(sealed)
 }

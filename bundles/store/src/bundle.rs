@@ -6,9 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bundles_format::{
-    Blob, Digest, FORMAT, FileArtifact, Release, ReleaseError, Seal, entry, oci, statement,
-};
+use bundles_format::{Blob, Digest, FORMAT, Release, ReleaseError, Seal, entry, oci, statement};
 use sha2::{Digest as _, Sha256};
 
 use crate::scan::{Place, ScanError, Table, scan};
@@ -199,37 +197,6 @@ impl Bundle<Sealed> {
             return Err(invalid("its content does not have this digest"));
         }
         Ok(bytes)
-    }
-
-    /// A file's uncompressed content; `None` if its blob is not in this bundle. What is read must be held against
-    /// [`FileArtifact::content`]; more than [`FileArtifact::content_size`] is an error.
-    pub fn content(&self, file: &FileArtifact) -> Option<io::Result<impl Read + use<>>> {
-        let limit = file.content_size;
-        let bounded = |reader| {
-            let mut decoder = zstd::Decoder::new(reader)?;
-            decoder.window_log_max(WINDOW_LOG)?;
-            Ok(Bounded { inner: decoder, left: limit })
-        };
-        self.blob(&file.blob.digest).map(bounded)
-    }
-}
-
-/// The memory that unpacking may take: 8 MiB, the window of what the builder packs. A frame may ask for 2 GiB.
-const WINDOW_LOG: u32 = 23;
-
-/// Content that may not be longer than it was said to be.
-struct Bounded<R> {
-    inner: R,
-    left: u64,
-}
-
-impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidData, "it unpacks to more bytes than the index says")
-        })?;
-        Ok(read)
     }
 }
 

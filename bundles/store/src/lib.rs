@@ -6,6 +6,7 @@ mod join;
 mod key;
 mod scan;
 mod split;
+mod unpack;
 mod verify;
 mod write;
 
