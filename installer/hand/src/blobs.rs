@@ -27,6 +27,9 @@ pub const RECEIVER_PATIENCE: Duration = Duration::from_secs(20);
 /// Who waits for a blob says so more often than this.
 const WANTED_AGE: Duration = Duration::from_secs(5);
 
+/// The memory that decompressing may take: 8 MiB, the window of what bundles hold. A frame may ask for 2 GiB.
+const WINDOW_LOG: u32 = 23;
+
 pub struct Blobs {
     whole: PathBuf,
     partial: PathBuf,
@@ -176,21 +179,35 @@ impl Blobs {
         Ok(self.state(digest))
     }
 
-    /// Decompresses a zstd blob to a path and checks what came out. Says whether anything had to be done.
-    pub fn place(&self, blob: &Digest, path: &str, mode: u32, content: &Digest) -> Result<bool, Failure> {
+    /// Decompresses a zstd blob to a path, `size` bytes at most, and checks what came out. Says whether anything had to be
+    /// done.
+    pub fn place(
+        &self,
+        blob: &Digest,
+        path: &str,
+        mode: u32,
+        content: &Digest,
+        size: u64,
+    ) -> Result<bool, Failure> {
         let there = files::stat(path, true)?;
         if there.is_some_and(|file| file.digest.as_ref() == Some(content) && file.mode == mode) {
             return Ok(false);
         }
         let compressed = File::open(self.path(blob)).doing(|| format!("open blob {blob}"))?;
         let mut from = zstd::Decoder::new(compressed).doing(|| format!("decompress blob {blob}"))?;
+        from.window_log_max(WINDOW_LOG).doing(|| format!("decompress blob {blob}"))?;
         let mut new = NewFile::beside(path)?;
         let mut hash = Sha256::new();
-        let mut piece = vec![0; PIECE];
+        let (mut piece, mut left) = (vec![0; PIECE], size);
         loop {
             match from.read(&mut piece).doing(|| format!("decompress blob {blob}"))? {
                 0 => break,
+                read if read as u64 > left => {
+                    let long = format!("blob {blob} holds more than the {size} bytes announced for {path}");
+                    return Err(Failure::new(FailureKind::Invalid, long));
+                }
                 read => {
+                    left -= read as u64;
                     hash.update(&piece[..read]);
                     new.file.write_all(&piece[..read]).doing(|| format!("write {path}"))?;
                 }

@@ -89,13 +89,34 @@ fn placing_checks_what_came_out_and_writes_only_what_differs() {
 
     let path = root.path().join("bin/tool");
     let path = path.to_str().unwrap();
-    let wrong = blobs.place(&name, path, 0o755, &digest(b"other")).unwrap_err();
+    let wrong = blobs.place(&name, path, 0o755, &digest(b"other"), 50_000).unwrap_err();
     assert_eq!(wrong.kind, FailureKind::DigestMismatch);
     assert_eq!(files::stat(path, false), Ok(None));
-    assert_eq!(blobs.place(&name, path, 0o755, &digest(&content)), Ok(true));
-    assert_eq!(blobs.place(&name, path, 0o755, &digest(&content)), Ok(false));
-    assert_eq!(blobs.place(&name, path, 0o700, &digest(&content)), Ok(true));
+    assert_eq!(blobs.place(&name, path, 0o755, &digest(&content), 50_000), Ok(true));
+    assert_eq!(blobs.place(&name, path, 0o755, &digest(&content), 50_000), Ok(false));
+    assert_eq!(blobs.place(&name, path, 0o700, &digest(&content), 50_000), Ok(true));
     assert_eq!(fs::read(path).unwrap(), content);
+}
+
+#[test]
+fn a_blob_that_unpacks_to_more_than_was_announced_leaves_nothing_behind() {
+    let (root, blobs) = store();
+    let content = vec![0; 64 << 20];
+    let mut wide = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    wide.window_log(27).unwrap();
+    wide.write_all(&content).unwrap();
+    let bomb = zstd::encode_all(&content[..], 1).unwrap();
+    for (blob, wanted) in [
+        (bomb, "holds more than the 1000 bytes announced for"),
+        (wide.finish().unwrap(), "requires too much memory"),
+    ] {
+        let name = digest(&blob);
+        blobs.put_piece(&name, blob.len() as u64, 0, &blob).unwrap();
+        let path = root.path().join("bin/tool");
+        let refused = blobs.place(&name, path.to_str().unwrap(), 0o755, &digest(&content), 1000).unwrap_err();
+        assert!(refused.detail.contains(wanted), "{refused:?}");
+        assert_eq!(fs::read_dir(root.path().join("bin")).unwrap().count(), 0);
+    }
 }
 
 #[test]
@@ -110,7 +131,7 @@ fn a_running_program_is_replaced() {
     let compressed = zstd::encode_all(&b"new"[..], 3).unwrap();
     let name = digest(&compressed);
     blobs.put_piece(&name, compressed.len() as u64, 0, &compressed).unwrap();
-    let placed = blobs.place(&name, path.to_str().unwrap(), 0o755, &digest(b"new"));
+    let placed = blobs.place(&name, path.to_str().unwrap(), 0o755, &digest(b"new"), 3);
     let alive = running.try_wait().unwrap().is_none();
     running.kill().unwrap();
     running.wait().unwrap();

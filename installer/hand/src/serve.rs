@@ -171,8 +171,8 @@ impl<W: Write + Send + 'static> Desk<W> {
                 Answer::BlobPiece { have: state.bytes, complete: state.complete }
             }
             Request::BlobRemove { blobs: gone } => blobs.remove(&gone).map(done)?,
-            Request::PlaceFile { blob, path, mode, content } => {
-                Answer::Placed { changed: blobs.place(&blob, &path, mode, &content)? }
+            Request::PlaceFile { blob, path, mode, content, size } => {
+                Answer::Placed { changed: blobs.place(&blob, &path, mode, &content, size)? }
             }
             Request::Command(command) => {
                 let output = self.commands.run(&command, body)?;

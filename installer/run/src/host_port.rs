@@ -291,8 +291,10 @@ impl<'a> HostPort<'a> {
         path: &str,
         mode: u32,
         content: &Digest,
+        size: u64,
     ) -> Result<(), Failure> {
-        self.call(|hand| async move { hand.place_file(blob, path, mode, content).await.map(drop) }).await
+        self.call(|hand| async move { hand.place_file(blob, path, mode, content, size).await.map(drop) })
+            .await
     }
 
     /// Runs a command that outlives the connection, as a unit named after the step's attempt, and follows it. What an

@@ -342,9 +342,10 @@ impl Hand {
         path: &str,
         mode: u32,
         content: &Digest,
+        size: u64,
     ) -> Result<bool, HandError> {
-        let request =
-            Request::PlaceFile { blob: blob.clone(), path: path.to_owned(), mode, content: content.clone() };
+        let (blob, path, content) = (blob.clone(), path.to_owned(), content.clone());
+        let request = Request::PlaceFile { blob, path, mode, content, size };
         match self.call(&request, &[]).await? {
             (Answer::Placed { changed }, _) => Ok(changed),
             (other, _) => Err(self.unexpected("PlaceFile", &other)),

@@ -375,8 +375,8 @@ async fn a_file_is_placed_from_a_blob() {
     hand.put_blob(&blob(&packed), &|_| {}).await.unwrap();
     let path = server.path("placed").to_str().unwrap().to_owned();
     let (from, to) = (blob(&packed).digest, blob(&plain).digest);
-    assert!(hand.place_file(&from, &path, 0o755, &to).await.unwrap());
-    assert!(!hand.place_file(&from, &path, 0o755, &to).await.unwrap());
+    assert!(hand.place_file(&from, &path, 0o755, &to, 2_000_000).await.unwrap());
+    assert!(!hand.place_file(&from, &path, 0o755, &to, 2_000_000).await.unwrap());
     assert!(std::fs::read(&path).unwrap() == **plain);
 }
 

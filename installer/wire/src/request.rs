@@ -63,6 +63,8 @@ pub enum Request {
         mode: u32,
         /// The digest of the decompressed content.
         content: Digest,
+        /// Bytes of the decompressed content: no more are written.
+        size: u64,
     },
     Command(Command),
     UnitStart(UnitCommand),

@@ -111,7 +111,9 @@ fn blob_of(file: &FileSpec) -> Option<(Digest, u64)> {
 async fn write(port: &HostPort<'_>, file: &FileSpec) -> Result<(), Failure> {
     match &file.source {
         FileSource::Text(text) => port.write(&file.path, file.mode, text.as_bytes()).await,
-        FileSource::Blob { blob, content, .. } => port.place(blob, &file.path, file.mode, content).await,
+        FileSource::Blob { blob, content, content_size, .. } => {
+            port.place(blob, &file.path, file.mode, content, *content_size).await
+        }
         FileSource::Link(target) => port.link(&file.path, target).await,
         FileSource::Login { template, username, password } => {
             let text = login_text(port, template, username, password)?;
