@@ -1,0 +1,78 @@
+//! Every route, one file per resource.
+//!
+//! A resource is a file with a `routes` function that registers its handlers, each with what it needs:
+//!
+//! ```text
+//! pub(super) fn routes(routes: Routes) -> Routes {
+//!     routes
+//!         .add(Needs::Viewer, routes!(list))
+//!         .add(Needs::Admin, routes!(add))
+//! }
+//!
+//! /// Every user
+//! #[utoipa::path(get, path = "/api/v1/users", tag = "users", params(ListParams), responses((status = 200, body = List<UserBody>)))]
+//! async fn list(State(app): State<App>, Query(params): Query<ListParams>) -> Result<Json<List<UserBody>>, Problem> { … }
+//! ```
+//!
+//! and a line in [`all`]. The OpenAPI file says what is registered and cannot say anything else; `users.rs` is the example to
+//! build from.
+
+mod health;
+mod openapi;
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+
+use crate::access::Needs;
+use crate::app::App;
+use crate::layers::{self, TIME_LIMIT};
+
+/// The routes of every resource.
+fn all(routes: Routes) -> Routes {
+    let routes = health::routes(routes);
+    openapi::routes(routes)
+}
+
+/// Collects routes. None gets in without saying who may.
+pub(crate) struct Routes {
+    router: OpenApiRouter<App>,
+}
+
+impl Routes {
+    /// Handlers of one path that answer at once.
+    pub(crate) fn add(self, needs: Needs, handlers: UtoipaMethodRouter<App>) -> Routes {
+        self.add_within(needs, Some(TIME_LIMIT), handlers)
+    }
+
+    /// Handlers of one path that stream: an answer, or a body that takes its time. They mind their own time.
+    pub(crate) fn add_stream(self, needs: Needs, handlers: UtoipaMethodRouter<App>) -> Routes {
+        self.add_within(needs, None, handlers)
+    }
+
+    fn add_within(
+        self,
+        needs: Needs,
+        limit: Option<Duration>,
+        (schemas, mut paths, mut methods): UtoipaMethodRouter<App>,
+    ) -> Routes {
+        openapi::complete(&mut paths, needs);
+        if let Some(limit) = limit {
+            methods = methods
+                .layer(from_fn(move |request: Request, next: Next| layers::time_limit(limit, request, next)));
+        }
+        methods = methods.layer(from_fn(move |request: Request, next: Next| needs.admit(request, next)));
+        Routes { router: self.router.routes((schemas, paths, methods)) }
+    }
+}
+
+/// The whole API and its description.
+pub fn router(app: &App) -> (Router, OpenApi) {
+    let (router, api) =
+        all(Routes { router: OpenApiRouter::with_openapi(openapi::frame()) }).router.split_for_parts();
+    (layers::around(router, app), api)
+}

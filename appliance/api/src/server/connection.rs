@@ -1,0 +1,104 @@
+//! One connection: HTTP over whatever stream it came in by.
+
+use std::convert::Infallible;
+use std::io;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tower::ServiceExt;
+
+use super::limits::DoorLimits;
+use super::paced::Paced;
+use crate::access::Peer;
+
+/// How long requests under way may still take when the server closes.
+pub(super) const FAREWELL: Duration = Duration::from_secs(10);
+/// HTTP/2 asks a quiet caller whether it is there.
+const PING: Duration = Duration::from_secs(20);
+/// Requests at once on one HTTP/2 connection. Browsers use some dozens.
+const STREAMS: u32 = 128;
+
+pub(super) enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// Serves until the caller leaves, fails or stalls, or the server closes.
+pub(super) async fn serve<S>(
+    stream: S,
+    protocol: Protocol,
+    peer: Peer,
+    router: Router,
+    mut closing: watch::Receiver<bool>,
+    limits: DoorLimits,
+) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let stream = TokioIo::new(Paced::new(stream, limits.stalled));
+    let service = service_fn(move |request| call(router.clone(), peer.clone(), request));
+    let ended = match protocol {
+        Protocol::Http1 => {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(limits.head)
+                .max_header_size(limits.head_bytes)
+                .max_buf_size(limits.head_bytes.max(64 << 10))
+                .serve_connection(stream, service)
+                .with_upgrades();
+            let mut connection = std::pin::pin!(connection);
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = closed(&mut closing) => {
+                    connection.as_mut().graceful_shutdown();
+                    farewell(connection).await
+                }
+            }
+        }
+        Protocol::Http2 => {
+            let head = u32::try_from(limits.head_bytes).unwrap_or(u32::MAX);
+            let connection = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(STREAMS)
+                .max_header_list_size(head)
+                .keep_alive_interval(PING)
+                .keep_alive_timeout(limits.stalled)
+                .max_send_buf_size(256 << 10)
+                .enable_connect_protocol()
+                .serve_connection(stream, service);
+            let mut connection = std::pin::pin!(connection);
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = closed(&mut closing) => {
+                    connection.as_mut().graceful_shutdown();
+                    farewell(connection).await
+                }
+            }
+        }
+    };
+    ended.map_err(io::Error::other)
+}
+
+/// Waits until the server closes.
+pub(super) async fn closed(closing: &mut watch::Receiver<bool>) {
+    let _ = closing.wait_for(|closing| *closing).await;
+}
+
+async fn farewell(connection: impl Future<Output = hyper::Result<()>>) -> hyper::Result<()> {
+    tokio::time::timeout(FAREWELL, connection).await.unwrap_or(Ok(()))
+}
+
+async fn call(router: Router, peer: Peer, request: Request<Incoming>) -> Result<Response, Infallible> {
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(peer);
+    router.oneshot(request).await
+}

@@ -1,0 +1,74 @@
+//! A running server: its doors, its certificate, its end.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+
+use crate::app::App;
+use crate::routes;
+use crate::server::{DoorLimits, ListenError, LocalDoor, PublicDoor};
+use crate::tls::{Authority, AuthorityError, Certificates, server_config};
+
+/// How to serve.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub listen: SocketAddr,
+    /// Where the unix socket lies.
+    pub socket: PathBuf,
+    /// Names and addresses for the certificate beside those that the machine has.
+    pub names: Vec<String>,
+    pub limits: DoorLimits,
+}
+
+/// Why the server does not start. Completes "failed to".
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    #[error("set TLS up")]
+    Tls(#[source] rustls::Error),
+    #[error("learn the port that was given")]
+    Address(#[source] std::io::Error),
+}
+
+/// Serves until it is closed.
+pub struct Serving {
+    app: App,
+    /// With the port that was given, where 0 was asked for.
+    pub address: SocketAddr,
+    /// What the certificate says.
+    pub names: Vec<String>,
+    doors: Vec<JoinHandle<()>>,
+    keeping: JoinHandle<()>,
+}
+
+impl Serving {
+    pub async fn start(app: App, authority: Authority, options: Options) -> Result<Serving, ServeError> {
+        let seconds = |app: &App| i64::try_from(app.now_ms() / 1000).unwrap_or(i64::MAX);
+        let certificates = Arc::new(Certificates::new(authority, options.names, seconds(&app))?);
+        let tls = server_config(certificates.clone()).map_err(ServeError::Tls)?;
+        let (router, _) = routes::router(&app);
+        let public = PublicDoor::open(options.listen, tls, router.clone(), options.limits).await?;
+        let local = LocalDoor::open(&options.socket, router, options.limits)?;
+        let address = public.address().map_err(ServeError::Address)?;
+        let names = certificates.names();
+        let clock = app.clone();
+        let keeping = tokio::spawn(async move { certificates.keep(|| seconds(&clock)).await });
+        let doors = vec![tokio::spawn(public.serve(app.closing())), tokio::spawn(local.serve(app.closing()))];
+        Ok(Serving { app, address, names, doors, keeping })
+    }
+
+    /// Lets nobody in any more, and waits a little for those who are inside.
+    pub async fn close(self) {
+        self.app.close();
+        for door in self.doors {
+            // A door that panicked is closed.
+            let _ = door.await;
+        }
+        self.keeping.abort();
+    }
+}
