@@ -8,25 +8,32 @@
 //!                  on the parent          per site        durable: the fence
 //! ```
 //!
-//! [`rules`] decides, the other modules keep.
+//! The ledger (`appliance-ledger`) decides, this crate keeps. [`Store::submit`] is the one way in which control-plane state is
+//! written. What is written beside it is no business of a ledger: output of steps, and what this machine knows of its files.
 
 pub mod holder;
+mod migrate;
 mod notes;
 mod output;
 mod plans;
-pub mod rules;
 mod runs;
 mod site_copy;
 mod store;
+mod submit;
 mod tables;
 mod take_over;
 mod vault;
+mod watch;
 
+pub use appliance_ledger as ledger;
+pub use appliance_ledger::{KeptBundle, PinnedKey, RunRow, rules};
 pub use holder::Holder;
-pub use notes::{FileStamp, KeptBundle, PinnedKey};
+pub use notes::FileStamp;
 pub use output::{OUTPUT_LIMIT, OutputChunk};
 pub use plans::AdoptedPlan;
-pub use runs::{Begun, RunRow};
+pub use runs::Begun;
 pub use site_copy::{COPY_LIMIT, CopyError, SiteCopy, newest};
 pub use store::{Store, StoreError};
+pub use submit::Committed;
 pub use vault::VaultError;
+pub use watch::{Fed, FeedItem};

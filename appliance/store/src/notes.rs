@@ -1,35 +1,18 @@
 //! What else an instance keeps: sites, pinned keys, the last check of each site.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
 
+use appliance_ledger::{
+    Addon, BundleKey, Check, CheckCommand, Command, Founded, HostKeyCommand, KeptBundle, Key, PinnedKey, Row,
+    SiteCommand, WaiverCommand, Waivers,
+};
 use installer_model::waiver::KeptWaiver;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::store::{Store, StoreError};
-use crate::tables::{ADDONS, BASES, BUNDLE_KEYS, CHECKS, HOST_KEYS, SITES, VERIFIED, WAIVERS};
-
-/// A public key that was trusted, and since when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PinnedKey {
-    /// What people compare, such as `SHA256:…`.
-    pub fingerprint: String,
-    /// The public key itself, in the text form of its kind; empty where the fingerprint is enough.
-    #[serde(default)]
-    pub key: String,
-    /// Unix time in milliseconds.
-    pub pinned_at: u64,
-}
-
-/// A bundle file that was used, and whose key was trusted for it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeptBundle {
-    /// Absolute.
-    pub path: PathBuf,
-    /// The public key in PEM.
-    pub signer: String,
-}
+use crate::store::{Store, StoreError, parsed};
+use crate::tables::VERIFIED;
 
 /// Tells one state of a file from another without reading it, as make and rsync do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,76 +37,80 @@ impl FileStamp {
 }
 
 impl Store {
-    /// Keeps a validated site under its name.
+    /// Keeps a validated site under its name, as its cluster was founded.
     pub fn put_site<T: Serialize>(&self, name: &str, site: &T) -> Result<(), StoreError> {
-        self.put(SITES, name, site)
+        self.note(Command::Sites(SiteCommand::Found { name: name.to_owned(), site: value(site) }))
     }
 
     pub fn site<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
-        self.get(SITES, name)
+        self.row(name)?.map(|Founded(site)| parsed(name, site)).transpose()
     }
 
     /// Forgets a site and its add-ons. Its runs stay.
     pub fn remove_site(&self, name: &str) -> Result<(), StoreError> {
-        for (addon, _) in self.addons::<serde_json::Value>(name)? {
-            self.remove(ADDONS, &format!("{name}/{addon}"))?;
-        }
-        self.remove(SITES, name)
+        self.note(Command::Sites(SiteCommand::Unfound { name: name.to_owned() }))
     }
 
     /// Remembers where the bundle of a site lies.
     pub fn put_base(&self, site: &str, bundle: &KeptBundle) -> Result<(), StoreError> {
-        self.put(BASES, site, bundle)
+        if self.base(site)?.as_ref() == Some(bundle) {
+            return Ok(());
+        }
+        let command = SiteCommand::SetBase { name: site.to_owned(), bundle: bundle.clone() };
+        self.note(Command::Sites(command))
     }
 
     pub fn base(&self, site: &str) -> Result<Option<KeptBundle>, StoreError> {
-        self.get(BASES, site)
+        self.row(site)
     }
 
     /// Keeps an add-on of a site under its name; one of the same name gives way.
     pub fn put_addon<T: Serialize>(&self, site: &str, name: &str, addon: &T) -> Result<(), StoreError> {
-        self.put(ADDONS, &format!("{site}/{name}"), addon)
+        let (site, addon, content) = (site.to_owned(), name.to_owned(), value(addon));
+        self.note(Command::Sites(SiteCommand::SetAddon { name: site, addon, content }))
     }
 
     /// The add-ons of a site by name.
     pub fn addons<T: DeserializeOwned>(&self, site: &str) -> Result<Vec<(String, T)>, StoreError> {
         let own = format!("{site}/");
         let mut found = Vec::new();
-        for (key, _) in self.list::<serde::de::IgnoredAny>(ADDONS)? {
-            if let (Some(name), Some(addon)) = (key.strip_prefix(&own), self.get(ADDONS, &key)?) {
-                found.push((name.to_owned(), addon));
-            }
+        for (name, Addon(addon)) in texts(self.rows(Some(&own.as_str().into()), usize::MAX)?) {
+            let Some(name) = name.strip_prefix(&own) else { break };
+            found.push((name.to_owned(), parsed(name, addon)?));
         }
         Ok(found)
     }
 
+    /// Names of the sites whose clusters stand.
     pub fn site_names(&self) -> Result<Vec<String>, StoreError> {
-        Ok(self.list::<serde_json::Value>(SITES)?.into_iter().map(|(name, _)| name).collect())
+        Ok(texts(self.rows::<Founded>(None, usize::MAX)?).map(|(name, _)| name).collect())
     }
 
     /// Trusts the key of the host that is reached at `address`, such as `10.0.0.1` or `10.0.0.1:2222`.
     pub fn pin_host_key(&self, address: &str, key: &PinnedKey) -> Result<(), StoreError> {
-        self.put(HOST_KEYS, address, key)
+        let keys = vec![(address.to_owned(), key.clone())];
+        self.note(Command::HostKeys(HostKeyCommand::Pin { keys }))
     }
 
     pub fn host_key(&self, address: &str) -> Result<Option<PinnedKey>, StoreError> {
-        self.get(HOST_KEYS, address)
+        self.row(address)
     }
 
     pub fn host_keys(&self) -> Result<Vec<(String, PinnedKey)>, StoreError> {
-        self.list(HOST_KEYS)
+        Ok(texts(self.rows(None, usize::MAX)?).collect())
     }
 
     /// Trusts a key that seals bundles, under its fingerprint.
     pub fn pin_bundle_key(&self, key: &PinnedKey) -> Result<(), StoreError> {
-        self.put(BUNDLE_KEYS, &key.fingerprint, key)
+        self.note(Command::HostKeys(HostKeyCommand::PinBundleKey { key: key.clone() }))
     }
 
     pub fn bundle_keys(&self) -> Result<Vec<PinnedKey>, StoreError> {
-        Ok(self.list(BUNDLE_KEYS)?.into_iter().map(|(_, key)| key).collect())
+        Ok(self.rows(None, usize::MAX)?.into_iter().map(|(_, BundleKey(key))| key).collect())
     }
 
-    /// Remembers that every byte of a bundle was found right in this state of its file.
+    /// Remembers that every byte of a bundle was found right in this state of its file. It tells of this machine's
+    /// disk, so the ledger does not know of it.
     pub fn put_verified(&self, bundle: &str, stamp: &FileStamp) -> Result<(), StoreError> {
         self.put(VERIFIED, bundle, stamp)
     }
@@ -134,19 +121,35 @@ impl Store {
 
     /// Keeps what was decided to go on in spite of.
     pub fn put_waivers(&self, site: &str, waivers: &[KeptWaiver]) -> Result<(), StoreError> {
-        self.put(WAIVERS, site, &waivers)
+        let command = WaiverCommand::Put { site: site.to_owned(), waivers: waivers.to_vec() };
+        self.note(Command::Waivers(command))
     }
 
     pub fn waivers(&self, site: &str) -> Result<Vec<KeptWaiver>, StoreError> {
-        Ok(self.get(WAIVERS, site)?.unwrap_or_default())
+        Ok(self.row::<Waivers>(site)?.unwrap_or_default().0)
     }
 
     /// Keeps the findings and survey of a site's last check.
     pub fn put_check<T: Serialize>(&self, site: &str, check: &T) -> Result<(), StoreError> {
-        self.put(CHECKS, site, check)
+        self.note(Command::Checks(CheckCommand::Put { site: site.to_owned(), check: value(check) }))
     }
 
     pub fn check<T: DeserializeOwned>(&self, site: &str) -> Result<Option<T>, StoreError> {
-        self.get(CHECKS, site)
+        self.row(site)?.map(|Check(check)| parsed(site, check)).transpose()
     }
+
+    fn note(&self, command: Command) -> Result<(), StoreError> {
+        self.submit_own(&command).map(drop)
+    }
+}
+
+fn value<T: Serialize>(noun: &T) -> Value {
+    serde_json::to_value(noun).expect("invariant: what is stored has text keys and no fallible serializer")
+}
+
+fn texts<R: Row>(rows: Vec<(Key, R)>) -> impl Iterator<Item = (String, R)> {
+    rows.into_iter().filter_map(|(key, row)| match key {
+        Key::Text(key) => Some((key, row)),
+        Key::Number(_) => None,
+    })
 }

@@ -9,6 +9,7 @@
 
 use std::io::Read;
 
+use appliance_ledger::{PinnedKey, RunRow};
 use bundles_format::Digest;
 use installer_model::event::{Event, Record};
 use installer_model::plan::Plan;
@@ -17,8 +18,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::holder::Holder;
-use crate::notes::PinnedKey;
-use crate::runs::RunRow;
 
 const FORMAT: u32 = 1;
 const MAGIC: &str = "armilla-site-copy";

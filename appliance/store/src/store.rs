@@ -8,17 +8,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use appliance_ledger::{Actor, Refused};
 use installer_model::event::RunId;
-use redb::{
-    Database, DatabaseError, Key, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
-    WriteTransaction,
-};
+use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase, TableDefinition, WriteTransaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 
 use crate::holder::Holder;
-use crate::rules::{AdoptRefused, BeginRefused};
-use crate::tables::{self, META, SCHEMA};
+use crate::migrate;
+use crate::tables::SCHEMA;
 use crate::vault::{Vault, VaultError};
 
 /// Memory for cached pages. The whole database of a site of 150 hosts is some tens of MiB.
@@ -48,16 +47,27 @@ pub enum StoreError {
     },
     #[error("find {0} in the store")]
     Missing(String),
-    #[error("write to {0}: it has ended")]
-    Ended(RunId),
     #[error("take the site over into {}: that state folder has runs of its own", .path.display())]
     Occupied { path: PathBuf },
     #[error(transparent)]
     Vault(#[from] VaultError),
-    #[error(transparent)]
-    Adopt(#[from] AdoptRefused),
-    #[error(transparent)]
-    Begin(#[from] BeginRefused),
+    #[error("{}", in_words(.0))]
+    Refused(#[from] Refused),
+    #[error("keep a copy of the database before it is brought up to date, at {}", .path.display())]
+    Copy {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// A refusal, fit to follow "failed to".
+fn in_words(refused: &Refused) -> String {
+    match refused {
+        Refused::Adopt(_) | Refused::Begin(_) | Refused::Unreadable(_) => refused.to_string(),
+        Refused::Ended(run) => format!("write to {run}: it has ended"),
+        _ => format!("do what was asked: {refused}"),
+    }
 }
 
 fn holder_or_another(holder: &Option<Holder>) -> String {
@@ -84,6 +94,10 @@ pub struct Store {
     pub(crate) vault: Vault,
     /// Runs that an engine of this process performs.
     pub(crate) live: Arc<Mutex<BTreeSet<RunId>>>,
+    /// Who opened it: in whose name the command line writes.
+    pub(crate) opener: Actor,
+    /// The last ledger index.
+    pub(crate) changed: watch::Sender<u64>,
 }
 
 impl Store {
@@ -122,9 +136,13 @@ impl Store {
             }
             Err(error) => return Err(error.into()),
         };
-        let (ledger, vault) = prepare(&db, dir)?;
+        let (ledger, vault) = migrate::prepare(&db, dir)?;
         holder.write(&Store::holder_path(dir)).map_err(folder)?;
-        Ok(Store { db, dir: dir.to_owned(), ledger, vault, live: Arc::default() })
+        let opener = Actor::Local { name: holder.user.clone() };
+        let (dir, live, changed) = (dir.to_owned(), Arc::default(), watch::Sender::new(0));
+        let store = Store { db, dir, ledger, vault, live, opener, changed };
+        store.tell(store.last_index()?);
+        Ok(store)
     }
 
     /// As [`Store::open`], but waits as long as `patience` for another process to close it: a verb that only reads has
@@ -182,26 +200,6 @@ impl Store {
         transaction.open_table(table)?.insert(key, json(value).as_slice())?;
         Ok(transaction.commit()?)
     }
-
-    pub(crate) fn remove(&self, table: TableDefinition<&str, &[u8]>, key: &str) -> Result<(), StoreError> {
-        let transaction = self.writing()?;
-        transaction.open_table(table)?.remove(key)?;
-        Ok(transaction.commit()?)
-    }
-
-    /// Every key of a table with its JSON value.
-    pub(crate) fn list<T: DeserializeOwned>(
-        &self,
-        table: TableDefinition<&str, &[u8]>,
-    ) -> Result<Vec<(String, T)>, StoreError> {
-        let table = self.reading()?.open_table(table)?;
-        let mut all = Vec::new();
-        for row in table.iter()? {
-            let (key, value) = row?;
-            all.push((key.value().to_owned(), parse(key.value(), value.value())?));
-        }
-        Ok(all)
-    }
 }
 
 impl Drop for Store {
@@ -211,75 +209,7 @@ impl Drop for Store {
     }
 }
 
-/// Makes the tables of a new database, seals what an older one has open, refuses a newer one; the ledger's id and the
-/// key.
-fn prepare(db: &Database, dir: &Path) -> Result<(String, Vault), StoreError> {
-    let found = meta(db, "schema")?.map(|text| text.parse().unwrap_or(u64::MAX));
-    if let Some(found) = found.filter(|found| *found > SCHEMA) {
-        return Err(StoreError::Newer { found });
-    }
-    let vault = match meta(db, "key")? {
-        Some(id) => Vault::open(dir, &id)?,
-        None => Vault::open_or_make(dir)?,
-    };
-    let transaction = db.begin_write()?;
-    create(&transaction, tables::SITES)?;
-    create(&transaction, tables::HOST_KEYS)?;
-    create(&transaction, tables::BUNDLE_KEYS)?;
-    create(&transaction, tables::VERIFIED)?;
-    create(&transaction, tables::BASES)?;
-    create(&transaction, tables::ADDONS)?;
-    create(&transaction, tables::PLANS)?;
-    create(&transaction, tables::CHECKS)?;
-    create(&transaction, tables::WAIVERS)?;
-    create(&transaction, tables::RUNS)?;
-    create(&transaction, tables::EVENTS)?;
-    create(&transaction, tables::SEALS)?;
-    transaction.open_table(tables::TARGETS)?;
-    transaction.open_table(tables::RUN_EVENTS)?;
-    create(&transaction, tables::OUTPUT)?;
-    if found == Some(1) {
-        crate::runs::seal_all(&transaction, &vault)?;
-        crate::output::seal_all(&transaction, &vault)?;
-    }
-    let ledger = {
-        let mut meta = transaction.open_table(META)?;
-        meta.insert("schema", SCHEMA.to_string().as_str())?;
-        meta.insert("key", vault.id())?;
-        let known = meta.get("ledger")?.map(|id| id.value().to_owned());
-        match known {
-            Some(id) => id,
-            None => {
-                let id = random_id()
-                    .map_err(|source| StoreError::Folder { path: "/dev/urandom".into(), source })?;
-                meta.insert("ledger", id.as_str())?;
-                id
-            }
-        }
-    };
-    transaction.commit()?;
-    Ok((ledger, vault))
-}
-
-fn create<K: Key + 'static>(
-    transaction: &WriteTransaction,
-    table: TableDefinition<K, &[u8]>,
-) -> Result<(), StoreError> {
-    transaction.open_table(table)?;
-    Ok(())
-}
-
-/// A word about the database itself; `None` in a new one. Text that is no number was not written by any version up to
-/// this one.
-fn meta(db: &Database, key: &str) -> Result<Option<String>, StoreError> {
-    let meta = match db.begin_read()?.open_table(META) {
-        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
-        meta => meta?,
-    };
-    Ok(meta.get(key)?.map(|text| text.value().to_owned()))
-}
-
-fn random_id() -> io::Result<String> {
+pub(crate) fn random_id() -> io::Result<String> {
     let mut bytes = [0; 16];
     fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
@@ -291,6 +221,10 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Vec<u8> {
 
 pub(crate) fn parse<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, StoreError> {
     serde_json::from_slice(bytes).map_err(|source| StoreError::Damaged { what: what.to_owned(), source })
+}
+
+pub(crate) fn parsed<T: DeserializeOwned>(what: &str, value: serde_json::Value) -> Result<T, StoreError> {
+    serde_json::from_value(value).map_err(|source| StoreError::Damaged { what: what.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! The ledger's rules, pure: what may be adopted, what may begin.
+//! What may be adopted, and what may begin.
 
 use std::collections::BTreeSet;
 
 use installer_model::event::RunId;
 use installer_model::plan::{Plan, PlanId};
 
-use crate::RunRow;
+use crate::runs::RunRow;
 
 /// Why a plan does not become the target of its site.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,17 +65,18 @@ pub fn begin(
     target: Option<&PlanId>,
     open: &[RunRow],
     live: &BTreeSet<RunId>,
-    plan: &Plan,
+    site: &str,
+    plan: &PlanId,
 ) -> Result<Begin, BeginRefused> {
-    if target != Some(&plan.id) {
+    if target != Some(plan) {
         let target = target.cloned();
-        return Err(BeginRefused::NotTarget { site: plan.site.clone(), plan: plan.id.clone(), target });
+        return Err(BeginRefused::NotTarget { site: site.to_owned(), plan: plan.clone(), target });
     }
-    let of_site = || open.iter().filter(|row| row.site == plan.site && row.outcome.is_none());
+    let of_site = || open.iter().filter(|row| row.site == site && row.outcome.is_none());
     if let Some(row) = of_site().find(|row| live.contains(&row.run)) {
-        return Err(BeginRefused::Running { site: plan.site.clone(), run: row.run.clone() });
+        return Err(BeginRefused::Running { site: site.to_owned(), run: row.run.clone() });
     }
-    let resumed = of_site().rfind(|row| row.plan == plan.id).map(|row| row.run.clone());
+    let resumed = of_site().rfind(|row| row.plan == *plan).map(|row| row.run.clone());
     let abandon = of_site().map(|row| row.run.clone()).filter(|run| Some(run) != resumed.as_ref()).collect();
     Ok(match resumed {
         Some(run) => Begin::Resume { run, abandon },

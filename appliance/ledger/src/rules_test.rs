@@ -28,6 +28,7 @@ fn row(run: &str, plan: &str, outcome: Option<Outcome>) -> RunRow {
         started_at: 0,
         ended_at: None,
         outcome,
+        revision: 0,
     }
 }
 
@@ -52,29 +53,29 @@ fn a_run_left_open_is_resumed_by_its_own_plan_and_abandoned_by_another() {
     let none = BTreeSet::new();
     let open = [row("r-1", "one", None), row("r-2", "two", None), row("r-3", "two", Some(Outcome::Failed))];
     let resume = Begin::Resume { run: RunId("r-2".into()), abandon: vec![RunId("r-1".into())] };
-    assert_eq!(begin(Some(&id("two")), &open, &none, &plan("two", None)), Ok(resume));
+    assert_eq!(begin(Some(&id("two")), &open, &none, "demo", &id("two")), Ok(resume));
     let new = Begin::New { abandon: vec![RunId("r-1".into()), RunId("r-2".into())] };
-    assert_eq!(begin(Some(&id("new")), &open, &none, &plan("new", None)), Ok(new));
+    assert_eq!(begin(Some(&id("new")), &open, &none, "demo", &id("new")), Ok(new));
 }
 
 #[test]
 fn an_ended_run_is_not_resumed() {
     let ended = [row("r-1", "one", Some(Outcome::Degraded))];
-    let begun = begin(Some(&id("one")), &ended, &BTreeSet::new(), &plan("one", None));
+    let begun = begin(Some(&id("one")), &ended, &BTreeSet::new(), "demo", &id("one"));
     assert_eq!(begun, Ok(Begin::New { abandon: Vec::new() }));
 }
 
 #[test]
 fn a_run_that_is_being_performed_holds_the_site() {
     let live = BTreeSet::from([RunId("r-1".into())]);
-    let refused = begin(Some(&id("two")), &[row("r-1", "one", None)], &live, &plan("two", None));
+    let refused = begin(Some(&id("two")), &[row("r-1", "one", None)], &live, "demo", &id("two"));
     assert!(matches!(refused, Err(BeginRefused::Running { .. })));
     let other = RunRow { site: "other".into(), ..row("r-1", "one", None) };
-    assert!(begin(Some(&id("two")), &[other], &live, &plan("two", None)).is_ok());
+    assert!(begin(Some(&id("two")), &[other], &live, "demo", &id("two")).is_ok());
 }
 
 #[test]
 fn only_the_target_is_run() {
-    let refused = begin(Some(&id("two")), &[], &BTreeSet::new(), &plan("one", None)).unwrap_err();
+    let refused = begin(Some(&id("two")), &[], &BTreeSet::new(), "demo", &id("one")).unwrap_err();
     assert_eq!(refused.to_string(), "begin a run of plan one: the target of demo is two");
 }

@@ -1,0 +1,55 @@
+//! Forgetting what has expired.
+
+use crate::command::Reply;
+use crate::deciding::Deciding;
+use crate::feed::Topic;
+use crate::guessing;
+use crate::once::Remembered;
+use crate::refused::Refused;
+use crate::requests::{Request, RequestState};
+use crate::sessions::{self, Session};
+use crate::table::{Key, Table};
+use crate::tokens::{self, Token};
+use crate::uploads::Upload;
+
+/// Answered requests are shown for so long.
+const REQUESTS_KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// Expired tokens stay in the list for so long, so that people see why a program no longer gets in.
+const TOKENS_KEPT_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+
+pub(crate) fn decide(deciding: &mut Deciding<'_>) -> Result<Reply, Refused> {
+    let at = deciding.at;
+    let mut swept = 0;
+    for (_, session) in deciding.all::<Session>()?.into_iter().filter(|(_, session)| session.is_over(at)) {
+        sessions::end(deciding, session.id());
+        swept += 1;
+    }
+    let over = |token: &Token| token.expires_at.is_some_and(|end| at >= end.saturating_add(TOKENS_KEPT_MS));
+    for (_, token) in deciding.all::<Token>()?.into_iter().filter(|(_, token)| over(token)) {
+        tokens::revoke(deciding, token.id());
+        swept += 1;
+    }
+    for (_, upload) in deciding.all::<Upload>()?.into_iter().filter(|(_, upload)| at >= upload.expires_at) {
+        deciding.remove(Table::Uploads, upload.id.as_str());
+        deciding.removed(Topic::Uploads, &upload.id);
+        swept += 1;
+    }
+    let old = |request: &Request| {
+        request.state != RequestState::Waiting && at >= request.at.saturating_add(REQUESTS_KEPT_MS)
+    };
+    for (_, request) in deciding.all::<Request>()?.into_iter().filter(|(_, request)| old(request)) {
+        deciding.remove(Table::Requests, request.id.as_str());
+        deciding.removed(Topic::Requests, &request.id);
+        swept += 1;
+    }
+    let expired = |(_, answer): &(Key, Remembered)| at >= answer.expires_at;
+    let answers: Vec<Key> =
+        deciding.all::<Remembered>()?.into_iter().filter(expired).map(|(key, _)| key).collect();
+    let keys = answers.into_iter().map(|key| (Table::Once, key));
+    let keys = keys.chain(guessing::stale(deciding)?.into_iter().map(|key| (Table::Guesses, key)));
+    for (table, key) in keys.collect::<Vec<_>>() {
+        deciding.remove(table, key);
+        swept += 1;
+    }
+    Ok(Reply::Swept(swept))
+}
