@@ -6,6 +6,8 @@ mod sim;
 
 use std::collections::BTreeSet;
 
+use appliance_store::FeedItem;
+use appliance_store::ledger::Topic;
 use installer_model::event::{Event, Outcome, RunId};
 use installer_model::plan::{Plan, StepId};
 use installer_model::view::StepState;
@@ -26,10 +28,19 @@ fn assert_whole(plan: &Plan, rig: &Rig) {
 
 /// The ledger of the first run is one story: no gap, no attempt used twice, nothing after the end.
 fn assert_one_story(rig: &Rig) {
-    let records = rig.store().records(&RunId("r-1".into()), 0, usize::MAX).unwrap();
+    let store = rig.store();
+    let records = store.records(&RunId("r-1".into()), 0, usize::MAX).unwrap();
     let mut attempts = BTreeSet::new();
+    let (mut told, mut after) = (Vec::new(), 0);
+    while after < store.last_index().unwrap() {
+        let fed = store.feed(after, &Topic::ALL.into(), usize::MAX).unwrap();
+        told.extend(fed.items.iter().map(FeedItem::index));
+        after = fed.upto;
+    }
+    assert_eq!(told, (1..=after).collect::<Vec<_>>(), "events and changes share one sequence without a gap");
+    assert_eq!(store.verify_audit().unwrap().map(|entries| entries > 0), Ok(true));
     for (at, record) in records.iter().enumerate() {
-        assert_eq!(record.index, at as u64 + 1);
+        assert!(at == 0 || record.index > records[at - 1].index);
         if let Event::StepStarted { step, attempt } = &record.event {
             assert!(attempts.insert((step.clone(), *attempt)), "{step} attempt {attempt} starts twice");
         }
