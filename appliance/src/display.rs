@@ -76,6 +76,7 @@ impl State {
             Event::HostDropped { host, step } => {
                 Some(format!("host {host} does nothing more in this run: {step} failed"))
             }
+            Event::HostRetried { host, .. } => Some(format!("host {host} is tried again")),
             Event::RunCancelled => Some("cancelled: what has started is let end".to_owned()),
             Event::RunEnded { outcome } => Some(format!("run {} ended: {outcome}", record.run)),
             Event::Unknown => None,

@@ -125,6 +125,12 @@ impl Screen {
                 self.drop_host(step);
                 Some(format!("host {host} does nothing more in this run: {step} failed"))
             }
+            Event::HostRetried { host, .. } => {
+                if let Some(host) = self.hosts.iter_mut().find(|known| known.name == *host) {
+                    host.dropped_by = None;
+                }
+                Some(format!("host {host} is tried again"))
+            }
             Event::RunCancelled => {
                 self.notice = Some("cancelled: what has started is let end".to_owned());
                 None

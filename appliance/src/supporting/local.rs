@@ -89,6 +89,7 @@ fn attempts(records: &[Record]) -> Vec<(&StepId, u32)> {
         | Event::StepDone { .. }
         | Event::StepFailed { .. }
         | Event::HostDropped { .. }
+        | Event::HostRetried { .. }
         | Event::RunCancelled
         | Event::RunEnded { .. }
         | Event::Unknown => None,

@@ -80,6 +80,11 @@ pub enum Event {
         host: String,
         step: StepId,
     },
+    /// Asked by an operator: a host that dropped out takes part again, and these steps of it that failed are tried again.
+    HostRetried {
+        host: String,
+        steps: Vec<StepId>,
+    },
     /// Asked by an operator; what had started was let end.
     RunCancelled,
     RunEnded {

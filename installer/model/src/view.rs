@@ -143,6 +143,11 @@ impl View {
             Event::HostDropped { host, step } => {
                 self.dropped.insert(host.clone(), step.clone());
             }
+            Event::HostRetried { host, steps } => {
+                self.dropped.remove(host);
+                self.steps
+                    .retain(|id, step| !(matches!(step.state, StepState::Failed(_)) && steps.contains(id)));
+            }
             Event::RunCancelled => self.cancelled = true,
             Event::RunEnded { outcome } => {
                 self.outcome = Some(*outcome);

@@ -162,6 +162,7 @@ impl<'a> Order<'a> {
                     self.fail(at);
                 }
             }
+            Event::HostRetried { host, steps } => self.retry(host, steps),
             Event::RunCancelled => self.cancelled = true,
             // A host drops with its failed step, which was taken in just before.
             Event::HostDropped { .. }
@@ -231,6 +232,46 @@ impl<'a> Order<'a> {
             self.ready.remove(at);
         }
         self.block_followers(out, failed);
+    }
+
+    /// Lets the host take part again. What was out on account of any failure is judged anew: a step may have been out for
+    /// more than one reason, of which only the first was noted.
+    fn retry(&mut self, host: &str, steps: &[StepId]) {
+        for at in steps.iter().filter_map(|id| self.at(id)).collect::<Vec<_>>() {
+            if self.stands[at] == Stand::Failed {
+                self.stands[at] = Stand::Waiting;
+                self.critical.remove(&at);
+            }
+        }
+        let back = self.plan.steps.iter().position(|step| step.host == host).map(|at| self.host_of[at]);
+        if let Some(back) = back {
+            self.hosts[back].dropped = None;
+        }
+        for at in 0..self.stands.len() {
+            if matches!(self.stands[at], Stand::Dropped(_) | Stand::Blocked(_)) {
+                self.stands[at] = Stand::Waiting;
+            }
+            if self.stands[at] == Stand::Waiting && self.open[at] == 0 {
+                self.ready.insert(at);
+            }
+        }
+        for at in 0..self.hosts.len() {
+            if let Some(failed) = self.hosts[at].dropped {
+                self.drop_host(at, failed);
+            }
+        }
+        for at in 0..self.stands.len() {
+            if self.stands[at] == Stand::Failed {
+                self.fail(at);
+            }
+        }
+    }
+
+    /// The steps of a host that failed.
+    pub fn failed_on(&self, host: &str) -> Vec<StepId> {
+        let steps = self.plan.steps.iter().zip(&self.stands);
+        let failed = steps.filter(|(step, stand)| step.host == host && **stand == Stand::Failed);
+        failed.map(|(step, _)| step.id.clone()).collect()
     }
 
     /// Takes out what comes after these steps, by way of others too, and has neither begun nor succeeded.

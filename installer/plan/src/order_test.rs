@@ -73,6 +73,7 @@ fn an_order_kept_by_events_answers_as_one_made_anew() {
                     in_flight.extend(steps.iter().cloned());
                     steps.into_iter().map(|step| Event::StepStarted { step, attempt: 1 }).collect()
                 }
+                Next::Wait | Next::Halt { .. } if fate.below(8) == 0 => retried(&plan, &order),
                 Next::Wait | Next::Halt { .. } => vec![something_happens(&mut fate, &mut in_flight)],
             };
             for event in events {
@@ -88,6 +89,14 @@ fn an_order_kept_by_events_answers_as_one_made_anew() {
     }
     let all = ["cancelled", "degraded", "failed", "healthy"].map(str::to_owned);
     assert_eq!(ends, BTreeSet::from(all), "every kind of end was seen");
+}
+
+/// Every host with a failed step is tried again.
+fn retried(plan: &Plan, order: &Order<'_>) -> Vec<Event> {
+    let hosts: BTreeSet<&String> = plan.steps.iter().map(|step| &step.host).collect();
+    let hosts = hosts.into_iter().map(|host| (host.clone(), order.failed_on(host)));
+    let failed = hosts.filter(|(_, steps)| !steps.is_empty());
+    failed.map(|(host, steps)| Event::HostRetried { host, steps }).collect()
 }
 
 fn something_happens(fate: &mut Fate, in_flight: &mut BTreeSet<StepId>) -> Event {

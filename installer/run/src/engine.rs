@@ -98,6 +98,9 @@ impl Engine {
         }
         loop {
             let level = run.heed(&cancel)?;
+            for host in cancel.take_retries() {
+                run.retry(host)?;
+            }
             match run.order.next(self.limits) {
                 Next::Perform(steps) => run.start(steps)?,
                 Next::Wait | Next::Halt { .. } => tokio::select! {
@@ -156,6 +159,15 @@ impl<'a> Running<'a> {
             }
         }
         Ok(level)
+    }
+
+    /// Lets a host that dropped out take part again.
+    fn retry(&mut self, host: String) -> Result<(), RunError> {
+        let steps = self.order.failed_on(&host);
+        if !steps.is_empty() {
+            self.append(vec![Event::HostRetried { host, steps }])?;
+        }
+        Ok(())
     }
 
     /// Commits that the steps start, then starts them.

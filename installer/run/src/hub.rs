@@ -87,6 +87,7 @@ impl Observer for Hub {
                 | Event::RunResumed
                 | Event::StepStarted { .. }
                 | Event::HostDropped { .. }
+                | Event::HostRetried { .. }
                 | Event::RunCancelled
                 | Event::Unknown => {}
             }

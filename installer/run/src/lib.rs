@@ -16,7 +16,7 @@ pub mod socket;
 mod steps;
 pub mod world;
 
-pub use cancel::{Cancel, Canceller};
+pub use cancel::{Cancel, Canceller, Level};
 pub use engine::{Ended, Engine, RunError};
 pub use observe::{Clock, Observer, Progress, SystemClock};
 pub use site_world::SiteWorld;

@@ -247,7 +247,7 @@ fn a_run_cancelled_at_any_event_lets_what_is_in_flight_end_and_the_next_run_ends
         for after in (1..).step_by(stride(&plan)) {
             let mut rig = Rig::new(&plan);
             let (canceller, cancel) = Canceller::new();
-            let asks = Some(Asks { canceller, after, times: 1 });
+            let asks = Some(Asks { canceller, after, times: 1, retry: None });
             let ended = rig.run_with(&plan, When::Never, &mut Fate::new(0), cancel, asks).unwrap().unwrap();
             if after > rig.told.len() {
                 break;
@@ -272,7 +272,7 @@ fn an_abort_leaves_the_run_open_and_the_next_engine_takes_it_up() {
     let plan = plans::three_hosts();
     let mut rig = Rig::new(&plan);
     let (canceller, cancel) = Canceller::new();
-    let asks = Some(Asks { canceller, after: 9, times: 2 });
+    let asks = Some(Asks { canceller, after: 9, times: 2, retry: None });
     let ended = rig.run_with(&plan, When::Never, &mut Fate::new(0), cancel, asks).unwrap();
     let in_flight = match ended {
         Err(RunError::Aborted { in_flight, .. }) => in_flight,

@@ -12,6 +12,7 @@
 //!  run                              run the plan to its end
 //!  run, power goes after N events   … or before a host is touched for the Nth time (`touches`)
 //!  run, cancelled after N events
+//!  run, HOST mended and retried after N events
 //! ```
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
@@ -110,7 +111,10 @@ impl Stage {
                         self.run(When::Touches(count.parse().unwrap()), None)
                     }
                     ["cancelled", "after", count, "events"] => {
-                        self.run(When::Never, Some(count.parse().unwrap()))
+                        self.run(When::Never, Some((count.parse().unwrap(), None)))
+                    }
+                    [host, "mended", "and", "retried", "after", count, "events"] => {
+                        self.run(When::Never, Some((count.parse().unwrap(), Some(host.to_owned()))))
                     }
                     _ => panic!("not understood: {line}"),
                 };
@@ -124,9 +128,10 @@ impl Stage {
         self.plan.step(&StepId(name.to_owned())).expect("a step of the plan").id.clone()
     }
 
-    fn run(&mut self, when: When, cancelled_after: Option<usize>) -> Vec<String> {
+    /// `asked`: after how many events an operator cancels, or has this host tried again.
+    fn run(&mut self, when: When, asked: Option<(usize, Option<String>)>) -> Vec<String> {
         let (canceller, cancel) = Canceller::new();
-        let asks = cancelled_after.map(|after| Asks { canceller, after, times: 1 });
+        let asks = asked.map(|(after, retry)| Asks { canceller, after, times: 1, retry });
         let cancel = if asks.is_some() { cancel } else { Cancel::never() };
         let ended = self.rig.run_with(&self.plan, when, &mut self.fate, cancel, asks);
         let mut lines = self.rig.transcript();

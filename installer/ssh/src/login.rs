@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use installer_model::secret::Secret;
 use ssh2::{KeyboardInteractivePrompt, MethodType, Prompt, Session};
 
 use crate::error::HandError;
@@ -207,34 +208,14 @@ fn prove(
 ) -> Result<Result<(), String>, HandError> {
     match auth {
         Auth::Key { file, passphrase } => {
-            let unusable =
-                |reason: String| Err(HandError::KeyUnusable { path: file.display().to_string(), reason });
-            let key = match fs::read_to_string(file) {
-                Ok(key) => zeroize::Zeroizing::new(key),
-                Err(error) => return unusable(error.to_string()),
-            };
-            let looks = KeyLooks::of(&key);
-            match (looks, passphrase) {
-                (KeyLooks::None, _) => return unusable("it is not a private key".to_owned()),
-                (KeyLooks::Encrypted, None) => {
-                    return unusable("it is encrypted and no passphrase was given".to_owned());
-                }
-                (KeyLooks::Encrypted | KeyLooks::Plain, _) => {}
+            let name = file.display().to_string();
+            match fs::read_to_string(file) {
+                Ok(text) => with_key(target, session, &name, &Secret::new(text), passphrase.as_ref()),
+                Err(error) => Err(HandError::KeyUnusable { path: name, reason: error.to_string() }),
             }
-            let phrase = passphrase.as_ref().map(|secret| secret.expose());
-            let done = session.userauth_pubkey_memory(&target.user, None, &key, phrase);
-            // LIBSSH2_ERROR_FILE and _KEYFILE_AUTH_FAILED: the key could not be read, nothing was sent.
-            if let Err(error) = &done
-                && matches!(error.code(), ssh2::ErrorCode::Session(-16 | -48))
-            {
-                return match looks {
-                    KeyLooks::Encrypted => unusable("its passphrase is another".to_owned()),
-                    KeyLooks::Plain | KeyLooks::None => {
-                        unusable(error.message().trim_end_matches('.').to_owned())
-                    }
-                };
-            }
-            Ok(done.map_err(|_| format!("the key {} was not accepted", file.display())))
+        }
+        Auth::KeyText { name, text, passphrase } => {
+            with_key(target, session, name, text, passphrase.as_ref())
         }
         Auth::Agent => Ok(with_agent(session, &target.user)),
         Auth::Password(password) => {
@@ -252,6 +233,37 @@ fn prove(
             Ok(Err(reasons.join("; ")))
         }
     }
+}
+
+/// `name` tells people which key it is.
+fn with_key(
+    target: &Target,
+    session: &Session,
+    name: &str,
+    key: &Secret,
+    passphrase: Option<&Secret>,
+) -> Result<Result<(), String>, HandError> {
+    let unusable = |reason: String| Err(HandError::KeyUnusable { path: name.to_owned(), reason });
+    let looks = KeyLooks::of(key.expose());
+    match (looks, passphrase) {
+        (KeyLooks::None, _) => return unusable("it is not a private key".to_owned()),
+        (KeyLooks::Encrypted, None) => {
+            return unusable("it is encrypted and no passphrase was given".to_owned());
+        }
+        (KeyLooks::Encrypted | KeyLooks::Plain, _) => {}
+    }
+    let phrase = passphrase.map(Secret::expose);
+    let done = session.userauth_pubkey_memory(&target.user, None, key.expose(), phrase);
+    // LIBSSH2_ERROR_FILE and _KEYFILE_AUTH_FAILED: the key could not be read, nothing was sent.
+    if let Err(error) = &done
+        && matches!(error.code(), ssh2::ErrorCode::Session(-16 | -48))
+    {
+        return match looks {
+            KeyLooks::Encrypted => unusable("its passphrase is another".to_owned()),
+            KeyLooks::Plain | KeyLooks::None => unusable(error.message().trim_end_matches('.').to_owned()),
+        };
+    }
+    Ok(done.map_err(|_| format!("the key {name} was not accepted")))
 }
 
 /// What a file of a private key is, by its text: libssh2 has one message for all that it cannot read.

@@ -46,6 +46,12 @@ pub enum Auth {
         file: PathBuf,
         passphrase: Option<Secret>,
     },
+    /// A key that is in no file; `name` says which one it is.
+    KeyText {
+        name: String,
+        text: Secret,
+        passphrase: Option<Secret>,
+    },
     /// The keys that the agent at `SSH_AUTH_SOCK` holds, one after the other.
     Agent,
     /// Asked for as `password` or, where the server has only that, as `keyboard-interactive`.

@@ -28,6 +28,8 @@ pub(crate) struct Asks {
     pub(crate) canceller: Canceller,
     pub(crate) after: usize,
     pub(crate) times: usize,
+    /// Instead: whatever was broken is mended, and this host is tried again.
+    pub(crate) retry: Option<String>,
 }
 
 pub(crate) struct Rig {
@@ -133,6 +135,7 @@ pub(crate) fn said(record: &Record) -> String {
             format!("{step} FAILED: failed to {}{evidence}", failure.what)
         }
         Event::HostDropped { host, step } => format!("host {host} dropped out after {step}"),
+        Event::HostRetried { host, .. } => format!("host {host} tried again"),
         Event::RunCancelled => format!("{} cancelled", record.run),
         Event::RunEnded { outcome } => format!("{} ended: {outcome}", record.run),
         Event::Unknown => "something newer".to_owned(),
@@ -207,7 +210,13 @@ impl Observer for Power {
         if let Some(asks) = &self.asks
             && asks.after == count
         {
-            (0..asks.times).for_each(|_| asks.canceller.request());
+            match &asks.retry {
+                Some(host) => {
+                    self.world.mend();
+                    asks.canceller.retry(host);
+                }
+                None => (0..asks.times).for_each(|_| asks.canceller.request()),
+            }
         }
     }
 
