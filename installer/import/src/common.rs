@@ -12,7 +12,7 @@ use installer_model::site_file::{decided_of_api_server, decided_of_kubelet};
 use crate::ImportError;
 use crate::outcome::Why;
 use crate::site_draft::{HostDraft, RegistryDraft, SiteDraft};
-use crate::source::Field;
+use crate::source::{Document, Field};
 
 /// More hosts than this are no site.
 pub(crate) const MOST_HOSTS: usize = 10_000;
@@ -22,6 +22,21 @@ pub(crate) fn count_hosts(hosts: usize) -> Result<(), ImportError> {
         return Err(ImportError::TooManyHosts { hosts, most: MOST_HOSTS });
     }
     Ok(())
+}
+
+/// The only document of this kind.
+pub(crate) fn one<'a, 't>(
+    documents: &'a [Document<'t>],
+    kind: &'static str,
+) -> Result<Option<&'a Document<'t>>, ImportError> {
+    let mut found = documents.iter().filter(|document| document.kind.eq_ignore_ascii_case(kind));
+    let first = found.next();
+    match (first, found.next()) {
+        (Some(first), Some(second)) => {
+            Err(ImportError::Twice { what: kind, first: first.line(), second: second.line() })
+        }
+        _ => Ok(first),
+    }
 }
 
 /// A site's name from a cluster's, bent to the rules for names where it must be.

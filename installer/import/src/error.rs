@@ -38,6 +38,10 @@ fn format(document: &Document<'_>) -> Option<Format> {
     match (document.api_version, document.kind) {
         ("kubekey.kubesphere.io/v1alpha1", "Cluster") => Some(Format::KubekeyV1alpha1),
         ("kubekey.kubesphere.io/v1alpha2", "Cluster") => Some(Format::KubekeyV1alpha2),
+        ("kubekey.kubesphere.io/v1", "Inventory" | "Config") => Some(Format::KubekeyV1),
+        ("k0sctl.k0sproject.io/v1beta1", kind) if kind.eq_ignore_ascii_case("cluster") => {
+            Some(Format::K0sctl)
+        }
         ("kubeadm.k8s.io/v1beta3" | "kubeadm.k8s.io/v1beta4", _) => Some(Format::Kubeadm),
         _ => None,
     }

@@ -34,10 +34,10 @@ pub(crate) fn rules(document: &Document<'_>) -> Result<Rules, &'static str> {
 pub(crate) fn read(documents: &[Document<'_>]) -> Result<SiteDraft, ImportError> {
     let mut draft = SiteDraft::default();
     let mut places = Vec::new();
-    if let Some(cluster) = one(documents, "ClusterConfiguration")? {
+    if let Some(cluster) = common::one(documents, "ClusterConfiguration")? {
         read_cluster(&cluster.root(), &mut draft);
     }
-    if let Some(init) = one(documents, "InitConfiguration")? {
+    if let Some(init) = common::one(documents, "InitConfiguration")? {
         let root = init.root();
         let point = root.at("localAPIEndpoint");
         draft.api_port = point.at("bindPort").port().filter(|port| *port != 6443);
@@ -71,21 +71,6 @@ pub(crate) fn read(documents: &[Document<'_>]) -> Result<SiteDraft, ImportError>
     }
     common::settle_endpoint(&mut draft);
     Ok(draft)
-}
-
-/// The only document of this kind.
-fn one<'a, 't>(
-    documents: &'a [Document<'t>],
-    kind: &'static str,
-) -> Result<Option<&'a Document<'t>>, ImportError> {
-    let mut found = documents.iter().filter(|document| document.kind == kind);
-    let first = found.next();
-    match (first, found.next()) {
-        (Some(first), Some(second)) => {
-            Err(ImportError::Twice { what: kind, first: first.line(), second: second.line() })
-        }
-        _ => Ok(first),
-    }
 }
 
 fn read_cluster(root: &Field<'_>, draft: &mut SiteDraft) {

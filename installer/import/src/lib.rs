@@ -11,6 +11,8 @@
 
 mod common;
 mod error;
+mod k0sctl;
+mod k0sctl_rules;
 mod kubeadm;
 mod kubeadm_rules;
 mod kubekey;
@@ -55,6 +57,8 @@ pub fn import(files: &[SourceFile<'_>], wanted: Option<Format>) -> Result<Draft,
         Format::KubekeyV1alpha1 | Format::KubekeyV1alpha2 => {
             (kubekey::v3::read(&documents)?, kubekey::v3::rules)
         }
+        Format::KubekeyV1 => (kubekey::v4::read(&documents)?, kubekey::v4::rules),
+        Format::K0sctl => (k0sctl::read(&documents)?, k0sctl::rules),
         Format::Kubeadm => (kubeadm::read(&documents)?, kubeadm::rules),
     };
     let report = rules::finish(&documents, rules);

@@ -12,19 +12,32 @@ pub enum Format {
     KubekeyV1alpha1,
     #[serde(rename = "kubekey-v1alpha2")]
     KubekeyV1alpha2,
+    /// Inventory and Config.
+    #[serde(rename = "kubekey-v1")]
+    KubekeyV1,
+    #[serde(rename = "k0sctl")]
+    K0sctl,
     /// ClusterConfiguration and what else kubeadm reads, v1beta3 and v1beta4.
     #[serde(rename = "kubeadm")]
     Kubeadm,
 }
 
 impl Format {
-    pub const ALL: [Format; 3] = [Format::KubekeyV1alpha1, Format::KubekeyV1alpha2, Format::Kubeadm];
+    pub const ALL: [Format; 5] = [
+        Format::KubekeyV1alpha1,
+        Format::KubekeyV1alpha2,
+        Format::KubekeyV1,
+        Format::K0sctl,
+        Format::Kubeadm,
+    ];
 
     /// As in JSON and on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Format::KubekeyV1alpha1 => "kubekey-v1alpha1",
             Format::KubekeyV1alpha2 => "kubekey-v1alpha2",
+            Format::KubekeyV1 => "kubekey-v1",
+            Format::K0sctl => "k0sctl",
             Format::Kubeadm => "kubeadm",
         }
     }
@@ -32,8 +45,10 @@ impl Format {
     /// For sentences.
     pub fn title(self) -> &'static str {
         match self {
-            Format::KubekeyV1alpha1 => "KubeKey (v1alpha1)",
+            Format::KubekeyV1alpha1 => "KubeKey 1 (v1alpha1)",
             Format::KubekeyV1alpha2 => "KubeKey 2 or 3 (v1alpha2)",
+            Format::KubekeyV1 => "KubeKey 4 (v1)",
+            Format::K0sctl => "k0sctl (v1beta1)",
             Format::Kubeadm => "kubeadm (v1beta3, v1beta4)",
         }
     }

@@ -7,6 +7,7 @@ use crate::outcome::{NotHonoured, Why};
 use crate::source::{Document, is_empty, repeats};
 
 /// What is done about a field.
+#[derive(Clone, Copy)]
 pub(crate) enum Rule {
     /// The reader of the format takes it.
     Read,

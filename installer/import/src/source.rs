@@ -173,10 +173,16 @@ impl<'d> Field<'d> {
 
     /// Follows keys, such as `spec.network.plugin`. What is not there is a field too, with nothing in it.
     pub(crate) fn at(&self, keys: &str) -> Field<'d> {
-        keys.split('.').fold(self.clone(), |field, key| field.key(key))
+        keys.split('.').fold(self.clone(), |field, key| field.at_key(key))
     }
 
-    fn key(&self, wanted: &str) -> Field<'d> {
+    /// A field that no file has, where a format has none of the kind.
+    pub(crate) fn none(&self) -> Field<'d> {
+        Field { node: None, ..self.clone() }
+    }
+
+    /// What stands under one key, which may have dots.
+    pub(crate) fn at_key(&self, wanted: &str) -> Field<'d> {
         let path = join(&self.path, wanted);
         let entry = match self.node.map(|node| &node.value) {
             Some(Value::Map(entries)) => entries.iter().find(|(key, _)| key.text == wanted),
@@ -262,6 +268,15 @@ impl<'d> Field<'d> {
         })
     }
 
+    /// Yes or no, as YAML has it.
+    pub(crate) fn truth(&self) -> Option<bool> {
+        self.read(|text| match text.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" => Ok(true),
+            "false" | "no" | "off" => Ok(false),
+            _ => Err("is not true or false".to_owned()),
+        })
+    }
+
     /// A secret: taken and noted, and told only whether it is there. Equal ones are told apart from others by the caller,
     /// who keeps no copy.
     pub(crate) fn secret(&self, instead: &str) -> Option<&'d str> {
@@ -276,7 +291,9 @@ impl<'d> Field<'d> {
 
     /// Takes it with all below it.
     pub(crate) fn take(&self) {
-        self.document.take(&self.path);
+        if self.node.is_some() {
+            self.document.take(&self.path);
+        }
     }
 
     /// Takes it, and notes why it is not honoured. Nothing is noted where nothing is written.

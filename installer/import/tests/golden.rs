@@ -1,5 +1,6 @@
 //! Every file in `files` and what becomes of it, as text that a person reviews: `NAME.yaml` (or several, `NAME-1.yaml`
 //! and so on) gives the draft `NAME.site` and the report `NAME.report`. `UPDATE_GOLDEN=1` writes both anew.
+#![expect(clippy::disallowed_methods, reason = "fixtures are files")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::collections::BTreeMap;

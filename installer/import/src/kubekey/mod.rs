@@ -3,8 +3,15 @@
 mod names;
 pub(crate) mod v3;
 mod v3_rules;
+pub(crate) mod v4;
+mod v4_rules;
 
-use crate::common::called;
+use std::collections::HashMap;
+
+use installer_model::names::{HostAddress, RegistryHost};
+use installer_model::site::ApiEndpoint;
+
+use crate::common::{self, called};
 use crate::outcome::Why;
 use crate::site_draft::{HostDraft, SiteDraft};
 use crate::source::Field;
@@ -56,6 +63,82 @@ fn labels(map: &Field<'_>, host: &mut HostDraft) {
                 host.labels.extend(value.map(|value| (key, value)));
             }
             Err(_) => field.refuse(Why::Invalid, "is not the key of a label"),
+        }
+    }
+}
+
+/// Where the parts of the control plane's endpoint stand.
+struct EndpointFields<'d> {
+    name: Field<'d>,
+    /// Of a load balancer, one's own or one that KubeKey installs.
+    address: Field<'d>,
+    port: Field<'d>,
+    balancer: Field<'d>,
+    external_dns: Field<'d>,
+}
+
+/// KubeKey writes the name into `/etc/hosts` of every node.
+const LOCAL_NAME: &str = "is in the API server's certificate, but no host is told where it is, as KubeKey would: \
+                          kubeconfigs name the control plane's address";
+
+/// What kubeconfigs name as their server: a load balancer in front, a name of its own, or just names for certificates.
+fn endpoint(fields: &EndpointFields<'_>, draft: &mut SiteDraft) {
+    let EndpointFields { name: domain, address, port, balancer, external_dns } = fields;
+    let name: Option<HostAddress> = domain.parse();
+    if let Some(name) = name.clone() {
+        common::add_certificate_name(name, draft);
+    }
+    let port = port.port().filter(|port| *port != 6443);
+    if ["kube-vip", "kube_vip", "kubevip"].iter().any(|word| balancer.is(word)) {
+        balancer.no(
+            "Armilla installs no kube-vip: each node reaches the API server through a balancer of its own",
+        );
+        address.no("is a virtual address that kube-vip would hold");
+    }
+    let outside = if address.is_taken() { None } else { address.parse::<HostAddress>() };
+    let known = external_dns.truth().unwrap_or(false);
+    match outside.or(name.filter(|_| known)) {
+        Some(host) => draft.api_endpoint = Some(ApiEndpoint { host, port: port.unwrap_or(6443) }),
+        None => {
+            draft.api_port = port;
+            if domain.is_there() {
+                domain.note(Why::NoPlace, LOCAL_NAME);
+            }
+        }
+    }
+}
+
+/// A registry's user name and password, from a map that has both.
+fn credentials(host: RegistryHost, ca_file: Option<String>, login: &Field<'_>, draft: &mut SiteDraft) {
+    let username = login.at("username").text().map(str::to_owned);
+    let instead = "a password is not copied: the draft refers to an environment variable";
+    let password = login.at("password").secret(instead).map(|password| {
+        draft.secrets.name("REGISTRY_PASSWORD", password, format!("password at registry {host}"))
+    });
+    let registry = common::registry(draft, &host);
+    registry.ca_file = ca_file;
+    if username.is_some() && password.is_some() {
+        (registry.username, registry.password) = (username, password);
+    } else if username.is_some() || password.is_some() {
+        login.note(Why::Invalid, "has a user name or a password, but not both: the draft logs in without");
+    }
+}
+
+/// Time servers may be named as hosts of the file.
+fn time_servers<'a>(list: &Field<'_>, names: impl Iterator<Item = Option<&'a str>>, draft: &mut SiteDraft) {
+    let known: HashMap<&str, usize> =
+        names.enumerate().filter_map(|(index, name)| Some((name?, index))).collect();
+    for server in list.items() {
+        let Some(text) = server.text() else { continue };
+        let host = known.get(text).and_then(|index| {
+            let host = &draft.hosts[*index];
+            host.cluster_address.map(HostAddress::Ip).or_else(|| host.address.clone())
+        });
+        let address = host.map_or_else(|| text.parse().ok(), Some);
+        match address {
+            Some(address) if !draft.time_servers.contains(&address) => draft.time_servers.push(address),
+            Some(_) => {}
+            None => server.note(Why::Invalid, "is neither an address nor a name nor a host of the file"),
         }
     }
 }

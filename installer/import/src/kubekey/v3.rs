@@ -1,11 +1,10 @@
 //! KubeKey's `kind: Cluster`, apiVersion `kubekey.kubesphere.io/v1alpha1` and `v1alpha2` (KubeKey 1 to 3).
 
 use installer_model::names::HostAddress;
-use installer_model::site::ApiEndpoint;
 
 use super::names::HostNames;
 use super::v3_rules::RULES;
-use super::{LoginFields, labels, login};
+use super::{EndpointFields, LoginFields, credentials, endpoint, labels, login, time_servers};
 use crate::ImportError;
 use crate::common::{self, Component};
 use crate::outcome::Why;
@@ -27,12 +26,7 @@ pub(crate) fn rules(document: &Document<'_>) -> Result<Rules, &'static str> {
 }
 
 pub(crate) fn read(documents: &[Document<'_>]) -> Result<SiteDraft, ImportError> {
-    let mut clusters = documents.iter().filter(|document| document.kind == "Cluster");
-    let document = clusters.next().expect("the format was recognised by it");
-    if let Some(second) = clusters.next() {
-        let (first, second) = (document.line(), second.line());
-        return Err(ImportError::Twice { what: "Cluster", first, second });
-    }
+    let document = common::one(documents, "Cluster")?.expect("the format was recognised by it");
     let root = document.root();
     let spec = root.at("spec");
     let mut draft = SiteDraft { name: common::site_name(&root.at("metadata.name")), ..SiteDraft::default() };
@@ -44,11 +38,20 @@ pub(crate) fn read(documents: &[Document<'_>]) -> Result<SiteDraft, ImportError>
     }
     groups(&spec.at("roleGroups"), &items, &mut draft);
     common::settle_roles(&mut draft, &items);
-    endpoint(&spec.at("controlPlaneEndpoint"), &mut draft);
+    let point = spec.at("controlPlaneEndpoint");
+    let fields = EndpointFields {
+        name: point.at("domain"),
+        address: point.at("address"),
+        port: point.at("port"),
+        balancer: point.at("internalLoadbalancer"),
+        external_dns: point.at("externalDNS"),
+    };
+    endpoint(&fields, &mut draft);
     network(&spec, &mut draft);
     kubernetes(&spec.at("kubernetes"), &mut draft);
     registry(&spec.at("registry"), &mut draft);
-    system(&spec, &items, &mut draft);
+    let names = items.iter().map(|item| item.at("name").peek());
+    time_servers(&spec.at("system.ntpServers"), names, &mut draft);
     common::settle_endpoint(&mut draft);
     Ok(draft)
 }
@@ -91,40 +94,6 @@ fn groups(groups: &Field<'_>, items: &[Field<'_>], draft: &mut SiteDraft) {
         groups.at("etcd").note(Why::NoPlace, "etcd runs on the control plane, and nowhere else");
     }
 }
-
-/// What kubeconfigs name as their server: a load balancer in front, a name of its own, or just names for certificates.
-fn endpoint(field: &Field<'_>, draft: &mut SiteDraft) {
-    let (domain, address) = (field.at("domain"), field.at("address"));
-    let (balancer, external_dns) = (field.at("internalLoadbalancer"), field.at("externalDNS"));
-    let name: Option<HostAddress> = domain.parse();
-    if let Some(name) = name.clone() {
-        common::add_certificate_name(name, draft);
-    }
-    let port = field.at("port").port().filter(|port| *port != 6443);
-    if balancer.is("kube-vip") || balancer.is("kubevip") {
-        balancer.no(
-            "Armilla installs no kube-vip: each node reaches the API server through a balancer of its own",
-        );
-        address.no("is a virtual address that kube-vip would hold");
-    }
-    let outside = if address.is_taken() { None } else { address.parse::<HostAddress>() };
-    let known = external_dns.is("true");
-    external_dns.take();
-    let named = name.filter(|_| known);
-    match outside.or(named) {
-        Some(host) => draft.api_endpoint = Some(ApiEndpoint { host, port: port.unwrap_or(6443) }),
-        None => {
-            draft.api_port = port;
-            if domain.is_there() {
-                domain.note(Why::NoPlace, LOCAL_NAME);
-            }
-        }
-    }
-}
-
-/// KubeKey writes the name into `/etc/hosts` of every node.
-const LOCAL_NAME: &str = "is in the API server's certificate, but no host is told where it is, as KubeKey would: \
-                          kubeconfigs name the control plane's address";
 
 /// Networks that the file does not name are KubeKey's own.
 fn network(spec: &Field<'_>, draft: &mut SiteDraft) {
@@ -174,48 +143,12 @@ fn registry(field: &Field<'_>, draft: &mut SiteDraft) {
         common::mirror(&settings.at("endpoint"), of, draft);
     }
     for (host, login) in field.at("auths").entries() {
-        credentials(host, &login, draft);
-    }
-}
-
-fn credentials(host: &str, login: &Field<'_>, draft: &mut SiteDraft) {
-    let Some(host) = common::registry_host(login, host) else { return login.take() };
-    let username = login.at("username").text().map(str::to_owned);
-    let instead = "a password is not copied: the draft refers to an environment variable";
-    let password = login.at("password").secret(instead).map(|password| {
-        draft.secrets.name("REGISTRY_PASSWORD", password, format!("password at registry {host}"))
-    });
-    // KubeKey's folder of certificates is laid out as Docker's.
-    let folder =
-        login.at("certsPath").text().map(|folder| format!("{}/ca.crt", folder.trim_end_matches('/')));
-    let registry = common::registry(draft, &host);
-    registry.ca_file = folder;
-    if username.is_some() && password.is_some() {
-        (registry.username, registry.password) = (username, password);
-    } else if username.is_some() || password.is_some() {
-        login.note(Why::Invalid, "has a user name or a password, but not both: the draft logs in without");
-    }
-}
-
-/// Time servers may be named as hosts of the file.
-fn system(spec: &Field<'_>, items: &[Field<'_>], draft: &mut SiteDraft) {
-    let known: std::collections::HashMap<&str, usize> = items
-        .iter()
-        .enumerate()
-        .rev()
-        .filter_map(|(index, item)| Some((item.at("name").peek()?, index)))
-        .collect();
-    for server in spec.at("system.ntpServers").items() {
-        let Some(text) = server.text() else { continue };
-        let host = known.get(text).and_then(|index| {
-            let host = &draft.hosts[*index];
-            host.cluster_address.map(HostAddress::Ip).or_else(|| host.address.clone())
-        });
-        let address = host.map_or_else(|| text.parse().ok(), Some);
-        match address {
-            Some(address) if !draft.time_servers.contains(&address) => draft.time_servers.push(address),
-            Some(_) => {}
-            None => server.note(Why::Invalid, "is neither an address nor a name nor a host of the file"),
+        // KubeKey's folder of certificates is laid out as Docker's.
+        let folder = login.at("certsPath").text();
+        let ca_file = folder.map(|folder| format!("{}/ca.crt", folder.trim_end_matches('/')));
+        match common::registry_host(&login, host) {
+            Some(host) => credentials(host, ca_file, &login, draft),
+            None => login.take(),
         }
     }
 }
