@@ -20,7 +20,7 @@ pub(super) struct Init {
     /// Name of the site
     #[arg(long, default_value = "site", conflicts_with = "from")]
     name: String,
-    /// A file of another installer (KubeKey, kubeadm) to make a draft from; `-` is standard input; may be given again
+    /// A file of another installer (KubeKey, k0sctl, kubeadm) to make a draft from; `-` is standard input; may be given again
     #[arg(long, value_name = "FILE")]
     from: Vec<PathBuf>,
     /// Refuse files of any other format than this one
