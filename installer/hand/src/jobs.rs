@@ -4,13 +4,16 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use bundles_format::Digest;
+use installer_wire::terminal::Size;
 
 use crate::DEFAULT_ROOT;
+use crate::dial::dial;
 use crate::differ::differ;
 use crate::import::{Import, import};
 use crate::patient::Patient;
 use crate::receive::receive_blob;
 use crate::serve::serve;
+use crate::terminal::terminal;
 use crate::unit_exec::unit_exec;
 
 /// What a hand was started for.
@@ -21,6 +24,8 @@ enum Job {
     UnitExec { folder: PathBuf },
     Import(Import),
     Differ { a: PathBuf, b: PathBuf },
+    Terminal { size: Size, term: String },
+    Dial { host: String, port: u16 },
     Version,
 }
 
@@ -51,6 +56,14 @@ pub fn main(args: &[String]) -> i32 {
             }
         },
         Job::Differ { a, b } => differ(&a, &b, io::stdout()),
+        Job::Terminal { size, term } => with_stdin(|input| terminal(input, io::stdout(), size, &term)),
+        Job::Dial { host, port } => with_stdin(|input| match dial(input, io::stdout(), &host, port) {
+            Ok(()) => 0,
+            Err(error) => {
+                complain(&format!("connect to {host}:{port}: {error}"));
+                1
+            }
+        }),
         Job::Version => {
             let version = format!("{} protocol {}\n", env!("CARGO_PKG_VERSION"), installer_wire::PROTOCOL);
             i32::from(io::stdout().write_all(version.as_bytes()).is_err())
@@ -113,6 +126,22 @@ fn parse(args: &[String]) -> Result<Job, String> {
             };
             Job::Differ { a: a.into(), b: b.into() }
         }
+        Some("terminal") => {
+            let number = |word: Option<&str>| word.and_then(|word| word.parse::<u16>().ok());
+            let (Some(columns), Some(rows), Some(term)) =
+                (number(args.next()), number(args.next()), args.next())
+            else {
+                return Err("terminal needs columns, rows and the name of a terminal".to_owned());
+            };
+            Job::Terminal { size: Size { columns, rows }, term: term.to_owned() }
+        }
+        Some("dial") => {
+            let (Some(host), Some(port)) = (args.next(), args.next()) else {
+                return Err("dial needs a host and a port".to_owned());
+            };
+            let port = port.parse().map_err(|_| format!("{port:?} is not a port"))?;
+            Job::Dial { host: host.to_owned(), port }
+        }
         Some("version") => Job::Version,
         Some(other) => return Err(format!("unknown job {other:?}")),
     };
@@ -152,8 +181,25 @@ mod tests {
     }
 
     #[test]
+    fn terminals_have_a_size_and_connections_a_port() {
+        let size = Size { columns: 80, rows: 24 };
+        assert_eq!(parsed("terminal 80 24 xterm"), Ok(Job::Terminal { size, term: "xterm".to_owned() }));
+        assert_eq!(parsed("dial ::1 7443"), Ok(Job::Dial { host: "::1".to_owned(), port: 7443 }));
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused() {
-        for line in ["--root", "--root here", "receive-blob sha256:00 1", "dance", "version twice"] {
+        for line in [
+            "terminal 80",
+            "terminal 80 24",
+            "dial h1",
+            "dial h1 70000",
+            "--root",
+            "--root here",
+            "receive-blob sha256:00 1",
+            "dance",
+            "version twice",
+        ] {
             assert!(parsed(line).is_err(), "{line}");
         }
     }

@@ -5,6 +5,7 @@
 
 pub mod blobs;
 pub mod command;
+pub mod dial;
 pub mod differ;
 pub mod facts;
 pub mod failure;
@@ -17,6 +18,7 @@ pub mod patient;
 pub mod receive;
 pub mod repair;
 pub mod serve;
+pub mod terminal;
 pub mod transient;
 pub mod unit_exec;
 pub mod units;

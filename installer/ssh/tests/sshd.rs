@@ -1,6 +1,7 @@
 //! Hands on a real sshd: what a site's hosts do, in small, on 127.0.0.1.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
 
+mod reach;
 mod support;
 
 use std::sync::atomic::{AtomicU64, Ordering};

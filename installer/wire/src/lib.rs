@@ -7,6 +7,7 @@ pub mod answer;
 pub mod exchange;
 pub mod frame;
 pub mod request;
+pub mod terminal;
 
 pub use answer::{
     Answer, BlobState, Claimant, CommandOutput, Failure, FailureKind, FenceRecord, FileKind, FileStat, Hello,
