@@ -10,6 +10,8 @@ mod performing;
 mod planning;
 mod private;
 mod report;
+mod service;
+mod serving;
 mod supporting;
 mod taking_over;
 mod wiring;

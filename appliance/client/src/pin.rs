@@ -105,11 +105,11 @@ impl fmt::Display for Address {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("understand {0:?} as a fingerprint: want sha256: and 64 hex digits")]
+#[error("understand {0:?} as a fingerprint: want 64 hex digits")]
 pub struct FingerprintError(String);
 
-/// SHA-256 over a certificate in DER, written `sha256:<64 hex digits>`; read with colons and capitals too, as OpenSSL
-/// writes it.
+/// SHA-256 over a certificate in DER, written as OpenSSL and the server write it: `AB:CD:…`. Read without colons, in small
+/// letters and behind `sha256:`, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint([u8; 32]);
 
@@ -133,7 +133,8 @@ impl FromStr for Fingerprint {
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", hex::encode(self.0))
+        let bytes: Vec<String> = self.0.iter().map(|byte| format!("{byte:02X}")).collect();
+        f.write_str(&bytes.join(":"))
     }
 }
 

@@ -78,6 +78,15 @@ Examples:
   armilla run show r-3        its steps, and what failed with the last lines that were said
   armilla run follow          a run that goes on, from another terminal";
 
+pub(super) const SERVE: &str = "\
+Examples:
+  armilla serve                                  in the foreground; Ctrl-C ends it
+  armilla serve --install                        as a service of systemd, with a user of its own
+  armilla serve --listen 10.0.0.5:443 --name armilla.example --install
+Prints its address and the fingerprint of its certificate authority. The service keeps its state in
+/var/lib/armilla-server and does not see /home and /root; bundles and keys that it is to read lie
+elsewhere. Installing again brings a newer program; an edited unit is left alone.";
+
 pub(super) const RESET: &str = "\
 Examples:
   armilla reset --dry-run     what would go

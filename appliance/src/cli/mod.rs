@@ -13,6 +13,7 @@ mod kubeconfig;
 mod plan;
 mod reset;
 mod run;
+mod serve;
 mod status;
 mod support;
 pub(crate) mod take_over;
@@ -63,6 +64,9 @@ enum Verb {
     /// Look at runs
     #[command(subcommand, after_help = examples::RUN)]
     Run(run::Run),
+    /// Keep sites as a server with a login, an API and runs that outlive their callers
+    #[command(after_help = examples::SERVE)]
+    Serve(serve::Serve),
     /// Take hosts out of the cluster and put them back as they were
     #[command(after_help = examples::RESET)]
     Reset(reset::Reset),
@@ -158,6 +162,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Status(args) => wait(status::run(&args)),
         Verb::Kubeconfig(args) => wait(kubeconfig::run(&args)),
         Verb::Run(args) => wait(run::run(&args)),
+        Verb::Serve(args) => wait(serve::run(&args)),
         Verb::Reset(args) => wait(reset::run(&args)),
         Verb::TakeOver(args) => wait(take_over::run(&args)),
         Verb::Image(command) => wait(image::run(&command)),
