@@ -4,7 +4,6 @@ mod cli;
 mod display;
 mod findings;
 mod fixing;
-mod kubeconfig;
 mod live;
 mod performing;
 mod planning;

@@ -407,7 +407,7 @@ fn write_site_file(path: &Path, site: &Site) -> Result<(), CliError> {
         "# Written by `armilla take-over` from the copy that the hosts keep; every key is written out.\n{}",
         installer_render::yaml::document(&site.to_file())
     );
-    crate::kubeconfig::write_private(path, &text)
+    appliance_control::kubeconfig::write_private(path, &text)
         .map_err(|error| CliError::new(1, format!("write {}: {error}", path.display())))
 }
 

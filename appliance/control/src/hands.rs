@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bundles_format::Arch;
 use bundles_store::{Bundle, Sealed};
-use installer_model::site::Site;
+use installer_model::site::{Host, Site};
 use installer_render::paths::ARMILLA_ROOT;
 use installer_run::SiteWorld;
 use installer_ssh::{Binary, BinarySource, Hand, HandError};
@@ -118,7 +118,15 @@ pub async fn control_plane_hand(
     instance: &Instance,
     secrets: &dyn SecretSource,
 ) -> Result<Arc<Hand>, ControlError> {
-    let host = founder(site);
+    hand_on(founder(site), instance, secrets).await
+}
+
+/// A hand on one host of a site, for those who only ask.
+pub async fn hand_on(
+    host: &Host,
+    instance: &Instance,
+    secrets: &dyn SecretSource,
+) -> Result<Arc<Hand>, ControlError> {
     let name = host.name.as_str();
     let store = &instance.store;
     let keys = HostKeys::kept(store, false);

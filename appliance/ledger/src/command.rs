@@ -10,7 +10,7 @@ use crate::refused::Refused;
 use crate::table::Change;
 use crate::{
     bundles, checks, credentials, drafts, host_keys, once, plans, requests, runs, sessions, settings, sites,
-    sweep, take_over, tokens, uploads, users, waivers,
+    sweep, take_over, terminals, tokens, uploads, users, waivers,
 };
 
 /// Everything that can be asked of the ledger. Times, ids, hashes and sealed bytes come in with it.
@@ -32,6 +32,7 @@ pub enum Command {
     Plans(plans::PlanCommand),
     Requests(requests::RequestCommand),
     Runs(runs::RunCommand),
+    Terminals(terminals::TerminalCommand),
     /// A site that another ledger had. Refused by a ledger that has runs or a site of its own.
     TakeOver(Box<take_over::TakenOver>),
     /// A command that is carried out once for its idempotency key, however often it comes.
@@ -106,6 +107,7 @@ fn dispatch(deciding: &mut Deciding<'_>, command: &Command) -> Result<Reply, Ref
         Command::Plans(command) => plans::decide(deciding, command),
         Command::Requests(command) => requests::decide(deciding, command),
         Command::Runs(command) => runs::decide(deciding, command),
+        Command::Terminals(command) => terminals::decide(deciding, command),
         Command::TakeOver(taken) => take_over::decide(deciding, taken),
         Command::Once(once) => Err(Refused::Invalid {
             pointer: "",

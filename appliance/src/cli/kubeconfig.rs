@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use appliance_control::hands::control_plane_hand;
+use appliance_control::kubeconfig;
 use appliance_control::site_file;
 use clap::Args;
 use serde_json::Value;
 
 use super::{CliError, StateArgs};
-use crate::kubeconfig;
 use crate::wiring::{self, Secrets};
 
 /// Its server is a name or address that is reachable from outside and in the API server's certificate.

@@ -58,6 +58,20 @@ pub fn certificates_in(host: &str, place: &str, pem: &str) -> Result<Option<Cert
     }
 }
 
+/// The certificate of a kubeconfig's user; none where it lies in a file of its own.
+pub fn certificate_of_kubeconfig(
+    host: &str,
+    place: &str,
+    text: &str,
+) -> Result<Option<Certificate>, CertificateError> {
+    let all: serde_json::Value =
+        serde_saphyr::from_str(text).map_err(|_| CertificateError("it is not YAML".to_owned()))?;
+    let Some(inside) = all["users"][0]["user"]["client-certificate-data"].as_str() else { return Ok(None) };
+    let pem = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, inside);
+    let pem = pem.map_err(|error| CertificateError(error.to_string()))?;
+    certificates_in(host, place, &String::from_utf8_lossy(&pem))
+}
+
 impl Certificate {
     pub(crate) fn of(host: &str, place: &str, der: &[u8]) -> Result<Certificate, CertificateError> {
         let wrong = |error: x509_cert::der::Error| CertificateError(error.to_string());
@@ -210,6 +224,18 @@ mod tests {
         assert_eq!(certificates_in("h1", "x", &key).unwrap(), None);
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert!(certificates_in("h1", "x", broken).is_err());
+    }
+
+    #[test]
+    fn the_certificate_inside_a_kubeconfig_is_read() {
+        let inside = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, answers::API_SERVER);
+        let text = format!("users:\n- user: {{client-certificate-data: {inside}, client-key-data: xyz}}\n");
+        let told = certificate_of_kubeconfig("h1", "admin.conf", &text).unwrap().unwrap();
+        assert_eq!((told.subject.as_str(), told.place.as_str()), ("kube-apiserver", "admin.conf"));
+        let elsewhere = "users:\n- user: {client-certificate: /var/lib/kubelet/x.pem}\n";
+        assert_eq!(certificate_of_kubeconfig("h1", "kubelet.conf", elsewhere).unwrap(), None);
+        let broken = "users:\n- user: {client-certificate-data: '!'}\n";
+        assert!(certificate_of_kubeconfig("h1", "x", broken).is_err());
     }
 
     #[test]

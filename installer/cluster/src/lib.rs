@@ -23,7 +23,7 @@ mod quantity;
 mod workload;
 
 pub use addon::{AddOn, WantedAddOn, wanted};
-pub use certificate::{Certificate, CertificateError, certificates_in};
+pub use certificate::{Certificate, CertificateError, certificate_of_kubeconfig, certificates_in};
 pub use cluster::Cluster;
 pub use credentials::{Credentials, CredentialsError};
 pub use dial::{Dial, Stream, directly};

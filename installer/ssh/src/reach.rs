@@ -40,7 +40,8 @@ pub struct Terminal {
     pub output: Box<dyn AsyncRead + Send + Unpin>,
     /// The exit code of its shell, where there is one.
     pub exit: oneshot::Receiver<Option<i32>>,
-    _hand: Hand,
+    /// The SSH connection lives as long as what goes through it.
+    pub hand: Hand,
 }
 
 impl Hand {
@@ -83,7 +84,7 @@ impl Hand {
             self.job(&format!("terminal {columns} {rows} {}", quoted(term))).await?;
         let (typed, typing) = mpsc::channel(AHEAD);
         tokio::spawn(pass_on(input, typing));
-        Ok(Terminal { typed, output: Box::new(output), exit, _hand: self.clone() })
+        Ok(Terminal { typed, output: Box::new(output), exit, hand: self.clone() })
     }
 
     /// Starts another job of the hand's program, as root, on a channel of its own.

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 /// A kubeconfig made from the cluster's own, with one cluster, user and context named after the site.
-pub(crate) fn for_people(admin: &str, site: &str, server: &str) -> Result<Value, String> {
+pub fn for_people(admin: &str, site: &str, server: &str) -> Result<Value, String> {
     let admin: Value = serde_saphyr::from_str(admin).map_err(|error| error.to_string())?;
     let take = |list: &str, item: &str, field: &str| {
         let value = &admin[list][0][item][field];
@@ -30,19 +30,19 @@ pub(crate) fn for_people(admin: &str, site: &str, server: &str) -> Result<Value,
     }))
 }
 
-pub(crate) fn to_yaml(value: &Value) -> String {
+pub fn to_yaml(value: &Value) -> String {
     installer_render::document(value)
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Merged {
-    pub(crate) text: String,
-    pub(crate) context: String,
+pub struct Merged {
+    pub text: String,
+    pub context: String,
 }
 
 /// Adds our cluster, user and context to a kubeconfig. Entries of other origin are kept; ours of an earlier merge are
 /// replaced; where somebody else's entry has our name, ours gets an index.
-pub(crate) fn merge(before: Option<&str>, ours: &Value, switch: bool) -> Result<Merged, String> {
+pub fn merge(before: Option<&str>, ours: &Value, switch: bool) -> Result<Merged, String> {
     let empty = || json!({ "apiVersion": "v1", "kind": "Config" });
     let mut all: Value = match before.map(str::trim) {
         None | Some("") => empty(),
@@ -100,7 +100,7 @@ fn put(all: &mut Value, list: &str, entry: Value) -> Result<(), String> {
 }
 
 /// Written beside, synced and renamed; for its owner alone.
-pub(crate) fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+pub fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)?;
     }
