@@ -11,6 +11,7 @@
 //! The ledger (`appliance-ledger`) decides, this crate keeps. [`Store::submit`] is the one way in which control-plane state is
 //! written. What is written beside it is no business of a ledger: output of steps, and what this machine knows of its files.
 
+mod disk;
 pub mod holder;
 mod migrate;
 mod notes;

@@ -35,20 +35,20 @@ impl Store {
         bytes: &[u8],
     ) -> Result<(), StoreError> {
         let number = number(run)?;
-        let mut transaction = self.writing()?;
-        transaction.set_durability(Durability::None)?;
-        let mut seal = seal_of(&transaction, number, step, attempt)?;
-        let room = usize::try_from(OUTPUT_LIMIT.saturating_sub(seal.length)).unwrap_or(usize::MAX);
-        let kept = &bytes[..bytes.len().min(room)];
-        if !kept.is_empty() {
-            let key = (number, step.0.as_str(), attempt, seal.length);
-            let sealed = self.vault.seal(&output_place(key), kept)?;
-            transaction.open_table(OUTPUT)?.insert(key, sealed.as_slice())?;
-        }
-        seal.length += kept.len() as u64;
-        seal.dropped += (bytes.len() - kept.len()) as u64;
-        put_seal(&transaction, number, step, attempt, &seal)?;
-        Ok(transaction.commit()?)
+        self.write(|transaction| {
+            transaction.set_durability(Durability::None)?;
+            let mut seal = seal_of(transaction, number, step, attempt)?;
+            let room = usize::try_from(OUTPUT_LIMIT.saturating_sub(seal.length)).unwrap_or(usize::MAX);
+            let kept = &bytes[..bytes.len().min(room)];
+            if !kept.is_empty() {
+                let key = (number, step.0.as_str(), attempt, seal.length);
+                let sealed = self.vault.seal(&output_place(key), kept)?;
+                transaction.open_table(OUTPUT)?.insert(key, sealed.as_slice())?;
+            }
+            seal.length += kept.len() as u64;
+            seal.dropped += (bytes.len() - kept.len()) as u64;
+            put_seal(transaction, number, step, attempt, &seal)
+        })
     }
 
     /// Closes the output of an attempt: its length and digest, for the event that ends the attempt. `None` when
@@ -60,24 +60,24 @@ impl Store {
         attempt: u32,
     ) -> Result<Option<OutputSeal>, StoreError> {
         let number = number(run)?;
-        let mut transaction = self.writing()?;
-        transaction.set_durability(Durability::None)?;
-        let mut seal = seal_of(&transaction, number, step, attempt)?;
-        if seal.length + seal.dropped == 0 {
-            return Ok(None);
-        }
-        let mut hash = Sha256::new();
-        {
-            let output = transaction.open_table(OUTPUT)?;
-            for row in output.range(span(number, step, attempt))? {
-                let (key, value) = row?;
-                hash.update(self.vault.unseal(&output_place(key.value()), value.value())?);
+        self.write(|transaction| {
+            transaction.set_durability(Durability::None)?;
+            let mut seal = seal_of(transaction, number, step, attempt)?;
+            if seal.length + seal.dropped == 0 {
+                return Ok(None);
             }
-        }
-        seal.digest = Digest::from_sha256(hash.finalize().into());
-        put_seal(&transaction, number, step, attempt, &seal)?;
-        transaction.commit()?;
-        Ok(Some(seal))
+            let mut hash = Sha256::new();
+            {
+                let output = transaction.open_table(OUTPUT)?;
+                for row in output.range(span(number, step, attempt))? {
+                    let (key, value) = row?;
+                    hash.update(self.vault.unseal(&output_place(key.value()), value.value())?);
+                }
+            }
+            seal.digest = Digest::from_sha256(hash.finalize().into());
+            put_seal(transaction, number, step, attempt, &seal)?;
+            Ok(Some(seal))
+        })
     }
 
     /// Up to about `limit` bytes of an attempt's output from `offset` on. Nothing is lost or given twice by asking

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use appliance_ledger::{Actor, Refused};
@@ -15,13 +15,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
+use crate::disk::{Disk, FileDisk};
 use crate::holder::Holder;
 use crate::migrate;
 use crate::tables::SCHEMA;
 use crate::vault::{Vault, VaultError};
 
-/// Memory for cached pages. The whole database of a site of 150 hosts is some tens of MiB.
-const CACHE_BYTES: usize = 16 << 20;
 /// Between two tries to open a store that another process has open.
 const OPEN_PAUSE: Duration = Duration::from_millis(50);
 
@@ -37,6 +36,11 @@ pub enum StoreError {
     InUse { path: PathBuf, holder: Option<Holder> },
     #[error("open the store: its schema is {found}, this version knows {SCHEMA} and older")]
     Newer { found: u64 },
+    #[error(
+        "write to the store in {}: its disk is full; what it holds can be read, and writing goes on when there is room",
+        .path.display()
+    )]
+    Full { path: PathBuf },
     #[error("use the store")]
     Database(#[source] Box<redb::Error>),
     #[error("read {what} from the store")]
@@ -74,6 +78,36 @@ fn holder_or_another(holder: &Option<Holder>) -> String {
     holder.as_ref().map_or("another process".to_owned(), Holder::to_string)
 }
 
+impl StoreError {
+    /// Whether the disk failed, and not what was asked of it.
+    fn is_of_the_disk(&self) -> bool {
+        match self {
+            StoreError::Full { .. } => true,
+            StoreError::Database(error) => {
+                matches!(**error, redb::Error::Io(_) | redb::Error::PreviousIo | redb::Error::DatabaseClosed)
+            }
+            // What the ledger reads, it reads from the same disk.
+            StoreError::Refused(refused) => matches!(refused, Refused::Unreadable(_)),
+            _ => false,
+        }
+    }
+
+    /// Names a full disk as one.
+    fn at(self, dir: &Path) -> StoreError {
+        match &self {
+            StoreError::Database(error) => match &**error {
+                redb::Error::Io(error) if is_full(error) => StoreError::Full { path: dir.to_owned() },
+                _ => self,
+            },
+            _ => self,
+        }
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 macro_rules! from_redb {
     ($($error:ident),*) => {$(
         impl From<redb::$error> for StoreError {
@@ -88,7 +122,11 @@ from_redb!(DatabaseError, TransactionError, TableError, StorageError, CommitErro
 /// The database of one instance. Every call is synchronous; a call that writes returns when the disk has it, unless
 /// it says otherwise.
 pub struct Store {
-    db: Database,
+    /// `None` while the disk does not let it be opened again.
+    db: RwLock<Option<Database>>,
+    disk: Box<dyn Disk>,
+    /// One writer at a time, also while the database is opened again.
+    writer: Mutex<()>,
     pub(crate) dir: PathBuf,
     ledger: String,
     pub(crate) vault: Vault,
@@ -119,28 +157,31 @@ impl Store {
     pub fn open(dir: &Path, holder: &Holder) -> Result<Store, StoreError> {
         let folder = |source| StoreError::Folder { path: dir.to_owned(), source };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(folder)?;
-        let path = Store::database_path(dir);
-        let file = fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(folder)?;
-        let db = match Database::builder().set_cache_size(CACHE_BYTES).create_file(file) {
+        let disk = FileDisk { path: Store::database_path(dir) };
+        Store::over(Box::new(disk), dir, holder)
+    }
+
+    /// The store on this disk, with its key and its holder's name in `dir`.
+    pub(crate) fn over(disk: Box<dyn Disk>, dir: &Path, holder: &Holder) -> Result<Store, StoreError> {
+        let db = match disk.open() {
             Ok(db) => db,
             Err(DatabaseError::DatabaseAlreadyOpen) => {
                 let holder = Holder::read(&Store::holder_path(dir));
                 return Err(StoreError::InUse { path: dir.to_owned(), holder });
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(StoreError::from(error).at(dir)),
         };
-        let (ledger, vault) = migrate::prepare(&db, dir)?;
-        holder.write(&Store::holder_path(dir)).map_err(folder)?;
+        let (ledger, vault) = migrate::prepare(&db, dir).map_err(|error| error.at(dir))?;
+        match holder.write(&Store::holder_path(dir)) {
+            Ok(()) => {}
+            // It only names who is in: a full disk must not keep readers out.
+            Err(error) if is_full(&error) => {}
+            Err(source) => return Err(StoreError::Folder { path: dir.to_owned(), source }),
+        }
         let opener = Actor::Local { name: holder.user.clone() };
-        let (dir, live, changed) = (dir.to_owned(), Arc::default(), watch::Sender::new(0));
-        let store = Store { db, dir, ledger, vault, live, opener, changed };
+        let (live, changed) = (Arc::default(), watch::Sender::new(0));
+        let (db, writer, dir) = (RwLock::new(Some(db)), Mutex::default(), dir.to_owned());
+        let store = Store { db, disk, writer, dir, ledger, vault, live, opener, changed };
         store.tell(store.last_index()?);
         Ok(store)
     }
@@ -171,11 +212,53 @@ impl Store {
     }
 
     pub(crate) fn reading(&self) -> Result<ReadTransaction, StoreError> {
-        Ok(self.db.begin_read()?)
+        self.opened(|db| Ok(db.begin_read()?))
     }
 
+    #[cfg(test)]
     pub(crate) fn writing(&self) -> Result<WriteTransaction, StoreError> {
-        Ok(self.db.begin_write()?)
+        self.opened(|db| Ok(db.begin_write()?))
+    }
+
+    /// Writes, all or nothing, and durably if `act` does not say otherwise. A disk that fails in it costs this write alone.
+    pub(crate) fn write<T>(
+        &self,
+        act: impl FnOnce(&mut WriteTransaction) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let writer = self.writer.lock().expect("invariant: nothing panics while it writes");
+        if !self.disk.has_room() {
+            return Err(StoreError::Full { path: self.dir.clone() });
+        }
+        let mut transaction = self.opened(|db| Ok(db.begin_write()?))?;
+        let done = match act(&mut transaction) {
+            Ok(done) => transaction.commit().map(|()| done).map_err(StoreError::from),
+            Err(error) => {
+                drop(transaction);
+                Err(error)
+            }
+        };
+        let done = done.map_err(|error| error.at(&self.dir));
+        if done.as_ref().is_err_and(StoreError::is_of_the_disk) {
+            // redb takes nothing more after a failure of its disk. What was committed is there when it is opened again; if
+            // that fails too, the next caller tries it.
+            *self.db.write().expect("invariant: nothing panics while it opens") = None;
+            let _ = self.opened(|_| Ok(()));
+        }
+        drop(writer);
+        done
+    }
+
+    /// Does something with the database, which is opened again if it has to be.
+    fn opened<T>(&self, act: impl Fn(&Database) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        const WHOLE: &str = "invariant: nothing panics while it opens";
+        if let Some(db) = self.db.read().expect(WHOLE).as_ref() {
+            return act(db);
+        }
+        let mut db = self.db.write().expect(WHOLE);
+        if db.is_none() {
+            *db = Some(self.disk.open().map_err(|error| StoreError::from(error).at(&self.dir))?);
+        }
+        act(db.as_ref().expect("invariant: it was opened above"))
     }
 
     /// One JSON value by key.
@@ -196,9 +279,10 @@ impl Store {
         key: &str,
         value: &T,
     ) -> Result<(), StoreError> {
-        let transaction = self.writing()?;
-        transaction.open_table(table)?.insert(key, json(value).as_slice())?;
-        Ok(transaction.commit()?)
+        self.write(|transaction| {
+            transaction.open_table(table)?.insert(key, json(value).as_slice())?;
+            Ok(())
+        })
     }
 }
 

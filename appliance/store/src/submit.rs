@@ -38,13 +38,12 @@ impl Store {
 
     /// As [`Store::submit`], at another time than now: Unix time in milliseconds.
     pub fn submit_at(&self, at: u64, actor: &Actor, command: &Command) -> Result<Committed, StoreError> {
-        let transaction = self.writing()?;
-        let decided = decide(&self.rows_of(Transaction::Write(&transaction)), at, actor, command)?;
-        if !decided.changes.is_empty() {
-            self.apply(&transaction, &decided.changes)?;
-            transaction.commit()?;
-            self.tell(decided.index);
-        }
+        let decided = self.write(|transaction| {
+            let decided = decide(&self.rows_of(Transaction::Write(transaction)), at, actor, command)?;
+            self.apply(transaction, &decided.changes)?;
+            Ok(decided)
+        })?;
+        self.tell(decided.index);
         Ok(decided.into())
     }
 
@@ -153,3 +152,7 @@ pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
+
+#[cfg(test)]
+#[path = "submit_test.rs"]
+mod tests;
