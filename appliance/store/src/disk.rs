@@ -124,3 +124,7 @@ impl StorageBackend for Owned {
         self.inner.query_lock_range(start, end)
     }
 }
+
+#[cfg(test)]
+#[path = "crash_test.rs"]
+mod tests;
