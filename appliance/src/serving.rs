@@ -51,10 +51,20 @@ impl Server {
 
     /// What whoever started it needs to know, line by line.
     pub(crate) fn greeting(&self) -> Vec<String> {
-        vec![
-            format!("Armilla listens on {}", url(self.serving.address, &self.serving.names)),
+        let url = url(self.serving.address, &self.serving.names);
+        let mut lines = vec![
+            format!("Armilla listens on {url}"),
             format!("certificate authority: SHA-256 {}", self.fingerprint),
-        ]
+        ];
+        if let Some(code) = &self.serving.setup_code {
+            lines.push(format!("setup code: {code}"));
+            lines.push(
+                "There is nobody yet who may log in. Whoever sends this code makes the first administrator:"
+                    .to_owned(),
+            );
+            lines.push(format!("  POST {url}/api/v1/setup {{\"code\": …, \"user\": …, \"password\": …}}"));
+        }
+        lines
     }
 
     pub(crate) async fn close(self) {

@@ -3,11 +3,21 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use appliance_store::Store;
+use appliance_store::ledger::{Actor, Command, ONLY, Row, Settings};
+use appliance_store::{Committed, Store, StoreError};
+use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::access::Passwords;
+use crate::access::{Passwords, Seen};
+use crate::extract::Mutation;
+use crate::feed::Feed;
 use crate::metrics::Metrics;
+use crate::problem::Problem;
+use crate::refusal;
+
+/// Room on the state folder's disk below which nothing is written: the database must be able to grow by what one command
+/// needs, and a write that fails half-way closes it.
+const ROOM: u64 = 32 << 20;
 
 /// The state of the router. Cheap to clone.
 #[derive(Clone)]
@@ -18,7 +28,9 @@ struct Parts {
     version: &'static str,
     started: Instant,
     passwords: Passwords,
-    metrics: Metrics,
+    seen: Seen,
+    metrics: Arc<Metrics>,
+    feed: Feed,
     closing: watch::Sender<bool>,
     authority: String,
 }
@@ -27,11 +39,13 @@ impl App {
     /// `authority` is the certificate in PEM that clients of this instance trust; empty without a server.
     pub fn new(store: Arc<Store>, version: &'static str, authority: String) -> App {
         App(Arc::new(Parts {
+            feed: Feed::new(store.clone()),
             store,
             version,
             started: Instant::now(),
             passwords: Passwords::new(),
-            metrics: Metrics::default(),
+            seen: Seen::default(),
+            metrics: Arc::default(),
             closing: watch::Sender::new(false),
             authority,
         }))
@@ -53,8 +67,22 @@ impl App {
         &self.0.passwords
     }
 
-    pub(crate) fn metrics(&self) -> &Metrics {
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.0.seen
+    }
+
+    pub(crate) fn metrics(&self) -> &Arc<Metrics> {
         &self.0.metrics
+    }
+
+    /// What watchers follow.
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.0.feed
+    }
+
+    /// Tells those who watch events how far a live run is. It may be lost on the way.
+    pub fn tell_progress(&self, progress: &impl Serialize) {
+        self.0.feed.tell_progress(progress);
     }
 
     pub(crate) fn authority(&self) -> &str {
@@ -74,5 +102,55 @@ impl App {
     pub fn now_ms(&self) -> u64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// How the instance is set.
+    pub(crate) fn settings(&self) -> Result<Settings, Problem> {
+        Ok(self.row(ONLY)?.unwrap_or_default())
+    }
+
+    /// A row by its key. Fast: what is read often lies in memory.
+    pub(crate) fn row<R: Row>(&self, key: &str) -> Result<Option<R>, Problem> {
+        self.store().row(key).map_err(refusal::problem)
+    }
+
+    /// Every row of a table, in a thread of its own.
+    pub(crate) async fn rows<R: Row + Send + 'static>(&self) -> Result<Vec<R>, Problem> {
+        let rows = self.reading(|store| store.rows::<R>(None, usize::MAX)).await?;
+        Ok(rows.into_iter().map(|(_, row)| row).collect())
+    }
+
+    /// Reads in a thread of its own.
+    pub(crate) async fn reading<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let store = self.store().clone();
+        let read = tokio::task::spawn_blocking(move || read(&store)).await;
+        read.map_err(|error| Problem::internal(&error))?.map_err(refusal::problem)
+    }
+
+    /// Carries the command of a request out: once for its idempotency key, and not at all in a dry run.
+    pub(crate) async fn submit(&self, mutation: &Mutation, command: Command) -> Result<Committed, Problem> {
+        let actor = mutation.actor.clone();
+        if mutation.dry_run {
+            return self.reading(move |store| store.dry_run(&actor, &command)).await;
+        }
+        let command = mutation.once(self.now_ms(), command);
+        self.submit_as(actor, command).await
+    }
+
+    /// Carries a command out that is of no request, or only a part of one.
+    pub(crate) async fn submit_as(&self, actor: Actor, command: Command) -> Result<Committed, Problem> {
+        if self.room().is_some_and(|room| room < ROOM) {
+            return Err(refusal::storage_full());
+        }
+        self.reading(move |store| store.submit(&actor, &command)).await
+    }
+
+    /// Bytes that are left on the state folder's disk; `None` when it does not say.
+    fn room(&self) -> Option<u64> {
+        let disk = rustix::fs::statvfs(self.store().folder()).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 }

@@ -4,20 +4,20 @@
 //!  doors (server) ──▶ layers ──▶ identify ──▶ needs ──▶ route ──▶ Store
 //!  the command line without a server ─┘ the same router, in its own process
 //! ```
-#![allow(dead_code, unused_imports, reason = "the resources that use the rest come next")]
-
 mod access;
 mod app;
 mod extract;
+mod feed;
 mod layers;
 mod metrics;
 mod problem;
+mod refusal;
 mod routes;
 mod server;
 mod serving;
 mod tls;
 
-pub use access::{Caller, Known, Needs, NoLogin, Peer, Role};
+pub use access::{Caller, Known, Needs, NoLogin, Peer};
 pub use app::App;
 pub use problem::{Flaw, Kind, Problem};
 pub use routes::router;

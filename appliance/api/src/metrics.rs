@@ -1,6 +1,7 @@
 //! Numbers about this process in Prometheus' text format, version 0.0.4.
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::app::App;
@@ -14,8 +15,6 @@ pub(crate) struct Metrics {
     under_way: AtomicU64,
     /// Open event streams.
     watchers: AtomicU64,
-    /// Event streams that were ended because their reader was too slow.
-    dropped: AtomicU64,
 }
 
 /// A number that is one higher for as long as this lives.
@@ -47,12 +46,19 @@ impl Metrics {
         Held::new(&self.under_way)
     }
 
-    pub(crate) fn watcher(&self) -> Held<'_> {
-        Held::new(&self.watchers)
+    /// One more event stream, for as long as the value lives.
+    pub(crate) fn watching(metrics: &Arc<Metrics>) -> Watching {
+        metrics.watchers.fetch_add(1, Ordering::Relaxed);
+        Watching(metrics.clone())
     }
+}
 
-    pub(crate) fn dropped_watcher(&self) {
-        self.dropped.fetch_add(1, Ordering::Relaxed);
+/// An open event stream.
+pub(crate) struct Watching(Arc<Metrics>);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.watchers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -76,8 +82,8 @@ pub(crate) fn text(app: &App) -> String {
         read(&metrics.under_way),
     );
     page.one("armilla_watchers", "gauge", "Open event streams.", read(&metrics.watchers));
-    let help = "Event streams ended because their reader was too slow.";
-    page.one("armilla_watchers_dropped_total", "counter", help, read(&metrics.dropped));
+    let last = *app.store().changed().borrow();
+    page.one("armilla_ledger_index", "gauge", "The last index that the ledger gave out.", last);
     if let Some(bytes) = resident_bytes() {
         page.one("process_resident_memory_bytes", "gauge", "Resident memory in bytes.", bytes);
     }

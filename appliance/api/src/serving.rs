@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
+use crate::access::draw_code;
 use crate::app::App;
+use crate::problem::Problem;
 use crate::routes;
 use crate::server::{DoorLimits, ListenError, LocalDoor, PublicDoor};
 use crate::tls::{Authority, AuthorityError, Certificates, server_config};
@@ -33,6 +35,10 @@ pub enum ServeError {
     Tls(#[source] rustls::Error),
     #[error("learn the port that was given")]
     Address(#[source] std::io::Error),
+    #[error("offer the first administrator's place: {0:?}")]
+    Offer(Problem),
+    #[error("draw the setup code")]
+    Random(#[source] getrandom::Error),
 }
 
 /// Serves until it is closed.
@@ -42,24 +48,32 @@ pub struct Serving {
     pub address: SocketAddr,
     /// What the certificate says.
     pub names: Vec<String>,
+    /// For the first administrator, for as long as there is nobody.
+    pub setup_code: Option<String>,
     doors: Vec<JoinHandle<()>>,
-    keeping: JoinHandle<()>,
+    keeping: [JoinHandle<()>; 2],
 }
 
 impl Serving {
+    /// Opens the doors. Blocks a moment on the store.
     pub async fn start(app: App, authority: Authority, options: Options) -> Result<Serving, ServeError> {
-        let seconds = |app: &App| i64::try_from(app.now_ms() / 1000).unwrap_or(i64::MAX);
         let certificates = Arc::new(Certificates::new(authority, options.names, seconds(&app))?);
         let tls = server_config(certificates.clone()).map_err(ServeError::Tls)?;
         let (router, _) = routes::router(&app);
         let public = PublicDoor::open(options.listen, tls, router.clone(), options.limits).await?;
         let local = LocalDoor::open(&options.socket, router, options.limits)?;
         let address = public.address().map_err(ServeError::Address)?;
+        let code = draw_code().map_err(ServeError::Random)?;
+        let offered = routes::offer_setup(&app, &code).map_err(ServeError::Offer)?;
         let names = certificates.names();
-        let clock = app.clone();
-        let keeping = tokio::spawn(async move { certificates.keep(|| seconds(&clock)).await });
+        let (clock, feed) = (app.clone(), app.feed().clone());
+        let keeping = [
+            tokio::spawn(async move { certificates.keep(|| seconds(&clock)).await }),
+            tokio::spawn(async move { feed.keep().await }),
+        ];
         let doors = vec![tokio::spawn(public.serve(app.closing())), tokio::spawn(local.serve(app.closing()))];
-        Ok(Serving { app, address, names, doors, keeping })
+        let setup_code = offered.then_some(code);
+        Ok(Serving { app, address, names, setup_code, doors, keeping })
     }
 
     /// Lets nobody in any more, and waits a little for those who are inside.
@@ -69,6 +83,10 @@ impl Serving {
             // A door that panicked is closed.
             let _ = door.await;
         }
-        self.keeping.abort();
+        self.keeping.iter().for_each(JoinHandle::abort);
     }
+}
+
+fn seconds(app: &App) -> i64 {
+    i64::try_from(app.now_ms() / 1000).unwrap_or(i64::MAX)
 }

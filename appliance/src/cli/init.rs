@@ -12,7 +12,7 @@ use super::chain;
 use super::{CliError, Output};
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("what").required(true).args(["hosts", "from", "schema"])))]
+#[command(group(ArgGroup::new("what").required(true).args(["hosts", "from"])))]
 pub(super) struct Init {
     /// Hosts as [user@]address[:port]; the first becomes the control plane
     #[arg(value_name = "HOST")]
@@ -27,10 +27,7 @@ pub(super) struct Init {
     #[arg(long, value_name = "FORMAT", requires = "from",
           value_parser = PossibleValuesParser::new(Format::ALL.map(Format::as_str)))]
     from_format: Option<String>,
-    /// Print the JSON Schema of site files, for editors
-    #[arg(long)]
-    schema: bool,
-    /// Where to write; `-` is standard output [default: site.yaml; with --from and --schema: standard output]
+    /// Where to write; `-` is standard output [default: site.yaml, with --from standard output]
     #[arg(short = 'f', long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// With --from: the draft as it is, or an object with the draft and all that is not in it
@@ -42,15 +39,11 @@ pub(super) fn run(args: &Init) -> Result<u8, CliError> {
     if !args.from.is_empty() {
         return import(args);
     }
-    if args.schema {
-        let schema = serde_json::to_string_pretty(&installer_model::site_file::schema());
-        let schema = schema.map_err(|error| CliError::new(1, format!("write the schema: {error}")))?;
-        return write(args.file.as_deref().unwrap_or(Path::new("-")), &format!("{schema}\n"));
-    }
     let hosts: Vec<&str> = args.hosts.iter().map(String::as_str).collect();
     let text = installer_model::site_file::init(&args.name, &hosts)
         .map_err(|error| CliError::new(5, chain(&error)))?;
-    write_site(args.file.as_deref().unwrap_or(Path::new("site.yaml")), &text)
+    write(args.file.as_deref().unwrap_or(Path::new("site.yaml")), &text)?;
+    Ok(0)
 }
 
 fn import(args: &Init) -> Result<u8, CliError> {
@@ -71,7 +64,7 @@ fn import(args: &Init) -> Result<u8, CliError> {
         }
     };
     tell(&draft);
-    write_site(args.file.as_deref().unwrap_or(Path::new("-")), &text)?;
+    write(args.file.as_deref().unwrap_or(Path::new("-")), &text)?;
     Ok(if draft.is_complete() && draft.report.is_empty() { 0 } else { 6 })
 }
 
@@ -117,20 +110,10 @@ fn tell(draft: &Draft) {
     }
 }
 
-fn write_site(to: &Path, text: &str) -> Result<u8, CliError> {
-    write(to, text)?;
-    if to.as_os_str() != "-" {
-        let path = to.display();
-        eprintln!("Wrote {path}. Read it, then: armilla check -s {path}");
-    }
-    Ok(0)
-}
-
-/// Writes a new file, or to standard output.
-fn write(to: &Path, text: &str) -> Result<u8, CliError> {
+fn write(to: &Path, text: &str) -> Result<(), CliError> {
     if to.as_os_str() == "-" {
         print!("{text}");
-        return Ok(0);
+        return Ok(());
     }
     let path = to.display();
     let mut file = OpenOptions::new().write(true).create_new(true).open(to).map_err(|error| {
@@ -141,5 +124,6 @@ fn write(to: &Path, text: &str) -> Result<u8, CliError> {
         failed.hint("name another file with --file, or print it with --file -")
     })?;
     file.write_all(text.as_bytes()).map_err(|error| CliError::new(1, format!("write {path}: {error}")))?;
-    Ok(0)
+    eprintln!("Wrote {path}. Read it, then: armilla check -s {path}");
+    Ok(())
 }

@@ -10,16 +10,21 @@
 mod csrf;
 mod identify;
 mod password;
+mod secret;
 mod setup;
 
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use appliance_store::ledger::Role;
+
 pub(crate) use self::csrf::refuse_other_origins;
-pub(crate) use self::identify::identify;
-pub use self::identify::{Known, Peer, Role};
-pub(crate) use self::password::Passwords;
+pub use self::identify::{Known, Peer};
+pub(crate) use self::identify::{SESSION_COOKIE, Seen, identify, still_in};
+pub(crate) use self::password::{PasswordFault, Passwords};
+pub(crate) use self::secret::{Hidden, Secret};
+pub(crate) use self::setup::{code_digest, draw_code};
 use crate::problem::{Kind, Problem};
 
 /// What a route asks of its caller. Each of the last three takes those after it, too.
@@ -51,9 +56,7 @@ impl Needs {
         let role = match (self, caller) {
             (Needs::Nobody, _) => return Ok(()),
             (_, Caller::Nobody { why }) => {
-                return Err(Problem::new(Kind::LoginNeeded, why.sentence()).hint(
-                    "log in by POST /api/v1/sessions, or send an API token as `Authorization: Bearer`",
-                ));
+                return Err(why.problem());
             }
             (_, Caller::Known(known)) => known.role,
         };
@@ -94,11 +97,13 @@ pub enum NoLogin {
 }
 
 impl NoLogin {
-    fn sentence(self) -> &'static str {
-        match self {
+    fn problem(self) -> Problem {
+        let detail = match self {
             NoLogin::None => "Nobody is logged in.",
             NoLogin::Ended => "The session or token has ended, or there is no such one.",
-        }
+        };
+        Problem::new(Kind::LoginNeeded, detail)
+            .hint("log in by POST /api/v1/sessions, or send an API token as `Authorization: Bearer`")
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use bytes::{Bytes, BytesMut};
@@ -12,23 +11,9 @@ use serde::de::DeserializeOwned;
 use crate::problem::{Flaw, Kind, Problem};
 
 /// Bytes of a JSON body. A site of some thousand hosts has less than one MiB.
-pub(crate) const JSON_LIMIT: usize = 8 << 20;
+const JSON_LIMIT: usize = 8 << 20;
 /// A body arrives whole in this time.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A JSON body as a `T`.
-#[derive(Debug)]
-pub(crate) struct Body<T>(pub T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, _state: &S) -> Result<Body<T>, Problem> {
-        let (parts, body) = request.into_parts();
-        let bytes = read(body).await?;
-        Ok(Body(parse(&parts.headers, &bytes)?))
-    }
-}
 
 /// The whole body.
 pub(super) async fn read(body: axum::body::Body) -> Result<Bytes, Problem> {

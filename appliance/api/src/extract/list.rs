@@ -69,6 +69,12 @@ impl<'a> From<&'a str> for Field<'a> {
     }
 }
 
+impl From<String> for Field<'_> {
+    fn from(text: String) -> Self {
+        Field::Text(Cow::Owned(text))
+    }
+}
+
 impl From<u64> for Field<'_> {
     fn from(number: u64) -> Self {
         Field::Number(number)

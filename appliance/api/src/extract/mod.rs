@@ -6,8 +6,7 @@ mod list;
 mod mutation;
 mod parameters;
 
-pub(crate) use self::body::Body;
 pub(crate) use self::condition::etag;
 pub(crate) use self::list::{Field, List, ListParams, Listed};
-pub(crate) use self::mutation::NoBody;
+pub(crate) use self::mutation::{Changing, Mutation};
 pub(crate) use self::parameters::{Path, Query};

@@ -17,8 +17,14 @@
 //! and a line in [`all`]. The OpenAPI file says what is registered and cannot say anything else; `users.rs` is the example to
 //! build from.
 
+mod audit;
 mod health;
 mod openapi;
+mod sessions;
+mod settings;
+mod tokens;
+mod users;
+mod watch;
 
 use std::time::Duration;
 
@@ -32,10 +38,18 @@ use crate::access::Needs;
 use crate::app::App;
 use crate::layers::{self, TIME_LIMIT};
 
+pub(crate) use self::sessions::offer_setup;
+
 /// The routes of every resource.
 fn all(routes: Routes) -> Routes {
     let routes = health::routes(routes);
-    openapi::routes(routes)
+    let routes = openapi::routes(routes);
+    let routes = sessions::routes(routes);
+    let routes = users::routes(routes);
+    let routes = tokens::routes(routes);
+    let routes = audit::routes(routes);
+    let routes = settings::routes(routes);
+    watch::routes(routes)
 }
 
 /// Collects routes. None gets in without saying who may.

@@ -1,13 +1,20 @@
-//! A server on loopback for one test.
+//! A server on loopback for one test, and the same routes without one.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use appliance_api::{App, Authority, DoorLimits, Options, Serving};
+use appliance_api::{App, Authority, DoorLimits, Options, Peer, Serving};
 use appliance_client::{Client, Pin, Transport};
 use appliance_store::{Holder, Store};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::Value;
 use tempfile::TempDir;
+use tower::ServiceExt;
 
 pub(crate) struct Server {
     pub(crate) app: App,
@@ -18,7 +25,10 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(limits: DoorLimits) -> Server {
-        let dir = tempfile::tempdir().unwrap();
+        Server::start_in(tempfile::tempdir().unwrap(), limits).await
+    }
+
+    pub(crate) async fn start_in(dir: TempDir, limits: DoorLimits) -> Server {
         let app = app(dir.path());
         let authority = Authority::make().unwrap();
         let options = Options {
@@ -56,3 +66,120 @@ pub(crate) fn app(dir: &Path) -> App {
 fn socket(dir: &Path) -> PathBuf {
     dir.join("armilla.sock")
 }
+
+/// The routes, asked without a connection.
+pub(crate) struct Direct {
+    pub(crate) app: App,
+    pub(crate) router: Router,
+    pub(crate) dir: TempDir,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// `null` when it is no JSON.
+    pub(crate) json: Value,
+    pub(crate) text: String,
+}
+
+impl Said {
+    /// The last part of a problem's type.
+    pub(crate) fn problem(&self) -> &str {
+        let kind = self.json["type"].as_str().unwrap_or_default();
+        kind.strip_prefix("urn:armilla:problem:").unwrap_or_default()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// One request in the making: a local administrator's, unless it says otherwise.
+pub(crate) struct Ask {
+    peer: Peer,
+    request: axum::http::request::Builder,
+    body: String,
+}
+
+pub(crate) fn ask(method: &str, path: &str) -> Ask {
+    let request = Request::builder().method(method).uri(path);
+    Ask { peer: Peer::Local { name: "root".to_owned() }, request, body: String::new() }
+}
+
+impl Ask {
+    /// From elsewhere, as nobody.
+    pub(crate) fn from(mut self, address: &str) -> Ask {
+        self.peer = Peer::Tcp(format!("{address}:4711").parse().unwrap());
+        self
+    }
+
+    pub(crate) fn remote(self) -> Ask {
+        self.from("192.0.2.1")
+    }
+
+    pub(crate) fn bearer(self, token: &str) -> Ask {
+        self.remote().header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub(crate) fn cookie(self, cookie: &str) -> Ask {
+        self.remote().header("cookie", cookie)
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Ask {
+        self.request = self.request.header(name, value);
+        self
+    }
+
+    pub(crate) fn json(self, body: &Value) -> Ask {
+        self.raw("application/json", &body.to_string())
+    }
+
+    pub(crate) fn raw(mut self, kind: &str, body: &str) -> Ask {
+        self.body = body.to_owned();
+        self.header("content-type", kind)
+    }
+}
+
+impl Direct {
+    pub(crate) fn new() -> Direct {
+        let dir = tempfile::tempdir().unwrap();
+        let app = app(dir.path());
+        let (router, _) = appliance_api::router(&app);
+        Direct { app, router, dir }
+    }
+
+    pub(crate) async fn hear(&self, ask: Ask) -> Said {
+        let mut request = ask.request.body(Body::from(ask.body)).unwrap();
+        request.extensions_mut().insert(ask.peer);
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let json = serde_json::from_slice(&bytes).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Said { status: parts.status, headers: parts.headers, json, text }
+    }
+
+    /// A user with a password, by the local administrator.
+    pub(crate) async fn add_user(&self, name: &str, role: &str) {
+        let body = serde_json::json!({"name": name, "role": role, "password": PASSWORD});
+        let said = self.hear(ask("POST", "/api/v1/users").json(&body)).await;
+        assert_eq!(said.status, 201, "{said:?}");
+    }
+
+    /// A token's secret.
+    pub(crate) async fn token(&self, user: &str, role: &str) -> String {
+        let body = serde_json::json!({"name": "test", "user": user, "role": role});
+        let said = self.hear(ask("POST", "/api/v1/tokens").json(&body)).await;
+        assert_eq!(said.status, 201, "{said:?}");
+        said.json["secret"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn log_in(&self, user: &str, password: &str, address: &str) -> Said {
+        let body = serde_json::json!({"user": user, "password": password});
+        self.hear(ask("POST", "/api/v1/sessions").from(address).json(&body)).await
+    }
+}
+
+pub(crate) const PASSWORD: &str = "correct horse";

@@ -1,0 +1,105 @@
+//! The audit: who did what, in a chain that shows where it was broken.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use appliance_store::ledger::AuditEntry;
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+use super::Routes;
+use crate::access::Needs;
+use crate::app::App;
+use crate::extract::{Field, List, ListParams, Listed, Query};
+use crate::problem::Problem;
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes.add(Needs::Admin, routes!(list_audit)).add(Needs::Admin, routes!(verify_audit))
+}
+
+/// An entry. `hash` is the sha256 of the hash before it and of the entry's canonical JSON without `hash`: keys in the order of
+/// the alphabet, no white space.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
+struct EntryBody {
+    /// Such as `user.add`.
+    action: String,
+    actor: String,
+    /// Unix time in milliseconds.
+    at: u64,
+    /// What was chosen, never a secret.
+    detail: BTreeMap<String, String>,
+    /// What it was done to, such as the name of a user.
+    id: String,
+    /// The ledger index of the entry.
+    index: u64,
+    /// From 1, without gaps.
+    number: u64,
+    /// What the actor came in with.
+    via: String,
+    /// 64 hex digits.
+    hash: String,
+}
+
+impl From<AuditEntry> for EntryBody {
+    fn from(AuditEntry { said, hash }: AuditEntry) -> EntryBody {
+        let appliance_store::ledger::audit::Said { action, actor, at, detail, id, index, number, via } = said;
+        EntryBody { action, actor, at, detail, id, index, number, via, hash }
+    }
+}
+
+impl Listed for EntryBody {
+    const FIELDS: &'static [&'static str] = &["action", "actor", "at", "id", "number", "via"];
+
+    /// With leading zeros: the order of texts is that of numbers then.
+    fn id(&self) -> Cow<'_, str> {
+        format!("{:020}", self.number).into()
+    }
+
+    fn field(&self, name: &str) -> Field<'_> {
+        match name {
+            "action" => self.action.as_str().into(),
+            "actor" => self.actor.as_str().into(),
+            "at" => self.at.into(),
+            "id" => self.id.as_str().into(),
+            "number" => self.number.into(),
+            _ => self.via.as_str().into(),
+        }
+    }
+}
+
+/// Who did what, the oldest first
+#[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(ListParams),
+    responses((status = 200, body = List<EntryBody>)))]
+async fn list_audit(
+    State(app): State<App>,
+    Query(params): Query<ListParams>,
+) -> Result<Json<List<EntryBody>>, Problem> {
+    let entries = app.rows::<AuditEntry>().await?.into_iter().map(EntryBody::from).collect();
+    Ok(Json(List::page(entries, &params)?))
+}
+
+/// What following the chain came to.
+#[derive(Debug, Serialize, ToSchema)]
+struct Verified {
+    intact: bool,
+    /// Entries of an intact chain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entries: Option<u64>,
+    /// Where it is broken first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    broken: Option<String>,
+}
+
+/// Follow the audit's chain from its beginning
+#[utoipa::path(get, path = "/api/v1/audit/verify", tag = "audit", responses((status = 200, body = Verified)))]
+async fn verify_audit(State(app): State<App>) -> Result<Json<Verified>, Problem> {
+    let verified = app.reading(appliance_store::Store::verify_audit).await?;
+    Ok(Json(match verified {
+        Ok(entries) => Verified { intact: true, entries: Some(entries), broken: None },
+        Err(broken) => Verified { intact: false, entries: None, broken: Some(broken.to_string()) },
+    }))
+}
