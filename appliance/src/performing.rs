@@ -33,7 +33,7 @@ pub(crate) async fn perform(ready: &Ready, plan: Plan, shown: Shown) -> Result<E
         .map_err(|error| CliError::from_error(1, "", &error))?;
     let (canceller, cancel) = Canceller::new();
     let interrupts = tokio::spawn(heed_interrupts(canceller));
-    let ended = performing::perform(ready, plan, vec![display, hub], cancel).await;
+    let ended = performing::perform_ready(ready, plan, vec![display, hub], cancel).await;
     interrupts.abort();
     server.close().await;
     Ok(ended?)

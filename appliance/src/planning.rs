@@ -36,7 +36,7 @@ pub(crate) async fn ready(args: &SiteArgs, asked: Asked) -> Result<Ready, CliErr
 }
 
 /// A bundle's key that nobody vouched for is asked about, one after the other.
-fn open<'a>(args: &SiteArgs, asked: &'a Asked, instance: &Instance) -> Result<Opened<'a>, CliError> {
+fn open(args: &SiteArgs, asked: &Asked, instance: &Instance) -> Result<Opened, CliError> {
     loop {
         let error = match asked.open(instance) {
             Ok(opened) => return Ok(opened),

@@ -21,19 +21,23 @@ use installer_model::waiver::KeptWaiver;
 use installer_plan::preflight::waive::waive;
 use installer_plan::{HostInput, decide, preflight};
 use installer_run::SiteWorld;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{ControlError, Kind, Problem};
 use crate::hands::hand_binaries;
+use crate::here::now_ms;
 use crate::instance::Instance;
 use crate::logins::{HostKeys, registries, targets};
 use crate::look::{self, Seen};
 use crate::options::{Options, Purpose};
+use crate::performing::Means;
 use crate::ready::Ready;
 use crate::secrets::SecretSource;
 use crate::site_file::{founder, host};
 use crate::{addons, bundle, findings, waiving};
 
 /// What is wanted of a site: the hosts, judged, and what a plan is made from.
+#[derive(Clone)]
 pub struct Asked {
     whole: Site,
     /// Without the hosts that are left alone.
@@ -90,7 +94,7 @@ impl Asked {
     }
 
     /// Reads everything that is on this machine.
-    pub fn open(&self, instance: &Instance) -> Result<Opened<'_>, ControlError> {
+    pub fn open(&self, instance: &Instance) -> Result<Opened, ControlError> {
         self.refuse_wrong()?;
         let (site, options) = (&self.site, &self.options);
         let bundle = match self.purpose {
@@ -111,14 +115,28 @@ impl Asked {
                 addons::open(site, instance, options, &release, self.import.as_ref())?
             }
         };
-        let (asked, instance) = (self, instance.clone());
+        let (asked, instance) = (self.clone(), instance.clone());
         Ok(Opened { asked, instance, bundle: bundle.map(Arc::new), release, waivers, addons })
     }
 }
 
+/// A check as the store keeps it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Checked {
+    pub findings: Vec<Finding>,
+    pub survey: Survey,
+    /// Waivers that excused nothing.
+    #[serde(default)]
+    pub unused_waivers: Vec<KeptWaiver>,
+    /// Unix time in milliseconds; 0 where an older version did not write it down.
+    #[serde(default)]
+    pub at: u64,
+}
+
 /// What was read on this machine.
-pub struct Opened<'a> {
-    asked: &'a Asked,
+pub struct Opened {
+    asked: Asked,
     instance: Instance,
     bundle: Option<Arc<Bundle<Sealed>>>,
     release: Release,
@@ -126,23 +144,54 @@ pub struct Opened<'a> {
     pub addons: addons::Opened,
 }
 
-impl Opened<'_> {
-    /// Connects to all hosts, surveys them and judges.
-    pub async fn look(&self, secrets: &dyn SecretSource) -> Result<Ready, ControlError> {
-        let Opened { asked, instance, bundle, release, waivers, addons } = self;
-        let site = &asked.site;
-        let (registry_cas, passwords) = registries(site, secrets)?;
-        let keys = HostKeys::kept(&instance.store, asked.options.trust_new_hosts);
-        let targets = targets(site, secrets, &keys)?;
+impl Opened {
+    /// What runs touch, not connected yet; the parts of registries come with it.
+    fn world(
+        &self,
+        secrets: &dyn SecretSource,
+        keys: &HostKeys,
+    ) -> Result<(SiteWorld, BTreeMap<String, String>), ControlError> {
+        let Opened { asked, instance, bundle, addons, .. } = self;
+        let (registry_cas, passwords) = registries(&asked.site, secrets)?;
+        let targets = targets(&asked.site, secrets, keys)?;
         let binaries = hand_binaries(bundle.as_deref(), &instance.state)?;
         let founder = founder(&asked.whole).name.to_string();
         let world = SiteWorld::new(targets, binaries, bundle.clone(), founder)
             .with_addons(addons.bundles.iter().cloned())
             .with_take_over(asked.options.take_over.iter().cloned())
             .with_patience(asked.options.patience)
-            .with_slowness(site.slowness.factor())
+            .with_slowness(asked.site.slowness.factor())
             .with_secrets(passwords)
             .with_claimant(instance.claimant());
+        Ok((world, registry_cas))
+    }
+
+    /// What a run of a plan that is there already needs: nothing is looked at but to whom the hosts belong. `whole`: a host
+    /// that cannot be asked ends it; otherwise it is left to the run.
+    pub async fn reach(&self, secrets: &dyn SecretSource, whole: bool) -> Result<Means, ControlError> {
+        let keys = HostKeys::kept(&self.instance.store, self.asked.options.trust_new_hosts);
+        let (world, _) = self.world(secrets, &keys)?;
+        let take_over = &self.asked.options.take_over;
+        let (world, kept) = look::belong(world, &self.asked.site, &self.instance.store, take_over).await?;
+        if whole && !kept.is_empty() {
+            return Err(kept.into_error(&keys));
+        }
+        Ok(Means {
+            site: self.asked.whole.clone(),
+            store: Arc::clone(&self.instance.store),
+            holder: self.instance.holder.clone(),
+            world: Arc::new(world),
+            bundle: self.bundle.clone(),
+            addons: self.addons.addons.clone(),
+        })
+    }
+
+    /// Connects to all hosts, surveys them and judges.
+    pub async fn look(&self, secrets: &dyn SecretSource) -> Result<Ready, ControlError> {
+        let Opened { asked, instance, bundle, release, waivers, addons } = self;
+        let site = &asked.site;
+        let keys = HostKeys::kept(&instance.store, asked.options.trust_new_hosts);
+        let (world, registry_cas) = self.world(secrets, &keys)?;
         let seen = look::look(world, site, &instance.store, &asked.options.take_over).await?;
         let together = addons::together(release, &addons.addons);
         let judge = |survey: &Survey| judged(site, &together, survey, waivers);
@@ -156,9 +205,10 @@ impl Opened<'_> {
             // A host that is cleaned need not be fit for a cluster.
             Purpose::Reset => (Vec::new(), waivers.clone()),
         };
-        let check = serde_json::json!({"findings": findings, "survey": survey});
+        let check = Checked { findings, survey, unused_waivers, at: now_ms() };
         let kept = instance.store.put_check(site.name.as_str(), &check);
         kept.map_err(|error| ControlError::store("keep the survey: ", &error))?;
+        let Checked { findings, survey, unused_waivers, .. } = check;
         Ok(Ready {
             shared: decide::site_settings(site, &survey),
             hosts: host_inputs(site, &survey)?,

@@ -46,6 +46,21 @@ pub(super) async fn look(
     Ok(Seen { world: world.with_take_over(inherited), hands, ours, survey, kept })
 }
 
+/// To whom the hosts belong, and nothing more: what is needed before a run of a plan that is there.
+pub(super) async fn belong(
+    world: SiteWorld,
+    site: &Site,
+    store: &Store,
+    take_over: &[String],
+) -> Result<(SiteWorld, Kept), ControlError> {
+    let lineage = store.taken_from(site.name.as_str());
+    let lineage = lineage.map_err(|error| ControlError::store("", &error))?;
+    let mut kept = Kept::default();
+    let hands = connect(&world, &mut kept).await;
+    let (_, inherited) = owned(&hands, store.ledger(), &lineage, take_over, &mut kept).await;
+    Ok((world.with_take_over(inherited), kept))
+}
+
 /// Whether each host was claimed by this ledger before. One that another ledger holds is refused unless it is taken
 /// over by name: to judge it as a stranger's leftovers would advise the operator to delete a cluster of ours. A host that
 /// was down when the site was taken over is still held by the ledger before (`lineage`), and is taken now: those come second.

@@ -1,70 +1,203 @@
-//! Performing a plan: adopt it, run it, have the hosts keep their copies.
+//! Performing a plan: claim the hosts, adopt it, run it, have the hosts keep their copies.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use appliance_store::Store;
+use appliance_store::{Holder, Store};
+use bundles_store::{Bundle, Sealed};
 use installer_model::chain;
-use installer_model::event::{Event, Record};
+use installer_model::event::{Event, Outcome, Record};
 use installer_model::plan::{Intent, Phase, Plan, StepId};
 use installer_model::site::Site;
+use installer_model::view::WaivedView;
 use installer_plan::next::Limits;
-use installer_run::copies::{Copies, CopySource, hosts_with_copies};
-use installer_run::{Cancel, Ended, Engine, Observer, Progress, RunError, SystemClock};
+use installer_run::copies::{Copies, CopySource, CopyTask, hosts_with_copies};
+use installer_run::{
+    BoxFuture, Cancel, Ended, Engine, Observer, Progress, RunError, SiteWorld, SystemClock, World,
+};
 
+use crate::addons::{self, Addon};
 use crate::error::{ControlError, Kind};
 use crate::ready::Ready;
 
+/// The hosts of a run, within reach. The real ones are [`Means`]; tests have simulated ones.
+pub trait Reached: Send + Sync {
+    fn world(&self) -> Arc<dyn World>;
+
+    /// Nothing is begun on hosts that somebody else holds.
+    fn claim<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<(), ControlError>>;
+
+    /// The plan is the target now: what watches its run beside those who asked.
+    fn begin(&self, plan: &Plan) -> Result<Vec<Arc<dyn Observer>>, ControlError>;
+
+    /// The run has ended, or was left.
+    fn end<'a>(&'a self, plan: &'a Plan, ended: Option<&'a Ended>) -> BoxFuture<'a, ()>;
+}
+
+/// How a run is to go.
+pub struct Performance {
+    pub store: Arc<Store>,
+    pub plan: Plan,
+    /// What it goes on in spite of.
+    pub waived: Vec<WaivedView>,
+    pub observers: Vec<Arc<dyn Observer>>,
+    /// Whether the hosts are claimed before anything begins. A run that goes on claims each with its next step.
+    pub claim: bool,
+}
+
 /// Claims the hosts, adopts the plan and runs it to its end.
 pub async fn perform(
-    ready: &Ready,
-    plan: Plan,
-    mut observers: Vec<Arc<dyn Observer>>,
+    reached: &dyn Reached,
+    performance: Performance,
     cancel: Cancel,
 ) -> Result<Ended, ControlError> {
-    claim(ready, &plan).await?;
-    let adopted = ready.store.adopt(&plan).map_err(|error| {
+    let Performance { store, plan, waived, mut observers, claim } = performance;
+    if claim {
+        reached.claim(&plan).await?;
+    }
+    let adopted = store.adopt(&plan).map_err(|error| {
         ControlError::of(Kind::Conflict, "adopt the plan: ", &error)
             .hint("somebody else planned meanwhile: run again")
     })?;
-    if plan.intent == Intent::Install {
-        ready.keep_bundles()?;
-        observers.push(Arc::new(KeepSite::new(&ready.store, &ready.site)));
-    }
-    let copies = Copies::start(CopySource {
-        store: Arc::clone(&ready.store),
-        world: Arc::clone(&ready.world),
-        site: ready.site.clone(),
-        by: ready.holder.clone(),
-        hosts: hosts_with_copies(&ready.site, &plan),
-    });
-    observers.push(copies.observer());
+    observers.extend(reached.begin(&plan)?);
     let engine = Engine {
-        store: Arc::clone(&ready.store),
-        world: ready.world.clone(),
+        store,
+        world: reached.world(),
         observer: Arc::new(observers),
         clock: Arc::new(SystemClock),
         limits: Limits::default(),
-        waived: ready.waived(),
+        waived,
     };
     let ended = engine.run(&adopted, cancel).await;
-    copies.finish().await;
+    reached.end(&plan, ended.as_ref().ok()).await;
     ended.map_err(|error| match error {
         RunError::Aborted { .. } => ControlError::new(Kind::Interrupted, chain(&error)),
         RunError::Store(error) => ControlError::store("keep the run: ", &error),
     })
 }
 
-/// Nothing is begun on hosts that somebody else holds. A reset claims what it cleans: a host that holds nothing of ours is
-/// left as it is.
-async fn claim(ready: &Ready, plan: &Plan) -> Result<(), ControlError> {
-    let last = ready.store.last_run().map_err(|error| ControlError::store("", &error))?;
-    let ledger = ready.store.ledger();
-    let claimed = match plan.intent {
-        Intent::Install => ready.world.claim_all(ledger, last).await,
-        Intent::Reset | Intent::ResetHosts(_) => ready.world.claim_each(&plan.hosts(), ledger, last).await,
-    };
-    claimed.map_err(|(host, error)| ControlError::of_hand(&format!("claim {host}: "), &error))
+/// As [`perform`], for what was looked at just now.
+pub async fn perform_ready(
+    ready: &Ready,
+    plan: Plan,
+    observers: Vec<Arc<dyn Observer>>,
+    cancel: Cancel,
+) -> Result<Ended, ControlError> {
+    let store = Arc::clone(&ready.store);
+    let performance = Performance { store, plan, waived: ready.waived(), observers, claim: true };
+    perform(&Running::new(ready.means()), performance, cancel).await
+}
+
+/// What a run needs of a site: its hosts, and what they are given.
+pub struct Means {
+    pub site: Site,
+    pub store: Arc<Store>,
+    pub holder: Holder,
+    pub world: Arc<SiteWorld>,
+    pub bundle: Option<Arc<Bundle<Sealed>>>,
+    pub addons: Vec<Addon>,
+}
+
+impl Means {
+    /// Remembers the bundles that the site is made of: the next command finds them without being told, and a host that
+    /// joins later gets what the others have.
+    fn keep_bundles(&self) -> Result<(), ControlError> {
+        let failed = |error| ControlError::store("keep the site's bundles: ", &error);
+        let name = self.site.name.as_str();
+        if let Some(bundle) = &self.bundle {
+            self.store.put_base(name, &addons::kept(bundle)?).map_err(failed)?;
+        }
+        self.addons
+            .iter()
+            .try_for_each(|addon| self.store.put_addon(name, &addon.release.name, addon))
+            .map_err(failed)
+    }
+}
+
+/// Real hosts while a run goes on; they write their copies.
+pub struct Running {
+    means: Means,
+    copies: std::sync::Mutex<Option<CopyTask>>,
+}
+
+impl Running {
+    pub fn new(means: Means) -> Running {
+        Running { means, copies: std::sync::Mutex::default() }
+    }
+
+    fn copies(&self) -> std::sync::MutexGuard<'_, Option<CopyTask>> {
+        self.copies.lock().expect("invariant: nothing panics while it holds the task")
+    }
+}
+
+impl Reached for Running {
+    fn world(&self) -> Arc<dyn World> {
+        self.means.world.clone()
+    }
+
+    /// A reset claims what it cleans: a host that holds nothing of ours is left as it is.
+    fn claim<'a>(&'a self, plan: &'a Plan) -> BoxFuture<'a, Result<(), ControlError>> {
+        Box::pin(async move {
+            let Means { store, world, .. } = &self.means;
+            let last = store.last_run().map_err(|error| ControlError::store("", &error))?;
+            let ledger = store.ledger();
+            let claimed = match plan.intent {
+                Intent::Install => world.claim_all(ledger, last).await,
+                Intent::Reset | Intent::ResetHosts(_) => world.claim_each(&plan.hosts(), ledger, last).await,
+            };
+            claimed.map_err(|(host, error)| ControlError::of_hand(&format!("claim {host}: "), &error))
+        })
+    }
+
+    fn begin(&self, plan: &Plan) -> Result<Vec<Arc<dyn Observer>>, ControlError> {
+        let Means { site, store, holder, world, .. } = &self.means;
+        let mut observers: Vec<Arc<dyn Observer>> = Vec::new();
+        if plan.intent == Intent::Install {
+            self.means.keep_bundles()?;
+            observers.push(Arc::new(KeepSite::new(store, site)));
+        }
+        let copies = Copies::start(CopySource {
+            store: Arc::clone(store),
+            world: Arc::clone(world),
+            site: site.clone(),
+            by: holder.clone(),
+            hosts: hosts_with_copies(site, plan),
+        });
+        observers.push(copies.observer());
+        *self.copies() = Some(copies);
+        Ok(observers)
+    }
+
+    fn end<'a>(&'a self, plan: &'a Plan, ended: Option<&'a Ended>) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let copies = self.copies().take();
+            if let Some(copies) = copies {
+                copies.finish().await;
+            }
+            if ended.is_some_and(|ended| ended.outcome == Outcome::Healthy)
+                && let Err(error) = forget(&self.means.store, self.means.site.name.as_str(), &plan.intent)
+            {
+                tracing::warn!(%error, "what is kept of the cluster was not forgotten");
+            }
+        })
+    }
+}
+
+/// What is remembered of a cluster goes with it.
+pub fn forget(store: &Store, site: &str, intent: &Intent) -> Result<(), ControlError> {
+    let failed = |error| ControlError::store("forget the site: ", &error);
+    if *intent == Intent::Install {
+        return Ok(());
+    }
+    let Some(mut kept) = store.site::<Site>(site).map_err(failed)? else { return Ok(()) };
+    match intent {
+        Intent::Install => Ok(()),
+        Intent::Reset => store.remove_site(site).map_err(failed),
+        Intent::ResetHosts(gone) => {
+            kept.hosts.retain(|host| !gone.iter().any(|name| name == host.name.as_str()));
+            store.put_site(site, &kept).map_err(failed)
+        }
+    }
 }
 
 /// Keeps the site as it was when its cluster was founded: from then on some of it cannot change.

@@ -17,9 +17,10 @@ use installer_plan::HostInput;
 use installer_plan::planner::{self, AddOn, PlanInput};
 use installer_run::SiteWorld;
 
-use crate::addons::{self, Addon};
+use crate::addons::Addon;
 use crate::asks::UnknownHostKey;
 use crate::error::{ControlError, Kind};
+use crate::performing::Means;
 use crate::words::waived_line;
 
 /// Everything that was read and found before anything is touched.
@@ -104,28 +105,31 @@ impl Ready {
 
     /// What is gone on with in spite of what was found.
     pub fn waived(&self) -> Vec<WaivedView> {
-        let of = |finding: &Finding| {
-            let host = finding.host.as_ref().map(ToString::to_string);
-            Some(WaivedView { host, observed: finding.observed.clone(), waiver: finding.waived.clone()? })
-        };
-        self.findings.iter().filter_map(of).collect()
+        waived(&self.findings)
     }
 
-    /// Remembers the bundles that the site is made of: the next command finds them without being told, and a host that
-    /// joins later gets what the others have.
-    pub fn keep_bundles(&self) -> Result<(), ControlError> {
-        let failed = |error| ControlError::store("keep the site's bundles: ", &error);
-        let name = self.site.name.as_str();
-        if let Some(bundle) = &self.bundle {
-            self.store.put_base(name, &addons::kept(bundle)?).map_err(failed)?;
+    /// What a run of a plan made from this needs.
+    pub fn means(&self) -> Means {
+        Means {
+            site: self.site.clone(),
+            store: Arc::clone(&self.store),
+            holder: self.holder.clone(),
+            world: Arc::clone(&self.world),
+            bundle: self.bundle.clone(),
+            addons: self.addons.clone(),
         }
-        self.addons
-            .iter()
-            .try_for_each(|addon| self.store.put_addon(name, &addon.release.name, addon))
-            .map_err(failed)
     }
 
     pub fn target(&self) -> Result<Option<AdoptedPlan>, ControlError> {
         self.store.target(self.site.name.as_str()).map_err(|error| ControlError::store("", &error))
     }
+}
+
+/// The findings that are gone on with in spite of them.
+pub fn waived(findings: &[Finding]) -> Vec<WaivedView> {
+    let of = |finding: &Finding| {
+        let host = finding.host.as_ref().map(ToString::to_string);
+        Some(WaivedView { host, observed: finding.observed.clone(), waiver: finding.waived.clone()? })
+    };
+    findings.iter().filter_map(of).collect()
 }

@@ -1,6 +1,7 @@
 //! `armilla reset`.
 
 use appliance_control::owner::FENCE;
+use appliance_control::performing::forget;
 use appliance_control::{Purpose, Ready, site_file};
 use clap::Args;
 use installer_model::event::Outcome;
@@ -52,7 +53,7 @@ pub(super) async fn run(args: &Reset) -> Result<u8, CliError> {
     if plan.steps.is_empty() {
         take_back(&ready, &repaired).await?;
         sweep(&ready).await?;
-        forget(&ready, &intent)?;
+        forget(&ready.store, ready.site.name.as_str(), &intent)?;
         match repaired.is_empty() {
             true => eprintln!("Nothing to do: no host holds anything of Armilla's."),
             false => eprintln!("Every host is as it was."),
@@ -71,7 +72,6 @@ pub(super) async fn run(args: &Reset) -> Result<u8, CliError> {
     if ended.outcome == Outcome::Healthy {
         take_back(&ready, &repaired).await?;
         sweep(&ready).await?;
-        forget(&ready, &intent)?;
         conclude(args);
     } else {
         eprintln!(
@@ -184,19 +184,4 @@ fn intent(args: &Reset, site: &Site) -> Result<Intent, CliError> {
             .hint("without --host the whole cluster is reset"));
     }
     Ok(Intent::ResetHosts(vec![name.clone()]))
-}
-
-/// What is remembered of the cluster goes with it.
-fn forget(ready: &Ready, intent: &Intent) -> Result<(), CliError> {
-    let failed = |error| CliError::from_error(1, "forget the site: ", &error);
-    let name = ready.site.name.as_str();
-    let Some(mut kept) = ready.store.site::<Site>(name).map_err(failed)? else { return Ok(()) };
-    match intent {
-        Intent::Install => Ok(()),
-        Intent::Reset => ready.store.remove_site(name).map_err(failed),
-        Intent::ResetHosts(gone) => {
-            kept.hosts.retain(|host| !gone.iter().any(|name| name == host.name.as_str()));
-            ready.store.put_site(name, &kept).map_err(failed)
-        }
-    }
 }

@@ -1,0 +1,114 @@
+//! How the hosts of a site are looked at and reached: over SSH in the product, simulated in tests.
+
+use installer_model::finding::Finding;
+use installer_model::plan::{Intent, Plan};
+use installer_model::waiver::KeptWaiver;
+use installer_run::BoxFuture;
+
+use crate::asked::Asked;
+use crate::error::{ControlError, Kind};
+use crate::given::Given;
+use crate::instance::Instance;
+use crate::options::Purpose;
+use crate::performing::{Reached, Running};
+use crate::wish::Wish;
+
+/// What came of a look.
+pub struct Looked {
+    /// Judged, waived and in order.
+    pub findings: Vec<Finding>,
+    /// Waivers that excused nothing.
+    pub unused_waivers: Vec<KeptWaiver>,
+    /// Where one was asked for.
+    pub plan: Option<Plan>,
+}
+
+pub trait Hosts: Send + Sync {
+    /// Looks at every host, judges, and makes the plan for what is intended. The store has the check afterwards.
+    fn look<'a>(
+        &'a self,
+        wish: &'a Wish,
+        intent: Option<&'a Intent>,
+    ) -> BoxFuture<'a, Result<Looked, ControlError>>;
+
+    /// What a run of the plan needs. `whole`: a host that cannot be asked ends it; otherwise it is left to the run.
+    fn reach<'a>(
+        &'a self,
+        wish: &'a Wish,
+        plan: &'a Plan,
+        whole: bool,
+    ) -> BoxFuture<'a, Result<Box<dyn Reached>, ControlError>>;
+}
+
+/// Hosts over SSH, with what was given to this instance.
+pub struct SshHosts {
+    instance: Instance,
+}
+
+impl SshHosts {
+    pub fn new(instance: Instance) -> SshHosts {
+        SshHosts { instance }
+    }
+
+    /// Reads what is on this machine, which may be gigabytes, where it holds nobody up.
+    async fn open(&self, wish: &Wish, purpose: Purpose) -> Result<crate::Opened, ControlError> {
+        let asked = Asked::new(wish.site()?, wish.options(), purpose).without(&wish.without);
+        let instance = self.instance.clone();
+        let opening = tokio::task::spawn_blocking(move || asked.open(&instance));
+        opening.await.map_err(|error| ControlError::of(Kind::Failed, "read the bundle: ", &error))?
+    }
+
+    fn given(&self, wish: &Wish) -> Result<Given, ControlError> {
+        Ok(Given::new(&self.instance.store, wish.site()?.name.as_str()))
+    }
+
+    async fn looked(&self, wish: &Wish, intent: Option<&Intent>) -> Result<Looked, ControlError> {
+        let opened = self.open(wish, purpose(intent)).await?;
+        let ready = opened.look(&self.given(wish)?).await?;
+        let plan = match intent {
+            None => None,
+            Some(Intent::Install) => {
+                ready.refuse_unsupported_changes()?;
+                Some(ready.plan(&Intent::Install, &[])?)
+            }
+            Some(intent) => {
+                // The state folder may lie on one of the hosts, and stays.
+                let keep = std::path::absolute(&ready.state)
+                    .map_err(|error| ControlError::of(Kind::Failed, "find the state folder: ", &error))?;
+                Some(ready.plan(intent, &[keep.display().to_string()])?)
+            }
+        };
+        Ok(Looked { findings: ready.findings, unused_waivers: ready.unused_waivers, plan })
+    }
+}
+
+fn purpose(intent: Option<&Intent>) -> Purpose {
+    match intent {
+        None => Purpose::Check,
+        Some(Intent::Install) => Purpose::Apply,
+        Some(Intent::Reset | Intent::ResetHosts(_)) => Purpose::Reset,
+    }
+}
+
+impl Hosts for SshHosts {
+    fn look<'a>(
+        &'a self,
+        wish: &'a Wish,
+        intent: Option<&'a Intent>,
+    ) -> BoxFuture<'a, Result<Looked, ControlError>> {
+        Box::pin(self.looked(wish, intent))
+    }
+
+    fn reach<'a>(
+        &'a self,
+        wish: &'a Wish,
+        plan: &'a Plan,
+        whole: bool,
+    ) -> BoxFuture<'a, Result<Box<dyn Reached>, ControlError>> {
+        Box::pin(async move {
+            let opened = self.open(wish, purpose(Some(&plan.intent))).await?;
+            let means = opened.reach(&self.given(wish)?, whole).await?;
+            Ok(Box::new(Running::new(means)) as Box<dyn Reached>)
+        })
+    }
+}

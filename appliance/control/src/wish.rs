@@ -1,0 +1,61 @@
+//! What a site and its options were when somebody asked: kept with the request for a run, so that the run goes on from it
+//! whatever happened to the process that was asked.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use installer_model::site::Site;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ControlError;
+use crate::options::Options;
+
+fn usual_patience() -> u64 {
+    180
+}
+
+/// Everything that a look or a run needs beside the plan and the secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Wish {
+    /// The text of `site.yaml`.
+    pub text: String,
+    /// The bundle that was chosen, instead of the one that the text names.
+    #[serde(default)]
+    pub bundle: Option<PathBuf>,
+    /// Hosts that are taken from the ledger that holds them.
+    #[serde(default)]
+    pub take_over: Vec<String>,
+    /// Hosts that are left alone.
+    #[serde(default)]
+    pub without: Vec<String>,
+    /// Seconds after which a host is given up that does not answer.
+    #[serde(default = "usual_patience")]
+    pub patience: u64,
+    /// Who asked.
+    pub by: String,
+}
+
+impl Wish {
+    pub fn new(text: String, by: String) -> Wish {
+        let (take_over, without) = (Vec::new(), Vec::new());
+        Wish { text, bundle: None, take_over, without, patience: usual_patience(), by }
+    }
+
+    pub fn site(&self) -> Result<Site, ControlError> {
+        Ok(Site::parse(&self.text)?)
+    }
+
+    /// Paths in the text are meant from the root: a server has no folder that its callers know.
+    pub fn options(&self) -> Options {
+        Options {
+            by: self.by.clone(),
+            folder: PathBuf::from("/"),
+            bundle: self.bundle.clone(),
+            trust: Vec::new(),
+            take_over: self.take_over.clone(),
+            patience: Duration::from_secs(self.patience),
+            trust_new_hosts: false,
+        }
+    }
+}
