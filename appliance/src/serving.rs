@@ -2,11 +2,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use appliance_api::{App, Authority, DoorLimits, Options, Serving};
 use appliance_control::Instance;
-use appliance_ledger::{Actor, Command, CredentialCommand};
 use appliance_store::Store;
+use appliance_store::ledger::{Actor, Command, CredentialCommand};
+use installer_run::hub::Hub;
+use installer_run::socket;
 
 use crate::cli::CliError;
 
@@ -16,6 +19,8 @@ const AUTHORITY: &str = "tls/ca";
 /// A server that listens.
 pub(crate) struct Server {
     serving: Serving,
+    /// For verbs that read runs.
+    readers: socket::Server,
     socket: PathBuf,
     fingerprint: String,
 }
@@ -31,13 +36,15 @@ impl Server {
         let instance = Instance::open(state, "serve")?;
         let authority = authority(&instance.store)?;
         let (fingerprint, pem) = (authority.fingerprint(), authority.certificate_pem());
+        let readers = socket::Server::start(state, instance.store.clone(), Arc::new(Hub::default()))
+            .map_err(|error| CliError::from_error(1, "", &error))?;
         let app = App::new(instance.store.clone(), env!("CARGO_PKG_VERSION"), pem);
         let socket = state.join("armilla.sock");
         let options = Options { listen, socket: socket.clone(), names, limits: DoorLimits::default() };
         let serving = Serving::start(app, authority, options).await.map_err(|error| {
             CliError::from_error(1, "", &error).hint("`--listen 0.0.0.0:PORT` takes another port")
         })?;
-        Ok(Server { serving, socket, fingerprint })
+        Ok(Server { serving, readers, socket, fingerprint })
     }
 
     /// Where it listens, with the port that was given.
@@ -58,17 +65,16 @@ impl Server {
         ];
         if let Some(code) = &self.serving.setup_code {
             lines.push(format!("setup code: {code}"));
-            lines.push(
-                "There is nobody yet who may log in. Whoever sends this code makes the first administrator:"
-                    .to_owned(),
-            );
-            lines.push(format!("  POST {url}/api/v1/setup {{\"code\": …, \"user\": …, \"password\": …}}"));
+            lines.push("Nobody can log in yet; this makes the first administrator:".to_owned());
+            lines.push(format!("  armilla login {url} --setup-code {code}"));
         }
+        lines.push(String::new());
         lines
     }
 
     pub(crate) async fn close(self) {
         self.serving.close().await;
+        self.readers.close().await;
     }
 }
 

@@ -18,6 +18,7 @@ Exit codes:
 
 Environment:
   ARMILLA_STATE     the state folder, as --state (else armilla/ in XDG_STATE_HOME or ~/.local/state)
+  ARMILLA_CONTEXT   the server to ask, as --context: one of those that `login` keeps
   ARMILLA_CACHE     where `bundle build` keeps what it built, else ~/.cache/armilla
   SSH_AUTH_SOCK     the SSH agent, where the site file says `agent: true` or names no way to log in
   KUBECONFIG        the file that `kubeconfig --merge` merges into
@@ -83,9 +84,55 @@ Examples:
   armilla serve                                  in the foreground; Ctrl-C ends it
   armilla serve --install                        as a service of systemd, with a user of its own
   armilla serve --listen 10.0.0.5:443 --name armilla.example --install
-Prints its address and the fingerprint of its certificate authority. The service keeps its state in
+Prints its address, the fingerprint of its certificate authority and, until there is an administrator,
+the code by which `armilla login --setup-code` makes one. The service keeps its state in
 /var/lib/armilla-server and does not see /home and /root; bundles and keys that it is to read lie
 elsewhere. Installing again brings a newer program; an edited unit is left alone.";
+
+pub(super) const LOGIN: &str = "\
+Examples:
+  armilla login https://10.0.0.5:9443 --user anna
+  armilla login https://10.0.0.5:9443 --setup-code 7KQ2-M0XA-9TRC     the first administrator
+  armilla login https://10.0.0.5:9443 --ca-fingerprint AB:CD:... --password-stdin < password
+Compare the fingerprint with what the server printed: from then on it is pinned.";
+
+pub(super) const LOGOUT: &str = "\
+Example:
+  armilla logout";
+
+pub(super) const WHOAMI: &str = "\
+Example:
+  armilla whoami";
+
+pub(super) const USER: &str = "\
+Examples:
+  armilla user ls
+  armilla user add anna --role operator
+  armilla user set anna --disable
+  armilla user ls --state /var/lib/armilla-server      as root on the server's machine
+Each role may what those before it may: viewer, operator, admin. The last administrator stays.";
+
+pub(super) const PASSWD: &str = "\
+Examples:
+  armilla passwd                                             one's own
+  armilla passwd admin --state /var/lib/armilla-server       a lost one, as root on the server's machine";
+
+pub(super) const TOKEN: &str = "\
+Examples:
+  armilla token create nightly --role viewer --expires-in-days 90 > token
+  curl --cacert ca.pem -H \"Authorization: Bearer $(cat token)\" https://10.0.0.5:9443/api/v1/sites
+  armilla token ls";
+
+pub(super) const AUDIT: &str = "\
+Examples:
+  armilla audit ls --filter actor=anna
+  armilla audit verify
+Each entry has the digest of the one before: what was changed or taken out shows. Exit code 1: broken.";
+
+pub(super) const SETTINGS: &str = "\
+Examples:
+  armilla settings get
+  armilla settings set sessionHours=8 idleMinutes=30";
 
 pub(super) const RESET: &str = "\
 Examples:

@@ -2,6 +2,8 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line is where armilla prints")]
 
 mod apply;
+mod asking;
+mod audit;
 mod bundle;
 mod check;
 mod completion;
@@ -10,13 +12,17 @@ mod examples;
 mod image;
 mod init;
 mod kubeconfig;
+mod login;
 mod plan;
 mod reset;
 mod run;
 mod serve;
+mod settings;
 mod status;
 mod support;
 pub(crate) mod take_over;
+mod token;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -67,6 +73,30 @@ enum Verb {
     /// Keep sites as a server with a login, an API and runs that outlive their callers
     #[command(after_help = examples::SERVE)]
     Serve(serve::Serve),
+    /// Log in to a server, which the verbs ask from then on
+    #[command(after_help = examples::LOGIN)]
+    Login(login::Login),
+    /// Revoke a login and forget its server
+    #[command(after_help = examples::LOGOUT)]
+    Logout(login::Logout),
+    /// Say who the server takes you for
+    #[command(after_help = examples::WHOAMI)]
+    Whoami(login::Whoami),
+    /// Keep users of a server
+    #[command(subcommand, after_help = examples::USER)]
+    User(user::UserCommand),
+    /// Set a password, as root on the server's machine also a lost one
+    #[command(after_help = examples::PASSWD)]
+    Passwd(user::Passwd),
+    /// Keep API tokens
+    #[command(subcommand, after_help = examples::TOKEN)]
+    Token(token::TokenCommand),
+    /// Read who did what
+    #[command(subcommand, after_help = examples::AUDIT)]
+    Audit(audit::AuditCommand),
+    /// Read and change how a server is set
+    #[command(subcommand, after_help = examples::SETTINGS)]
+    Settings(settings::SettingsCommand),
     /// Take hosts out of the cluster and put them back as they were
     #[command(after_help = examples::RESET)]
     Reset(reset::Reset),
@@ -88,12 +118,13 @@ enum Verb {
 }
 
 impl Verb {
-    /// Whether it does something to hosts.
+    /// Whether it goes on when nobody reads along: it does something to hosts, or serves others.
     fn runs(&self) -> bool {
         matches!(
             self,
             Verb::Apply(_)
                 | Verb::Reset(_)
+                | Verb::Serve(_)
                 | Verb::TakeOver(_)
                 | Verb::Bundle(bundle::BundleCommand::Import(_))
         )
@@ -163,6 +194,14 @@ pub(crate) fn main() -> ExitCode {
         Verb::Kubeconfig(args) => wait(kubeconfig::run(&args)),
         Verb::Run(args) => wait(run::run(&args)),
         Verb::Serve(args) => wait(serve::run(&args)),
+        Verb::Login(args) => wait(login::login(&args)),
+        Verb::Logout(args) => wait(login::logout(&args)),
+        Verb::Whoami(args) => wait(login::whoami(&args)),
+        Verb::User(command) => wait(user::run(&command)),
+        Verb::Passwd(args) => wait(user::passwd(&args)),
+        Verb::Token(command) => wait(token::run(&command)),
+        Verb::Audit(command) => wait(audit::run(&command)),
+        Verb::Settings(command) => wait(settings::run(&command)),
         Verb::Reset(args) => wait(reset::run(&args)),
         Verb::TakeOver(args) => wait(take_over::run(&args)),
         Verb::Image(command) => wait(image::run(&command)),

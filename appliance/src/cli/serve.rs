@@ -1,5 +1,6 @@
 //! `armilla serve`: the control plane in the foreground, or as a service of systemd.
 
+use std::io::Write;
 use std::net::SocketAddr;
 
 use appliance_client::{Client, Transport};
@@ -65,7 +66,8 @@ async fn serve(args: &Serve) -> Result<u8, CliError> {
     let heart = Heart::of_environment().map_err(|error| failed("reach systemd", error))?;
     let state = wiring::state_folder(&args.state);
     let server = Server::start(&state, args.listen, args.name.clone()).await?;
-    server.greeting().iter().for_each(|line| println!("{line}"));
+    // Whoever started it may have stopped reading: it serves others, too.
+    let _ = std::io::stdout().write_all(server.greeting().join("\n").as_bytes());
     let status = format!("listens on {}", server.address());
     heart.ready(&status);
     let own = Client::new(Transport::Socket(server.socket()));

@@ -1,6 +1,7 @@
 //! What the verbs share: the operator's folders, answers and secrets.
 
 mod secrets;
+mod server;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use bundles_format::Release;
 use installer_run::reader::Reader;
 
 pub(crate) use self::secrets::Secrets;
+pub(crate) use self::server::{ServerArgs, contexts, contexts_path, failed};
 use crate::cli::{CliError, SiteArgs, StateArgs};
 
 /// What the command line says about its site.

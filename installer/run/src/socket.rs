@@ -33,9 +33,9 @@ pub struct ListenError {
     source: io::Error,
 }
 
-/// The socket's place in a state directory.
+/// The socket's place in a state directory. `armilla.sock` beside it is the server's and speaks HTTP.
 pub fn path(dir: &Path) -> PathBuf {
-    dir.join("armilla.sock")
+    dir.join("engine.sock")
 }
 
 /// Answers until it is closed or dropped.
