@@ -29,7 +29,9 @@ pub(crate) fn read(documents: &[Document<'_>]) -> Result<SiteDraft, ImportError>
     }
     let root = document.root();
     let spec = root.at("spec");
-    let mut draft = SiteDraft { name: common::site_name(&root.at("metadata.name")), ..SiteDraft::default() };
+    // Without a name it is k0sctl's default.
+    let name = common::site_name(&root.at("metadata.name")).or_else(|| "k0s-cluster".parse().ok());
+    let mut draft = SiteDraft { name, ..SiteDraft::default() };
     let items = spec.at("hosts").items();
     common::count_hosts(items.len())?;
     for (index, item) in items.iter().enumerate() {

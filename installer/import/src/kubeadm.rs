@@ -74,7 +74,8 @@ pub(crate) fn read(documents: &[Document<'_>]) -> Result<SiteDraft, ImportError>
 }
 
 fn read_cluster(root: &Field<'_>, draft: &mut SiteDraft) {
-    draft.name = common::site_name(&root.at("clusterName"));
+    // Without a name it is kubeadm's default.
+    draft.name = common::site_name(&root.at("clusterName")).or_else(|| "kubernetes".parse().ok());
     draft.version = common::version(&root.at("kubernetesVersion"));
     draft.pod_cidr = common::cidr(&root.at("networking.podSubnet")).map(Into::into);
     draft.service_cidr = common::cidr(&root.at("networking.serviceSubnet")).map(Into::into);

@@ -31,6 +31,8 @@ pub(crate) struct SiteDraft {
     pub(crate) api_server_args: BTreeMap<FlagName, String>,
     pub(crate) kube_proxy: Option<KubeProxyChoice>,
     pub(crate) version: Option<KubernetesVersion>,
+    /// Volumes in folders of the hosts, when the file says whether.
+    pub(crate) local_path: Option<bool>,
     pub(crate) secrets: Secrets,
 }
 

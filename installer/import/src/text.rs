@@ -36,6 +36,7 @@ pub(crate) fn write(draft: &SiteDraft, format: Format) -> String {
     services(&mut page, draft);
     registries(&mut page, &draft.registries);
     components(&mut page, draft);
+    addons(&mut page, draft);
     page.0
 }
 
@@ -302,6 +303,14 @@ fn components(page: &mut Page, draft: &SiteDraft) {
             1,
             &format!("version: {}  # the bundle must carry exactly this one", scalar(version.as_str())),
         );
+    }
+}
+
+fn addons(page: &mut Page, draft: &SiteDraft) {
+    if let Some(on) = draft.local_path {
+        page.gap();
+        page.open(0, "addons");
+        page.line(1, &format!("localPath: {on}"));
     }
 }
 

@@ -14,7 +14,9 @@ use sha2::{Digest as _, Sha256};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
-    for (target, name, bytes) in bundles()?.into_iter().chain(events()?).chain(frames()?).chain(sites()?) {
+    for (target, name, bytes) in
+        bundles()?.into_iter().chain(events()?).chain(frames()?).chain(sites()?).chain(imports()?)
+    {
         fs::create_dir_all(corpus.join(target))?;
         fs::write(corpus.join(target).join(format!("seed-{name}")), bytes)?;
     }
@@ -174,6 +176,20 @@ fn sites() -> Seeds {
         if path.extension().is_some_and(|extension| extension == "yaml") {
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             seeds.push(("site_file", name, fs::read(&path)?));
+        }
+    }
+    Ok(seeds)
+}
+
+fn imports() -> Seeds {
+    let mut seeds = Vec::new();
+    for file in
+        fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../installer/import/tests/files"))?
+    {
+        let path = file?.path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            seeds.push(("import_files", name, fs::read(&path)?));
         }
     }
     Ok(seeds)

@@ -9,19 +9,26 @@
 mod bundle;
 mod event;
 mod hand_frames;
+mod import;
 mod site_file;
 
 pub use bundle::bundle;
 pub use event::event;
 pub use hand_frames::hand_frames;
+pub use import::import_files;
 pub use site_file::site_file;
 
 /// An entry: takes any bytes, panics when a law is broken.
 pub type Target = fn(&[u8]);
 
 /// Every entry with its name, which is that of its target and of its folder in the corpus.
-pub const TARGETS: &[(&str, Target)] =
-    &[("bundle", bundle), ("event", event), ("hand_frames", hand_frames), ("site_file", site_file)];
+pub const TARGETS: &[(&str, Target)] = &[
+    ("bundle", bundle),
+    ("event", event),
+    ("hand_frames", hand_frames),
+    ("import_files", import_files),
+    ("site_file", site_file),
+];
 
 /// What is read and written again reads as the same: nothing is lost between two versions of one ledger.
 fn keeps_through_json<T>(value: &T)

@@ -167,6 +167,7 @@ fn cluster(spec: &Field<'_>, names: &[&str], draft: &mut SiteDraft) {
     network(spec, draft);
     draft.cluster_domain = common::domain(&spec.at("dns.domain"));
     time_servers(&spec.at("native.ntp.servers"), names.iter().map(|name| Some(*name)), draft);
+    draft.local_path = spec.at("storage_class.local.enabled").truth();
     registries(spec, draft);
 }
 
