@@ -10,7 +10,7 @@ use appliance_api::DoorLimits;
 use common::Server;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 
 #[tokio::test]
 async fn the_same_routes_answer_over_tls_and_through_the_socket() {
@@ -80,4 +80,23 @@ async fn what_no_route_answers_is_a_problem_document_too() {
     assert_eq!(problem.problem().unwrap().kind, "urn:armilla:problem:not-found");
     let problem = client.post::<Value>("/livez", &Value::Null).await.unwrap_err();
     assert_eq!(problem.problem().unwrap().kind, "urn:armilla:problem:method-not-allowed");
+}
+
+#[tokio::test]
+async fn half_a_body_and_a_caller_who_leaves_harm_nobody() {
+    let server = Server::start(DoorLimits::default()).await;
+    for words in [
+        &b"POST /api/v1/users HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{\"na"[..],
+        b"POST /api/v1/users HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"n",
+        b"POST /api/v1/users HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nnonsense",
+        b"\0\0\0\0\r\n\r\n",
+    ] {
+        let mut stream = UnixStream::connect(server.socket()).await.unwrap();
+        stream.write_all(words).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
+        assert!(read.is_ok(), "{:?} hangs", String::from_utf8_lossy(words));
+    }
+    assert_eq!(server.local().get::<Value>("/api/v1/users").await.unwrap().value["total"], 0);
 }

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use appliance_api::DoorLimits;
 use appliance_client::{Message, Watch};
+use appliance_store::ledger::{Actor, Command, CredentialCommand};
 use common::{PASSWORD, Server};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 
 async fn add(server: &Server, name: &str) {
     let body = json!({"name": name, "role": "viewer", "password": PASSWORD});
@@ -68,4 +70,39 @@ async fn a_position_that_never_was_is_refused() {
     assert_eq!(refused.problem().unwrap().slug(), "conflict");
     let refused = server.local().watch("/api/v1/watch?topics=nonsense", None).next().await.unwrap_err();
     assert_eq!(refused.problem().unwrap().slug(), "invalid");
+}
+
+/// The number of open streams, as the metrics say.
+async fn watchers(server: &Server) -> String {
+    let page = server.local().get_bytes("/metrics").await.unwrap().value;
+    let page = String::from_utf8_lossy(&page).into_owned();
+    page.lines().find_map(|line| line.strip_prefix("armilla_watchers ")).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn who_stops_reading_is_dropped_and_who_reads_on_is_not() {
+    let limits = DoorLimits { stalled: Duration::from_millis(500), ..DoorLimits::default() };
+    let server = Server::start(limits).await;
+    // More than the buffers on the way to a reader hold.
+    let store = server.app.store();
+    for number in 0..100 {
+        let name = format!("{number}{}", "x".repeat(20_000));
+        let sealed = store.seal(&name, b"secret").unwrap();
+        let command = Command::Credentials(CredentialCommand::PutSecret { name, sealed });
+        store.submit(&Actor::Instance, &command).unwrap();
+    }
+    let mut reads = server.local().watch("/api/v1/watch?topics=secrets", Some(0));
+    let mut stops = tokio::net::UnixStream::connect(server.socket()).await.unwrap();
+    stops.write_all(b"GET /api/v1/watch?after=0 HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    for _ in 0..100 {
+        next(&mut reads).await;
+    }
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    while watchers(&server).await != "1" {
+        assert!(tokio::time::Instant::now() < deadline, "who does not read is still there");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    add(&server, "anna").await;
+    let mut users = server.local().watch("/api/v1/watch?topics=users", Some(0));
+    next(&mut users).await;
 }

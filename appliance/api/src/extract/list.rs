@@ -28,7 +28,7 @@ const MOST: usize = 1000;
 pub(crate) struct ListParams {
     /// Conditions, all of which hold: `field=value`, `field!=value`, `field~part`, `field<value`, `field>value`, separated by
     /// commas. A backslash takes the comma after it as it is.
-    #[param(max_length = 2000)]
+    #[param(max_length = 1000)]
     pub(crate) filter: Option<String>,
     /// Fields to sort by, separated by commas; `-` before one turns it around.
     #[param(max_length = 200)]
@@ -37,7 +37,7 @@ pub(crate) struct ListParams {
     #[param(minimum = 1, maximum = 1000, default = 100)]
     pub(crate) limit: Option<usize>,
     /// What the page before said in `continue`.
-    #[param(max_length = 4000)]
+    #[param(max_length = 2000, pattern = "^[A-Za-z0-9_-]+$")]
     #[serde(rename = "continue")]
     pub(crate) go_on: Option<String>,
 }

@@ -102,6 +102,9 @@ fn finish(operation: &mut Operation, path: &str, needs: Needs, changes: Changes)
     if changes == Changes::There {
         parameters.push(header("If-Match", "The ETag of the resource as the caller has seen it", 64));
     }
+    // Before any route: nothing could be said to whom.
+    let too_long = ResponseBuilder::new().description("Request Header Fields Too Large").build();
+    operation.responses.responses.insert("431".to_owned(), too_long.into());
     for kind in problems(operation, path, needs, changes) {
         let status = kind.status().as_u16().to_string();
         operation.responses.responses.entry(status).or_insert_with(|| {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use appliance_store::ledger::{Command, Role, Token, TokenCommand};
+use appliance_store::ledger::{Command, Role, Token, TokenCommand, User};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -122,6 +122,9 @@ async fn make_token(
     let Changing { mutation, body } = wish;
     let secret = Secret::token().map_err(|error| Problem::internal(&error))?;
     let token = wanted(&known, body, secret.digest.clone(), app.now_ms())?;
+    if app.row::<User>(&token.user)?.is_none() {
+        return Err(Problem::invalid("/user", format!("there is no user {}", token.user)));
+    }
     let made = TokenBody::from(token.clone());
     let committed = app.submit(&mutation, Command::Tokens(TokenCommand::Make(token))).await?;
     if committed.repeated {

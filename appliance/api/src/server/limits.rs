@@ -31,7 +31,7 @@ impl Default for DoorLimits {
             per_address: 2048,
             handshake: Duration::from_secs(10),
             head: Duration::from_secs(30),
-            head_bytes: 32 << 10,
+            head_bytes: 64 << 10,
             stalled: Duration::from_secs(30),
         }
     }
