@@ -12,6 +12,7 @@ use crate::access::{Passwords, Seen};
 use crate::extract::Mutation;
 use crate::feed::Feed;
 use crate::metrics::Metrics;
+use crate::oidc::Logins;
 use crate::problem::Problem;
 use crate::refusal;
 
@@ -31,6 +32,7 @@ struct Parts {
     seen: Seen,
     metrics: Arc<Metrics>,
     feed: Feed,
+    logins: Logins,
     closing: watch::Sender<bool>,
     authority: String,
 }
@@ -46,6 +48,7 @@ impl App {
             passwords: Passwords::new(),
             seen: Seen::default(),
             metrics: Arc::default(),
+            logins: Logins::default(),
             closing: watch::Sender::new(false),
             authority,
         }))
@@ -73,6 +76,11 @@ impl App {
 
     pub(crate) fn metrics(&self) -> &Arc<Metrics> {
         &self.0.metrics
+    }
+
+    /// Logins by an identity provider that are under way.
+    pub(crate) fn logins(&self) -> &Logins {
+        &self.0.logins
     }
 
     /// What watchers follow.

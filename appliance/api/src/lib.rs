@@ -10,6 +10,7 @@ mod extract;
 mod feed;
 mod layers;
 mod metrics;
+mod oidc;
 mod problem;
 mod refusal;
 mod routes;

@@ -19,6 +19,7 @@
 
 mod audit;
 mod health;
+mod oidc;
 mod openapi;
 mod sessions;
 mod settings;
@@ -45,6 +46,7 @@ fn all(routes: Routes) -> Routes {
     let routes = health::routes(routes);
     let routes = openapi::routes(routes);
     let routes = sessions::routes(routes);
+    let routes = oidc::routes(routes);
     let routes = users::routes(routes);
     let routes = tokens::routes(routes);
     let routes = audit::routes(routes);
