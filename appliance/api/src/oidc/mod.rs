@@ -61,6 +61,17 @@ struct Provider {
     token_endpoint: String,
     jwks_uri: String,
     userinfo_endpoint: Option<String>,
+    scopes_supported: Option<Vec<String>>,
+}
+
+impl Provider {
+    /// What is asked for. Some providers refuse what they do not know, so a scope beyond the usual is left out unless the
+    /// provider lists it.
+    fn scope(&self) -> String {
+        let lists = |scope: &&str| self.scopes_supported.iter().flatten().any(|known| known == scope);
+        let more = ["email", "groups"].into_iter().filter(lists);
+        ["openid", "profile"].into_iter().chain(more).collect::<Vec<_>>().join(" ")
+    }
 }
 
 #[derive(Deserialize)]
@@ -105,11 +116,12 @@ impl Logins {
         let provider = discover(settings).await?;
         let (state, nonce, verifier) = (random()?, random()?, Zeroizing::new(random()?));
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
+        let scope = provider.scope();
         let parameters = [
             ("response_type", "code"),
             ("client_id", settings.client_id.as_str()),
             ("redirect_uri", redirect.as_str()),
-            ("scope", "openid profile email groups"),
+            ("scope", scope.as_str()),
             ("state", state.as_str()),
             ("nonce", nonce.as_str()),
             ("code_challenge", challenge.as_str()),
