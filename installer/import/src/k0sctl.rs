@@ -6,12 +6,14 @@ use installer_model::names::HostAddress;
 use installer_model::site::ApiEndpoint;
 
 use crate::ImportError;
-use crate::common::{self, Component};
+use crate::common;
+use crate::field::Field;
+use crate::flags::{self, Component};
 use crate::k0sctl_rules as tables;
 use crate::outcome::Why;
 use crate::rules::Rules;
 use crate::site_draft::{HopDraft, HostDraft, LoginDraft, SiteDraft};
-use crate::source::{Document, Field};
+use crate::source::Document;
 
 pub(crate) fn rules(document: &Document<'_>) -> Result<Rules, &'static str> {
     match document.api_version {
@@ -118,7 +120,7 @@ fn k0s(spec: &Field<'_>, draft: &mut SiteDraft) {
     let (api, network) = (spec.at("api"), spec.at("network"));
     draft.api_port = api.at("port").port().filter(|port| *port != 6443).or(draft.api_port);
     common::certificate_names(&api.at("sans"), draft);
-    common::flag_map(Component::ApiServer, &api.at("extraArgs"), draft);
+    flags::flag_map(Component::ApiServer, &api.at("extraArgs"), draft);
     if let Some((host, port)) = common::endpoint(&api.at("externalAddress")) {
         draft.api_endpoint = Some(ApiEndpoint { host, port: port.or(draft.api_port).unwrap_or(6443) });
     }

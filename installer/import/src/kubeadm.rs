@@ -7,12 +7,14 @@ use installer_model::names::{Cidr, HostAddress};
 use installer_model::site::{ApiEndpoint, Taint, TaintEffect};
 
 use crate::ImportError;
-use crate::common::{self, Component};
+use crate::common;
+use crate::field::Field;
+use crate::flags::{self, Component};
 use crate::kubeadm_rules as tables;
 use crate::outcome::Why;
 use crate::rules::Rules;
 use crate::site_draft::{HostDraft, SiteDraft};
-use crate::source::{Document, Field};
+use crate::source::Document;
 
 /// The taint of control planes that run no ordinary pods.
 const CONTROL_PLANE_TAINT: &str = "node-role.kubernetes.io/control-plane";
@@ -85,7 +87,7 @@ fn read_cluster(root: &Field<'_>, draft: &mut SiteDraft) {
         draft.api_endpoint = Some(ApiEndpoint { host, port: port.unwrap_or(0) });
     }
     common::certificate_names(&root.at("apiServer.certSANs"), draft);
-    common::flag_map(Component::ApiServer, &root.at("apiServer.extraArgs"), draft);
+    flags::flag_map(Component::ApiServer, &root.at("apiServer.extraArgs"), draft);
 }
 
 /// A host from its registration as a node; a control plane has a place for its API server too.
@@ -93,7 +95,7 @@ fn node(field: &Field<'_>, api_server: Option<&Field<'_>>, draft: &mut SiteDraft
     let mut host = HostDraft { name: field.at("name").parse(), ..HostDraft::default() };
     host.control_plane = api_server.is_some();
     let advertised = api_server.and_then(|point| common::addresses(&point.at("advertiseAddress")));
-    for (name, value, flag) in common::flags_of(&field.at("kubeletExtraArgs")) {
+    for (name, value, flag) in flags::flags_of(&field.at("kubeletExtraArgs")) {
         kubelet_flag(name, value, &flag, &mut host, draft);
     }
     host.cluster_address = advertised.or(host.cluster_address);
@@ -126,7 +128,7 @@ fn kubelet_flag(name: &str, value: &str, field: &Field<'_>, host: &mut HostDraft
         }
         _ => {
             let known = draft.kubelet_args.len();
-            common::flag(Component::Kubelet, name, value, field, draft);
+            flags::flag(Component::Kubelet, name, value, field, draft);
             if draft.kubelet_args.len() > known {
                 field.note(
                     Why::NoPlace,
@@ -169,7 +171,7 @@ fn read_kubelet(root: &Field<'_>, draft: &mut SiteDraft) {
         if let Some(text) =
             setting.text().filter(|text| !matches!((key, *text), (_, "0" | "-1") | ("maxPods", "110")))
         {
-            common::flag(Component::Kubelet, name, text, &setting, draft);
+            flags::flag(Component::Kubelet, name, text, &setting, draft);
         }
     }
     let domain = root.at("clusterDomain");

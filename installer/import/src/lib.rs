@@ -11,12 +11,15 @@
 
 mod common;
 mod error;
+mod field;
+mod flags;
 mod k0sctl;
 mod k0sctl_rules;
 mod kubeadm;
 mod kubeadm_rules;
 mod kubekey;
 mod outcome;
+mod page;
 mod rules;
 mod site_draft;
 mod source;

@@ -1,5 +1,7 @@
 //! What becomes of the fields that no reader took: the rules of a format, path by path.
 
+use std::cell::Cell;
+
 use installer_model::site_file::{join, nearest};
 use installer_model::yaml::{Node, Position, Value};
 
@@ -30,6 +32,9 @@ pub(crate) type Rules = &'static [(&'static str, Rule)];
 /// The rules of a document; none: it is of no use here, and this is why.
 pub(crate) type Chooser = fn(&Document<'_>) -> Result<Rules, &'static str>;
 
+/// For so many unknown keys of a document the nearest known one is looked for: it takes a while, and nobody reads more.
+const SUGGESTIONS: usize = 100;
+
 const NOT_READ: &str = "stands where the importer does not use it";
 
 /// Looks at every field of every document, and gives everything that was noted.
@@ -40,7 +45,8 @@ pub(crate) fn finish(documents: &[Document<'_>], chooser: Chooser) -> Vec<NotHon
         match chooser(document) {
             Ok(rules) => {
                 let rules = rules.iter().map(|(path, rule)| (steps(path), rule)).collect();
-                Walk { document, rules }.visit(node, &mut Vec::new(), root.path(), node.at);
+                let suggestions = Cell::new(SUGGESTIONS);
+                Walk { document, rules, suggestions }.visit(node, &mut Vec::new(), root.path(), node.at);
             }
             Err(reason) => document.note("", node.at, Why::NoPlace, with_count(reason, node)),
         }
@@ -63,6 +69,7 @@ fn steps(path: &str) -> Vec<Step<'_>> {
 struct Walk<'a, 'd> {
     document: &'a Document<'d>,
     rules: Vec<(Vec<Step<'static>>, &'static Rule)>,
+    suggestions: Cell<usize>,
 }
 
 impl<'a> Walk<'a, '_> {
@@ -164,12 +171,18 @@ impl<'a> Walk<'a, '_> {
         self.rules.iter().any(|(path, _)| same(path.strip_suffix(&[None]).unwrap_or(path)))
     }
 
-    fn unknown(&self, trail: &[Step<'_>], path: &str, at: Position) {
-        let (last, above) = trail.split_last().expect("the root is known");
+    /// A known key beside an unknown one that it may be a slip of.
+    fn suggestion(&self, trail: &[Step<'_>]) -> Option<&'static str> {
+        let (last, above) = trail.split_last()?;
+        self.suggestions.set(self.suggestions.get().checked_sub(1)?);
         let beside = self.rules.iter().filter(|(rule, _)| rule.len() > above.len() && along(rule, above));
         let known: Vec<&str> =
             beside.filter_map(|(rule, _)| rule[above.len()]).filter(|key| *key != "*").collect();
-        let reason = match last.and_then(|last| nearest(last, &known)) {
+        nearest((*last)?, &known)
+    }
+
+    fn unknown(&self, trail: &[Step<'_>], path: &str, at: Position) {
+        let reason = match self.suggestion(trail) {
             Some(known) => format!("is no field of this format that Armilla knows; there is {known:?}"),
             None => "is no field of this format that Armilla knows".to_owned(),
         };

@@ -1,6 +1,6 @@
 //! The draft of a site while it is made: what a site file can say, each part there or not yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use installer_model::names::{
@@ -100,27 +100,24 @@ pub(crate) struct SecretName(pub(crate) String);
 /// Names for the secrets of the imported files: one for each, the same for equal ones.
 #[derive(Debug, Default)]
 pub(crate) struct Secrets {
-    known: Vec<(&'static str, Secret, SecretName)>,
+    /// By what their names begin with; each with its place in `uses`.
+    known: HashMap<&'static str, HashMap<Secret, usize>>,
     /// What each is for, in the order of the file.
-    pub(crate) uses: Vec<(SecretName, String)>,
+    pub(crate) uses: Vec<(SecretName, Vec<String>)>,
 }
 
 impl Secrets {
     /// The name of this secret, which begins with `prefix`; `for_what` is said at the head of the draft.
     pub(crate) fn name(&mut self, prefix: &'static str, secret: &str, for_what: String) -> SecretName {
-        let secret = Secret::new(secret);
-        let known = self.known.iter().find(|(of, other, _)| *of == prefix && *other == secret);
-        let name = match known {
-            Some((_, _, name)) => name.clone(),
-            None => {
-                let before = self.known.iter().filter(|(of, _, _)| *of == prefix).count();
-                let number = if before == 0 { String::new() } else { format!("_{}", before + 1) };
-                let name = SecretName(format!("{prefix}{number}"));
-                self.known.push((prefix, secret, name.clone()));
-                name
-            }
-        };
-        self.uses.push((name.clone(), for_what));
-        name
+        let known = self.known.entry(prefix).or_default();
+        let number = known.len() + 1;
+        let place = *known.entry(Secret::new(secret)).or_insert_with(|| {
+            let name = if number == 1 { prefix.to_owned() } else { format!("{prefix}_{number}") };
+            self.uses.push((SecretName(name), Vec::new()));
+            self.uses.len() - 1
+        });
+        let (name, uses) = &mut self.uses[place];
+        uses.push(for_what);
+        name.clone()
     }
 }

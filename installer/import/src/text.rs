@@ -1,11 +1,10 @@
 //! The draft as the text of a site file, with comments where the operator is needed.
 
-use std::fmt::Display;
-
 use installer_model::names::HostAddress;
 use installer_model::site::KubeProxyChoice;
 
 use crate::outcome::Format;
+use crate::page::{Page, scalar, wanted};
 use crate::site_draft::{HopDraft, HostDraft, LoginDraft, RegistryDraft, SecretName, SiteDraft};
 
 /// Hosts whose use of a secret is told by name; of the others only how many they are.
@@ -42,17 +41,12 @@ pub(crate) fn write(draft: &SiteDraft, format: Format) -> String {
 
 /// What must be said elsewhere before the draft can be used.
 fn secrets(page: &mut Page, draft: &SiteDraft) {
-    let mut names: Vec<&SecretName> = draft.secrets.uses.iter().map(|(name, _)| name).collect();
-    names.sort();
-    names.dedup();
-    if names.is_empty() {
+    if draft.secrets.uses.is_empty() {
         return;
     }
     page.comment(0, "Secrets were not copied. It refers to these environment variables; {file: PATH} and");
     page.comment(0, "{prompt: true} are other ways to refer to a secret:");
-    for name in names {
-        let uses: Vec<&str> =
-            draft.secrets.uses.iter().filter(|(of, _)| of == name).map(|(_, what)| what.as_str()).collect();
+    for (name, uses) in &draft.secrets.uses {
         let more = uses.len().saturating_sub(NAMED);
         let named = uses[..uses.len() - more].join(", ");
         let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
@@ -311,140 +305,5 @@ fn addons(page: &mut Page, draft: &SiteDraft) {
         page.gap();
         page.open(0, "addons");
         page.line(1, &format!("localPath: {on}"));
-    }
-}
-
-/// The text as it grows, line by line; two blanks a level.
-#[derive(Default)]
-struct Page(String);
-
-impl Page {
-    fn line(&mut self, depth: usize, line: &str) {
-        self.0.push_str(&"  ".repeat(depth));
-        self.0.push_str(line);
-        self.0.push('\n');
-    }
-
-    fn comment(&mut self, depth: usize, text: &str) {
-        let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        self.line(depth, &format!("# {plain}"));
-    }
-
-    fn gap(&mut self) {
-        self.0.push('\n');
-    }
-
-    fn open(&mut self, depth: usize, key: &str) {
-        self.line(depth, &format!("{key}:"));
-    }
-
-    fn pair(&mut self, depth: usize, key: &str, value: &(impl ToString + ?Sized)) {
-        self.line(depth, &format!("{key}: {}", scalar(&value.to_string())));
-    }
-
-    fn given(&mut self, depth: usize, key: &str, value: Option<&impl Scalar>) {
-        if let Some(value) = value {
-            self.line(depth, &format!("{key}: {}", value.scalar()));
-        }
-    }
-
-    /// A key that a site cannot be without.
-    fn wanted<T: Display>(&mut self, depth: usize, key: &str, value: Option<&T>, what: &str) {
-        self.line(depth, &wanted(key, value, what));
-    }
-
-    fn list(&mut self, depth: usize, key: &str, items: &[impl ToString]) {
-        if !items.is_empty() {
-            let items: Vec<String> = items.iter().map(|item| scalar(&item.to_string())).collect();
-            self.line(depth, &format!("{key}: [{}]", items.join(", ")));
-        }
-    }
-
-    fn secret(&mut self, depth: usize, key: &str, name: &SecretName) {
-        self.line(depth, &format!("{key}: {{env: {}}}", name.0));
-    }
-}
-
-fn wanted<T: Display>(key: &str, value: Option<&T>, what: &str) -> String {
-    match value {
-        Some(value) => format!("{key}: {}", scalar(&value.to_string())),
-        None => format!("{key}:  # fill in: {what}"),
-    }
-}
-
-/// A port is a number and stands without quotes; all else is text.
-trait Scalar {
-    fn scalar(&self) -> String;
-}
-
-impl Scalar for u16 {
-    fn scalar(&self) -> String {
-        self.to_string()
-    }
-}
-
-macro_rules! texts {
-    ($($name:ty),*) => {
-        $(impl Scalar for $name {
-            fn scalar(&self) -> String {
-                scalar(&self.to_string())
-            }
-        })*
-    };
-}
-
-texts!(
-    String,
-    std::net::IpAddr,
-    installer_model::names::UserName,
-    installer_model::names::DnsName,
-    installer_model::site::ApiEndpoint,
-    installer_model::site::PortRange
-);
-
-/// A text as YAML: bare where every reader takes it for the same text, in double quotes with escapes otherwise.
-fn scalar(text: &str) -> String {
-    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '@' | '+' | '~');
-    let starts = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/')
-        || (text.starts_with("~/") && text.len() > 2);
-    let word = text.to_ascii_lowercase();
-    let special =
-        matches!(word.as_str(), "true" | "false" | "yes" | "no" | "on" | "off" | "y" | "n" | "null");
-    let number = text.parse::<f64>().is_ok() || ["0x", "0o", "0b"].iter().any(|base| word.starts_with(base));
-    // Some readers take digits with underscores for a number too.
-    let digits = text.chars().all(|c| c.is_ascii_digit() || matches!(c, '_' | '.' | '-' | '+'));
-    let plain_digits = text.contains('.') && text.split('.').count() > 2 || !digits;
-    if starts && text.chars().all(inner) && !special && !number && plain_digits {
-        return text.to_owned();
-    }
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            ' '..='~' => quoted.push(c),
-            c if c.is_alphanumeric() => quoted.push(c),
-            c => quoted.push_str(&format!("\\U{:08X}", u32::from(c))),
-        }
-    }
-    quoted + "\""
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_stand_bare_and_what_may_be_read_as_something_else_in_quotes() {
-        for bare in
-            ["node-1", "10.0.0.1", "10.0.0.0/16", "~/.ssh/id", "/data", "1.37.1", "a@b", "k8s.example.com"]
-        {
-            assert_eq!(scalar(bare), bare);
-        }
-        for quoted in
-            ["true", "NO", "30", "1.5", "1e3", "0x1f", "1_000", "", "-a", "a b", "a: b", "#x", "2026-11-21"]
-        {
-            assert_eq!(scalar(quoted), format!("\"{quoted}\""));
-        }
-        assert_eq!(scalar("a\n\"b\\"), r#""a\U0000000A\"b\\""#);
     }
 }

@@ -12,9 +12,9 @@ use installer_model::names::{HostAddress, RegistryHost};
 use installer_model::site::ApiEndpoint;
 
 use crate::common::{self, called};
+use crate::field::Field;
 use crate::outcome::Why;
 use crate::site_draft::{HostDraft, SiteDraft};
-use crate::source::Field;
 
 /// What KubeKey logs in with when the file names no key and no password.
 const DEFAULT_KEY: &str = "~/.ssh/id_rsa";

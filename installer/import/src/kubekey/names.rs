@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::field::Field;
 use crate::outcome::Why;
-use crate::source::Field;
 
 /// More ranges than this in one file are not expanded.
-const MOST_RANGES: usize = 1000;
+const MOST_RANGES: usize = 100;
 
 /// The names of a file's hosts, to be found by name and by range.
 pub(super) struct HostNames {

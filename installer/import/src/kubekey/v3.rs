@@ -6,11 +6,13 @@ use super::names::HostNames;
 use super::v3_rules::RULES;
 use super::{EndpointFields, LoginFields, credentials, endpoint, labels, login, time_servers};
 use crate::ImportError;
-use crate::common::{self, Component};
+use crate::common;
+use crate::field::Field;
+use crate::flags::{self, Component};
 use crate::outcome::Why;
 use crate::rules::Rules;
 use crate::site_draft::{HostDraft, Noted, SiteDraft};
-use crate::source::{Document, Field};
+use crate::source::Document;
 
 pub(crate) fn rules(document: &Document<'_>) -> Result<Rules, &'static str> {
     match (document.api_version, document.kind) {
@@ -117,15 +119,15 @@ fn kubernetes(field: &Field<'_>, draft: &mut SiteDraft) {
     draft.version = common::version(&field.at("version"));
     draft.cluster_domain = common::domain(&field.at("dnsDomain"));
     common::certificate_names(&field.at("apiserverCertExtraSans"), draft);
-    common::flag_list(Component::ApiServer, &field.at("apiserverArgs"), draft);
+    flags::flag_list(Component::ApiServer, &field.at("apiserverArgs"), draft);
     for (key, name) in [("maxPods", "max-pods"), ("podPidsLimit", "pod-max-pids")] {
         let setting = field.at(key);
         // 110 is the kubelet's own default.
         if let Some(text) = setting.text().filter(|text| !(key == "maxPods" && *text == "110")) {
-            common::flag(Component::Kubelet, name, text, &setting, draft);
+            flags::flag(Component::Kubelet, name, text, &setting, draft);
         }
     }
-    common::flag_list(Component::Kubelet, &field.at("kubeletArgs"), draft);
+    flags::flag_list(Component::Kubelet, &field.at("kubeletArgs"), draft);
     for mode in [field.at("proxyMode"), field.at("kubeProxyConfiguration.mode")] {
         common::proxy_mode(&mode, draft);
     }

@@ -6,11 +6,13 @@ use installer_model::names::HostAddress;
 
 use super::{EndpointFields, LoginFields, credentials, endpoint, labels, login, time_servers, v4_rules};
 use crate::ImportError;
-use crate::common::{self, Component};
+use crate::common;
+use crate::field::Field;
+use crate::flags::{self, Component};
 use crate::outcome::Why;
 use crate::rules::Rules;
 use crate::site_draft::{HostDraft, Noted, SiteDraft};
-use crate::source::{Document, Field};
+use crate::source::Document;
 
 pub(crate) fn rules(document: &Document<'_>) -> Result<Rules, &'static str> {
     match (document.api_version, document.kind) {
@@ -155,14 +157,14 @@ fn cluster(spec: &Field<'_>, names: &[&str], draft: &mut SiteDraft) {
     endpoint(&fields, draft);
     draft.api_port = kubernetes.at("apiserver.port").port().filter(|port| *port != 6443).or(draft.api_port);
     common::certificate_names(&kubernetes.at("apiserver.certSANs"), draft);
-    common::flag_map(Component::ApiServer, &kubernetes.at("apiserver.extra_args"), draft);
+    flags::flag_map(Component::ApiServer, &kubernetes.at("apiserver.extra_args"), draft);
     for (key, name) in [("max_pods", "max-pods"), ("pod_pids_limit", "pod-max-pids")] {
         let setting = kubernetes.at("kubelet").at(key);
         if let Some(text) = setting.text().filter(|text| !(key == "max_pods" && *text == "110")) {
-            common::flag(Component::Kubelet, name, text, &setting, draft);
+            flags::flag(Component::Kubelet, name, text, &setting, draft);
         }
     }
-    common::flag_map(Component::Kubelet, &kubernetes.at("kubelet.extra_args"), draft);
+    flags::flag_map(Component::Kubelet, &kubernetes.at("kubelet.extra_args"), draft);
     common::proxy_mode(&kubernetes.at("kube_proxy.mode"), draft);
     network(spec, draft);
     draft.cluster_domain = common::domain(&spec.at("dns.domain"));

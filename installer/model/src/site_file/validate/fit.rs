@@ -1,5 +1,8 @@
 //! How the values of a site fit together: names and addresses once, networks apart, one control plane.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
 use std::net::IpAddr;
 
 use super::super::Place;
@@ -88,19 +91,20 @@ fn repeats<'f>(texts: impl Iterator<Item = &'f Located<Text>>, what: &str, check
     note_repeats(texts.map(|text| (text.value.text.clone(), text)), what, check);
 }
 
-fn note_repeats<'f, K: PartialEq>(
+fn note_repeats<'f, K: Eq + Hash>(
     items: impl Iterator<Item = (K, &'f Located<Text>)>,
     what: &str,
     check: &mut Checker<'_>,
 ) {
-    let mut seen: Vec<(K, &Located<Text>)> = Vec::new();
+    let mut seen: HashMap<K, &Located<Text>> = HashMap::new();
     for (key, text) in items {
-        match seen.iter().find(|(earlier, _)| *earlier == key) {
-            Some((_, first)) => {
-                let message = format!("{:?} is the {what} of {} too", text.value.text, owner(&first.place));
+        match seen.entry(key) {
+            Entry::Occupied(first) => {
+                let first = owner(&first.get().place);
+                let message = format!("{:?} is the {what} of {first} too", text.value.text);
                 check.note(&text.place, message);
             }
-            None => seen.push((key, text)),
+            Entry::Vacant(free) => drop(free.insert(text)),
         }
     }
 }
