@@ -8,7 +8,7 @@ check: ; cargo clippy --workspace --all-targets
 demo: ; @.ci/demo
 demo-down: ; @.ci/demo-down
 fix: ; cargo fmt --all && cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
-gen: ; UPDATE_GOLDEN=1 cargo test -q -p installer-plan
+gen: ; UPDATE_GOLDEN=1 cargo test -q -p installer-plan -p installer-import -p installer-model
 lab: ; @cargo run -q -p lab -- $(or $(ARGS),ls)
 test: ; @.ci/test
 test-full: ; @.ci/test-full $(PART)

@@ -54,6 +54,14 @@ fn files_of_one_installation_are_read_together_and_a_file_is_not_written_over() 
 }
 
 #[test]
+fn the_schema_for_editors_is_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, schema, _) = armilla(folder.path(), &["--schema"], b"");
+    let kept = concat!(env!("CARGO_MANIFEST_DIR"), "/../installer/model/site.schema.json");
+    assert_eq!((code, schema), (0, std::fs::read_to_string(kept).unwrap()));
+}
+
+#[test]
 fn nothing_to_list_is_success() {
     let folder = tempfile::tempdir().unwrap();
     let (code, _, report) = armilla(folder.path(), &["--from", &file("k0sctl-init.yaml")], b"");

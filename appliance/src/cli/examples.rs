@@ -31,6 +31,7 @@ Examples:
   armilla init --name plant-7 -f plant-7.yaml ops@192.0.2.7:2222
   armilla init --from config-sample.yaml -f site.yaml      what another installer was told
   armilla init --from inventory.yaml --from config.yaml > site.yaml
+  armilla init --schema > site.schema.json                 what editors check site files with
 Every setting stands in the file, with its default. Nothing is connected to.
 --from reads files of other installers and writes a draft: on standard error it lists every field
 that the draft does not carry, with line and reason, and what the draft still lacks. No password

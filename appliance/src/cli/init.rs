@@ -12,7 +12,7 @@ use super::chain;
 use super::{CliError, Output};
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("what").required(true).args(["hosts", "from"])))]
+#[command(group(ArgGroup::new("what").required(true).args(["hosts", "from", "schema"])))]
 pub(super) struct Init {
     /// Hosts as [user@]address[:port]; the first becomes the control plane
     #[arg(value_name = "HOST")]
@@ -27,7 +27,10 @@ pub(super) struct Init {
     #[arg(long, value_name = "FORMAT", requires = "from",
           value_parser = PossibleValuesParser::new(Format::ALL.map(Format::as_str)))]
     from_format: Option<String>,
-    /// Where to write; `-` is standard output [default: site.yaml, with --from standard output]
+    /// Print the JSON Schema of site files, for editors
+    #[arg(long)]
+    schema: bool,
+    /// Where to write; `-` is standard output [default: site.yaml; with --from and --schema: standard output]
     #[arg(short = 'f', long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// With --from: the draft as it is, or an object with the draft and all that is not in it
@@ -39,11 +42,15 @@ pub(super) fn run(args: &Init) -> Result<u8, CliError> {
     if !args.from.is_empty() {
         return import(args);
     }
+    if args.schema {
+        let schema = serde_json::to_string_pretty(&installer_model::site_file::schema());
+        let schema = schema.map_err(|error| CliError::new(1, format!("write the schema: {error}")))?;
+        return write(args.file.as_deref().unwrap_or(Path::new("-")), &format!("{schema}\n"));
+    }
     let hosts: Vec<&str> = args.hosts.iter().map(String::as_str).collect();
     let text = installer_model::site_file::init(&args.name, &hosts)
         .map_err(|error| CliError::new(5, chain(&error)))?;
-    write(args.file.as_deref().unwrap_or(Path::new("site.yaml")), &text)?;
-    Ok(0)
+    write_site(args.file.as_deref().unwrap_or(Path::new("site.yaml")), &text)
 }
 
 fn import(args: &Init) -> Result<u8, CliError> {
@@ -64,7 +71,7 @@ fn import(args: &Init) -> Result<u8, CliError> {
         }
     };
     tell(&draft);
-    write(args.file.as_deref().unwrap_or(Path::new("-")), &text)?;
+    write_site(args.file.as_deref().unwrap_or(Path::new("-")), &text)?;
     Ok(if draft.is_complete() && draft.report.is_empty() { 0 } else { 6 })
 }
 
@@ -110,10 +117,20 @@ fn tell(draft: &Draft) {
     }
 }
 
-fn write(to: &Path, text: &str) -> Result<(), CliError> {
+fn write_site(to: &Path, text: &str) -> Result<u8, CliError> {
+    write(to, text)?;
+    if to.as_os_str() != "-" {
+        let path = to.display();
+        eprintln!("Wrote {path}. Read it, then: armilla check -s {path}");
+    }
+    Ok(0)
+}
+
+/// Writes a new file, or to standard output.
+fn write(to: &Path, text: &str) -> Result<u8, CliError> {
     if to.as_os_str() == "-" {
         print!("{text}");
-        return Ok(());
+        return Ok(0);
     }
     let path = to.display();
     let mut file = OpenOptions::new().write(true).create_new(true).open(to).map_err(|error| {
@@ -124,6 +141,5 @@ fn write(to: &Path, text: &str) -> Result<(), CliError> {
         failed.hint("name another file with --file, or print it with --file -")
     })?;
     file.write_all(text.as_bytes()).map_err(|error| CliError::new(1, format!("write {path}: {error}")))?;
-    eprintln!("Wrote {path}. Read it, then: armilla check -s {path}");
-    Ok(())
+    Ok(0)
 }

@@ -2,9 +2,7 @@
 
 use std::net::IpAddr;
 
-use installer_model::names::{
-    Cidr, DnsName, HostAddress, KubernetesVersion, RegistryHost, SiteName,
-};
+use installer_model::names::{Cidr, DnsName, HostAddress, KubernetesVersion, RegistryHost, SiteName};
 use installer_model::site::{ApiEndpoint, KubeProxyChoice};
 
 use crate::ImportError;

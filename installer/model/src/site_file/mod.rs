@@ -9,6 +9,8 @@
 
 mod init;
 mod reader;
+mod schema;
+mod schema_words;
 mod shape;
 mod validate;
 mod write;
@@ -17,6 +19,7 @@ use std::fmt;
 
 pub use init::{InitError, Login, init};
 pub use reader::{Errors, Located, Text, join, nearest};
+pub use schema::schema;
 pub use shape::SiteFile;
 pub use validate::{decided_of_api_server, decided_of_kubelet};
 

@@ -28,11 +28,37 @@ impl Errors {
     }
 }
 
+/// What may stand under a key, found out by asking the readers themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Shape {
+    Text,
+    Texts,
+    /// A map whose keys are the operator's own.
+    Entries,
+    Map(Vec<(&'static str, Shape)>),
+    /// A list of maps.
+    Maps(Vec<(&'static str, Shape)>),
+    /// A map that says where a secret is.
+    Secret(Vec<(&'static str, Shape)>),
+}
+
+/// The keys that `read` asks for, in its order, each with what it expects there.
+pub(super) fn shape<T>(read: impl FnOnce(&mut MapReader<'_>) -> T) -> Vec<(&'static str, Shape)> {
+    let mut errors = Errors::default();
+    let place = Place { path: String::new(), position: None };
+    let mut reader =
+        MapReader { place, entries: &[], asked: Vec::new(), shapes: Some(Vec::new()), errors: &mut errors };
+    read(&mut reader);
+    reader.shapes.unwrap_or_default()
+}
+
 /// One map of the file while its keys are taken out. Whatever is asked for is known; `finish` refuses the rest.
 pub(super) struct MapReader<'a> {
     place: Place,
     entries: &'a [(Key, Node)],
     asked: Vec<&'static str>,
+    /// When the shape is wanted and there is no file.
+    shapes: Option<Vec<(&'static str, Shape)>>,
     errors: &'a mut Errors,
 }
 
@@ -47,7 +73,7 @@ pub(super) fn read_map<T>(
         errors.note(place, format!("{} where keys and values belong", kind(node)));
         return None;
     };
-    let mut reader = MapReader { place: place.clone(), entries, asked: Vec::new(), errors };
+    let mut reader = MapReader { place: place.clone(), entries, asked: Vec::new(), shapes: None, errors };
     let value = read(&mut reader);
     reader.finish();
     Some(value)
@@ -72,6 +98,13 @@ impl<'a> MapReader<'a> {
         &self.place
     }
 
+    /// Whether only the shape was wanted, which is noted then.
+    fn shaped(&mut self, key: &'static str, shape: impl FnOnce() -> Shape) -> bool {
+        let Some(shapes) = &mut self.shapes else { return false };
+        shapes.push((key, shape()));
+        true
+    }
+
     /// The value of a key, with its place; keys without a value count as not written.
     fn node(&mut self, key: &'static str) -> Option<(&'a Node, Place)> {
         self.asked.push(key);
@@ -80,11 +113,17 @@ impl<'a> MapReader<'a> {
     }
 
     pub(super) fn text(&mut self, key: &'static str) -> Option<Located<Text>> {
+        if self.shaped(key, || Shape::Text) {
+            return None;
+        }
         let (node, place) = self.node(key)?;
         read_text(node, place, self.errors)
     }
 
     pub(super) fn texts(&mut self, key: &'static str) -> Vec<Located<Text>> {
+        if self.shaped(key, || Shape::Texts) {
+            return Vec::new();
+        }
         self.items(key, |node, place, errors| read_text(node, place.clone(), errors))
     }
 
@@ -94,6 +133,11 @@ impl<'a> MapReader<'a> {
         key: &'static str,
         read: impl FnOnce(&mut MapReader<'_>) -> T,
     ) -> Option<Located<T>> {
+        if self.shapes.is_some() {
+            let inner = shape(read);
+            self.shaped(key, || Shape::Map(inner));
+            return None;
+        }
         let (node, place) = self.node(key)?;
         let value = read_map(node, &place, self.errors, read)?;
         Some(Located { value, place })
@@ -105,6 +149,11 @@ impl<'a> MapReader<'a> {
         key: &'static str,
         read: impl FnOnce(&mut MapReader<'_>) -> T,
     ) -> Option<Located<T>> {
+        if self.shapes.is_some() {
+            let inner = shape(read);
+            self.shaped(key, || Shape::Secret(inner));
+            return None;
+        }
         let (node, place) = self.node(key)?;
         if matches!(node.value, Value::Scalar { .. }) {
             let message =
@@ -122,6 +171,11 @@ impl<'a> MapReader<'a> {
         key: &'static str,
         read: impl Fn(&mut MapReader<'_>) -> T,
     ) -> Vec<Located<T>> {
+        if self.shapes.is_some() {
+            let inner = shape(&read);
+            self.shaped(key, || Shape::Maps(inner));
+            return Vec::new();
+        }
         self.items(key, |node, place, errors| {
             let value = read_map(node, place, errors, &read)?;
             Some(Located { value, place: place.clone() })
@@ -130,6 +184,9 @@ impl<'a> MapReader<'a> {
 
     /// A map under `key` whose keys are the operator's own, such as labels.
     pub(super) fn entries(&mut self, key: &'static str) -> Vec<(Located<String>, Located<Text>)> {
+        if self.shaped(key, || Shape::Entries) {
+            return Vec::new();
+        }
         let Some((node, place)) = self.node(key) else { return Vec::new() };
         let Value::Map(entries) = &node.value else {
             self.errors.note(&place, format!("{} where keys and values belong", kind(node)));

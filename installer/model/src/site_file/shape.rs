@@ -1,6 +1,6 @@
 //! The site file as written: every key that exists, where it may stand, nothing judged yet.
 
-use super::reader::{Errors, Located, MapReader, Text, read_map};
+use super::reader::{Errors, Located, MapReader, Shape, Text, read_map, shape};
 use super::{Place, SiteError};
 use crate::yaml;
 
@@ -154,6 +154,11 @@ impl SiteFile {
         };
         read_map(&node, &whole(Some(node.at)), errors, site)
     }
+}
+
+/// Every key that a site file may have.
+pub(super) fn keys() -> Vec<(&'static str, Shape)> {
+    shape(site)
 }
 
 /// A group whose absence is the same as an empty one.

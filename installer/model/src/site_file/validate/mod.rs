@@ -204,6 +204,11 @@ fn decided(owned: Owned, flag: &str) -> Option<&'static str> {
     owned.iter().find(|(known, _)| *known == flag).map(|(_, instead)| *instead)
 }
 
+/// The flags that a site may not give, of the kubelet and of the API server.
+pub(super) fn decided_flags() -> [Vec<&'static str>; 2] {
+    [KUBELET_FLAGS, API_SERVER_FLAGS].map(|owned| owned.iter().map(|(flag, _)| *flag).collect())
+}
+
 /// Where the site file says what this flag of the kubelet would; `None` for flags that a site may give.
 pub fn decided_of_kubelet(flag: &str) -> Option<&'static str> {
     decided(KUBELET_FLAGS, flag)
