@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use appliance_api::{App, Authority, DoorLimits, Options, Serving};
-use appliance_control::Instance;
+use appliance_control::{Control, Instance, SshHosts};
 use appliance_store::Store;
 use appliance_store::ledger::{Actor, Command, CredentialCommand};
 use installer_run::hub::Hub;
@@ -21,6 +21,7 @@ pub(crate) struct Server {
     serving: Serving,
     /// For verbs that read runs.
     readers: socket::Server,
+    control: Control,
     socket: PathBuf,
     fingerprint: String,
 }
@@ -38,13 +39,16 @@ impl Server {
         let (fingerprint, pem) = (authority.fingerprint(), authority.certificate_pem());
         let readers = socket::Server::start(state, instance.store.clone(), Arc::new(Hub::default()))
             .map_err(|error| CliError::from_error(1, "", &error))?;
-        let app = App::new(instance.store.clone(), env!("CARGO_PKG_VERSION"), pem);
+        let hosts = Arc::new(SshHosts::new(instance.clone()));
+        let control = Control::begin(instance.store.clone(), hosts)?;
+        let app =
+            App::new(instance.store.clone(), env!("CARGO_PKG_VERSION"), pem).with_control(control.clone());
         let socket = state.join("armilla.sock");
         let options = Options { listen, socket: socket.clone(), names, limits: DoorLimits::default() };
         let serving = Serving::start(app, authority, options).await.map_err(|error| {
             CliError::from_error(1, "", &error).hint("`--listen 0.0.0.0:PORT` takes another port")
         })?;
-        Ok(Server { serving, readers, socket, fingerprint })
+        Ok(Server { serving, readers, control, socket, fingerprint })
     }
 
     /// Where it listens, with the port that was given.
@@ -72,7 +76,9 @@ impl Server {
         lines
     }
 
+    /// Runs stay open where they are: the next server of this state folder takes them up.
     pub(crate) async fn close(self) {
+        self.control.close().await;
         self.serving.close().await;
         self.readers.close().await;
     }

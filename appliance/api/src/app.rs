@@ -1,8 +1,9 @@
 //! What every route shares.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use appliance_control::Control;
 use appliance_store::ledger::{Actor, Command, ONLY, Row, Settings};
 use appliance_store::{Committed, Store, StoreError};
 use serde::Serialize;
@@ -13,7 +14,7 @@ use crate::extract::Mutation;
 use crate::feed::Feed;
 use crate::metrics::Metrics;
 use crate::oidc::Logins;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use crate::refusal;
 
 /// Room on the state folder's disk below which nothing is written: the database must be able to grow by what one command
@@ -34,6 +35,7 @@ struct Parts {
     feed: Feed,
     logins: Logins,
     closing: watch::Sender<bool>,
+    control: OnceLock<Control>,
     authority: String,
 }
 
@@ -50,8 +52,27 @@ impl App {
             metrics: Arc::default(),
             logins: Logins::default(),
             closing: watch::Sender::new(false),
+            control: OnceLock::new(),
             authority,
         }))
+    }
+
+    /// Gives the routes of sites and runs what looks at hosts and performs plans. Once, before anybody is served.
+    #[must_use]
+    pub fn with_control(self, control: Control) -> App {
+        let parts = Arc::downgrade(&self.0);
+        control.on_progress(move |progress| {
+            if let Some(parts) = parts.upgrade() {
+                App(parts).tell_progress(progress);
+            }
+        });
+        // A second one would be the same: there is one instance.
+        let _ = self.0.control.set(control);
+        self
+    }
+
+    pub(crate) fn control(&self) -> Result<&Control, Problem> {
+        self.0.control.get().ok_or_else(|| Problem::new(Kind::Busy, "Nothing here performs runs."))
     }
 
     pub fn store(&self) -> &Arc<Store> {

@@ -17,6 +17,7 @@ mod routes;
 mod server;
 mod serving;
 mod tls;
+mod trouble;
 
 pub use access::{Caller, Known, Needs, NoLogin, Peer};
 pub use app::App;

@@ -210,6 +210,13 @@ impl Problem {
         Problem::new(Kind::Internal, "The server failed to do this; its log says why.")
     }
 
+    /// With each thing that is wrong, and where.
+    #[must_use]
+    pub(crate) fn with(mut self, errors: Vec<Flaw>) -> Problem {
+        self.0.errors = errors;
+        self
+    }
+
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Problem {
         self.0.hint = Some(hint.into());

@@ -8,6 +8,7 @@ use installer_run::BoxFuture;
 use crate::asked::Asked;
 use crate::error::{ControlError, Kind};
 use crate::given::Given;
+use crate::hands::hands;
 use crate::instance::Instance;
 use crate::options::Purpose;
 use crate::performing::{Reached, Running};
@@ -30,6 +31,9 @@ pub trait Hosts: Send + Sync {
         wish: &'a Wish,
         intent: Option<&'a Intent>,
     ) -> BoxFuture<'a, Result<Looked, ControlError>>;
+
+    /// Whether every host lets us in; what is missing where not. Nothing is judged.
+    fn scan<'a>(&'a self, wish: &'a Wish) -> BoxFuture<'a, Result<(), ControlError>>;
 
     /// What a run of the plan needs. `whole`: a host that cannot be asked ends it; otherwise it is left to the run.
     fn reach<'a>(
@@ -97,6 +101,13 @@ impl Hosts for SshHosts {
         intent: Option<&'a Intent>,
     ) -> BoxFuture<'a, Result<Looked, ControlError>> {
         Box::pin(self.looked(wish, intent))
+    }
+
+    fn scan<'a>(&'a self, wish: &'a Wish) -> BoxFuture<'a, Result<(), ControlError>> {
+        Box::pin(async move {
+            let (site, given) = (wish.site()?, self.given(wish)?);
+            hands(&site, &self.instance, &given).await.map(drop)
+        })
     }
 
     fn reach<'a>(

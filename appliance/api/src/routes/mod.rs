@@ -18,11 +18,16 @@
 //! build from.
 
 mod audit;
+mod checks;
 mod health;
+mod hosts;
 mod oidc;
 mod openapi;
+mod plans;
+mod runs;
 mod sessions;
 mod settings;
+mod sites;
 mod tokens;
 mod users;
 mod watch;
@@ -51,6 +56,11 @@ fn all(routes: Routes) -> Routes {
     let routes = tokens::routes(routes);
     let routes = audit::routes(routes);
     let routes = settings::routes(routes);
+    let routes = sites::routes(routes);
+    let routes = hosts::routes(routes);
+    let routes = checks::routes(routes);
+    let routes = plans::routes(routes);
+    let routes = runs::routes(routes);
     watch::routes(routes)
 }
 

@@ -47,6 +47,12 @@ impl Control {
         self.0.hosts.look(&wish, None).await
     }
 
+    /// Connects to a site's hosts. What stands in between comes back as the error.
+    pub async fn scan(&self, actor: &Actor, site: &str) -> Result<(), ControlError> {
+        let wish = self.0.wish_of(site, actor)?;
+        self.0.hosts.scan(&wish).await
+    }
+
     /// Looks, judges and makes a plan, which is kept for people to look at.
     pub async fn plan(
         &self,

@@ -17,14 +17,14 @@ mod running;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use appliance_store::ledger::{ONLY, Settings, Topic};
 use appliance_store::{Store, StoreError};
 use installer_model::event::RunId;
 use installer_run::hub::Hub;
-use installer_run::{Canceller, Level};
+use installer_run::{Canceller, Level, Progress};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -46,9 +46,13 @@ struct Inner {
     store: Arc<Store>,
     hosts: Arc<dyn Hosts>,
     state: Mutex<State>,
+    /// Is told how far live runs are.
+    progress: OnceLock<TellProgress>,
     /// Counts changes of the state.
     changed: watch::Sender<u64>,
 }
+
+type TellProgress = Box<dyn Fn(&Progress) + Send + Sync>;
 
 #[derive(Default)]
 struct State {
@@ -98,7 +102,7 @@ impl Control {
     /// Takes up what was left open. Belongs into a runtime.
     pub fn begin(store: Arc<Store>, hosts: Arc<dyn Hosts>) -> Result<Control, ControlError> {
         let (state, changed) = (Mutex::default(), watch::Sender::new(0));
-        let control = Control(Arc::new(Inner { store, hosts, state, changed }));
+        let control = Control(Arc::new(Inner { store, hosts, state, progress: OnceLock::new(), changed }));
         control.0.take_up()?;
         control.0.pump();
         tokio::spawn(heed_changes(Arc::downgrade(&control.0)));
@@ -131,6 +135,12 @@ impl Control {
         let state = self.0.lock();
         let mut performed = state.running.values();
         performed.find(|performed| performed.run.as_ref() == Some(run)).map(|performed| performed.hub.clone())
+    }
+
+    /// Tells how far live runs are, as often as they say it. Once.
+    pub fn on_progress(&self, tell: impl Fn(&Progress) + Send + Sync + 'static) {
+        // Whoever came first goes on hearing it.
+        let _ = self.0.progress.set(Box::new(tell));
     }
 
     /// Tries what is held again.

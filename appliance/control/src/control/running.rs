@@ -182,7 +182,13 @@ impl Observer for Begins {
         }
     }
 
-    fn progress(&self, _: &Progress) {}
+    fn progress(&self, progress: &Progress) {
+        if let Some(inner) = self.inner.upgrade()
+            && let Some(tell) = inner.progress.get()
+        {
+            tell(progress);
+        }
+    }
 }
 
 /// What holds a run, in words.

@@ -1,0 +1,87 @@
+//! What a control could not do, as a problem document.
+
+use appliance_control::error::About;
+use appliance_control::{ControlError, Kind as Trouble};
+
+use crate::problem::{Flaw, Kind, Problem};
+
+/// Every problem at once, each with a pointer: into the site file where it is about a place in it, `/hosts/NAME` for a host.
+pub(crate) fn problem(error: ControlError) -> Problem {
+    let kind = match error.kind {
+        Trouble::Failed => Kind::Internal,
+        Trouble::Usage | Trouble::Refused => Kind::Invalid,
+        Trouble::NotFound => Kind::NotFound,
+        Trouble::Conflict => Kind::Conflict,
+        Trouble::NotLetIn | Trouble::Unreachable => Kind::Upstream,
+        Trouble::Interrupted => Kind::Busy,
+    };
+    if kind == Kind::Internal {
+        tracing::error!(%error, "a control failed");
+    }
+    let mut flaws: Vec<Flaw> = error.problems.iter().map(flaw).collect();
+    flaws.extend(error.findings.iter().map(|finding| {
+        let host = finding.host.as_ref().map_or_else(String::new, |host| format!("/hosts/{host}"));
+        let title = finding.title.get(installer_model::finding::Language::En);
+        let detail = format!("{title}: found {}; wanted {}", finding.observed, finding.wanted);
+        Flaw { pointer: format!("{host}#{}", finding.id), detail }
+    }));
+    let detail = match error.problems.as_slice() {
+        [one] => sentence(&one.text),
+        many => format!("{} things stand in the way.", many.len()),
+    };
+    let hint = error.hint.or_else(|| error.problems.iter().find_map(|problem| problem.hint.clone()));
+    let problem = Problem::new(kind, detail).with(flaws);
+    match hint {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    }
+}
+
+pub(crate) fn flaw(problem: &appliance_control::Problem) -> Flaw {
+    let pointer = match &problem.about {
+        About::All => String::new(),
+        About::Host(name) => format!("/hosts/{}", escaped(name)),
+        About::Path(path) => pointer(path),
+    };
+    Flaw { pointer, detail: problem.text.clone() }
+}
+
+fn sentence(text: &str) -> String {
+    let text = text.strip_prefix("failed to ").unwrap_or(text);
+    format!("Failed to {}.", text.trim_end_matches('.'))
+}
+
+/// `hosts[1].address` as `/hosts/1/address`, RFC 6901.
+pub(crate) fn pointer(path: &str) -> String {
+    let parts = path.split(['.', '[']).map(|part| part.trim_end_matches(']'));
+    parts.filter(|part| !part.is_empty()).map(|part| format!("/{}", escaped(part))).collect()
+}
+
+fn escaped(part: &str) -> String {
+    part.replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_of_a_site_file_become_pointers() {
+        assert_eq!(pointer("hosts[1].address"), "/hosts/1/address");
+        assert_eq!(pointer("metadata.name"), "/metadata/name");
+        assert_eq!(pointer(""), "");
+        assert_eq!(pointer("hosts[a/b].labels"), "/hosts/a~1b/labels");
+    }
+
+    #[test]
+    fn each_host_and_place_has_its_pointer() {
+        let problems = vec![
+            appliance_control::Problem::of_host("h1", "failed to reach 10.0.0.1:22"),
+            appliance_control::Problem::at("network.podCIDR", "was a and is b"),
+        ];
+        let told = problem(ControlError::all(Trouble::Unreachable, problems));
+        assert_eq!(told.kind(), Kind::Upstream);
+        let text = format!("{told:?}");
+        assert!(text.contains("/hosts/h1") && text.contains("/network/podCIDR"), "{text}");
+    }
+}
