@@ -4,9 +4,11 @@ use std::fmt;
 
 use installer_model::site_file::SiteError;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A kind of file that can be imported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[schema(as = ImportFormat)]
 pub enum Format {
     #[serde(rename = "kubekey-v1alpha1")]
     KubekeyV1alpha1,
@@ -55,8 +57,9 @@ impl Format {
 }
 
 /// The draft of a site, and what became of the rest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ImportDraft)]
 pub struct Draft {
     pub format: Format,
     /// The text of a site file, with comments. It holds no secret, only references to them.
@@ -75,8 +78,9 @@ impl Draft {
 }
 
 /// Something in the draft that only the operator can say or settle.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ImportLack)]
 pub struct Lack {
     /// In the draft, such as `hosts[0].address`.
     pub path: String,
@@ -106,7 +110,7 @@ impl fmt::Display for Lack {
 }
 
 /// One field of an imported file that the draft does not carry, or not as it was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NotHonoured {
     /// Which file, when several were imported.
@@ -122,8 +126,9 @@ pub struct NotHonoured {
     pub reason: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = ImportWhy)]
 pub enum Why {
     /// A site has no place for it.
     NoPlace,

@@ -21,6 +21,7 @@ mod audit;
 mod checks;
 mod health;
 mod hosts;
+mod imports;
 mod oidc;
 mod openapi;
 mod plans;
@@ -56,6 +57,7 @@ fn all(routes: Routes) -> Routes {
     let routes = tokens::routes(routes);
     let routes = audit::routes(routes);
     let routes = settings::routes(routes);
+    let routes = imports::routes(routes);
     let routes = sites::routes(routes);
     let routes = hosts::routes(routes);
     let routes = checks::routes(routes);
