@@ -134,6 +134,8 @@ pub(crate) const KUBELET: Rules = &[
     ("containerRuntimeEndpoint", Only(CONTAINERD, RUNTIME)),
     ("staticPodPath", Only(&["/etc/kubernetes/manifests"], KUBELET_FILE)),
     ("rotateCertificates", Only(&["true"], KUBELET_FILE)),
+    ("failSwapOn", Only(&["true"], "hosts of a cluster have no swap: `check --fix` switches it off")),
+    ("serializeImagePulls", Only(OFF, KUBELET_FILE)),
     ("healthzBindAddress", Only(&["127.0.0.1"], KUBELET_FILE)),
     ("healthzPort", Only(&["10248"], KUBELET_FILE)),
     ("authentication.anonymous.enabled", Only(OFF, KUBELET_FILE)),

@@ -18,6 +18,7 @@ mod k0sctl_rules;
 mod kubeadm;
 mod kubeadm_rules;
 mod kubekey;
+mod manual;
 mod outcome;
 mod page;
 mod rules;
@@ -26,6 +27,7 @@ mod source;
 mod text;
 
 pub use error::ImportError;
+pub use manual::manual;
 pub use outcome::{Draft, Format, Lack, NotHonoured, Why};
 
 use installer_model::site::Site;

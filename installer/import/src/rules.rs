@@ -13,6 +13,8 @@ use crate::source::{Document, is_empty, repeats};
 pub(crate) enum Rule {
     /// The reader of the format takes it.
     Read,
+    /// The reader takes it as a secret: the draft refers to it where it can.
+    Reference,
     /// Armilla does so whatever is written.
     Anyway,
     /// Armilla does so when one of these is written; otherwise this is why not.
@@ -91,31 +93,34 @@ impl<'a> Walk<'a, '_> {
             }
             Rule::Whole(_) => {}
             Rule::Only(values, _) if is_one_of(node, values) => {}
-            Rule::Read | Rule::Only(..) | Rule::No(_) | Rule::Secret(_) => match &node.value {
-                _ if is_empty(node) => {}
-                Value::Map(_) => self.below(node, trail, path),
-                Value::List(items)
-                    if items.iter().any(|item| !matches!(item.value, Value::Scalar { .. })) =>
-                {
-                    self.below(node, trail, path);
-                }
-                Value::List(_) | Value::Scalar { .. } => {
-                    let (why, reason) = match rule {
-                        Rule::Secret(reason) => (Why::Secret, *reason),
-                        Rule::Only(_, reason) | Rule::No(reason) | Rule::Whole(reason) => {
-                            (Why::NoPlace, *reason)
+            Rule::Read | Rule::Reference | Rule::Only(..) | Rule::No(_) | Rule::Secret(_) => {
+                match &node.value {
+                    _ if is_empty(node) => {}
+                    Value::Map(_) => self.below(node, trail, path),
+                    Value::List(items)
+                        if items.iter().any(|item| !matches!(item.value, Value::Scalar { .. })) =>
+                    {
+                        self.below(node, trail, path);
+                    }
+                    Value::List(_) | Value::Scalar { .. } => {
+                        let (why, reason) = match rule {
+                            Rule::Secret(reason) => (Why::Secret, *reason),
+                            Rule::Only(_, reason) | Rule::No(reason) | Rule::Whole(reason) => {
+                                (Why::NoPlace, *reason)
+                            }
+                            Rule::Reference => (Why::Secret, "is a secret, and not copied"),
+                            Rule::Read | Rule::Anyway => (Why::NoPlace, NOT_READ),
+                        };
+                        // Of a list that was taken in part, what is left.
+                        match &node.value {
+                            Value::List(items) if self.some_taken(items.len(), path) => {
+                                self.below(node, trail, path)
+                            }
+                            _ => self.document.note(path, at, why, reason),
                         }
-                        Rule::Read | Rule::Anyway => (Why::NoPlace, NOT_READ),
-                    };
-                    // Of a list that was taken in part, what is left.
-                    match &node.value {
-                        Value::List(items) if self.some_taken(items.len(), path) => {
-                            self.below(node, trail, path)
-                        }
-                        _ => self.document.note(path, at, why, reason),
                     }
                 }
-            },
+            }
         }
     }
 
@@ -158,7 +163,9 @@ impl<'a> Walk<'a, '_> {
         let on_the_way = || self.rules.iter().any(|(path, _)| path.len() > trail.len() && along(path, trail));
         match nearest {
             // A rule for what stands above does not know this key, unless it speaks for all below.
-            Some(Rule::Read | Rule::Only(..)) if !self.is_exact(trail) && !on_the_way() => None,
+            Some(Rule::Read | Rule::Reference | Rule::Only(..)) if !self.is_exact(trail) && !on_the_way() => {
+                None
+            }
             Some(rule) => Some(rule),
             None => (!trail.is_empty() && on_the_way()).then_some(&Rule::Read),
         }

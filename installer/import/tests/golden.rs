@@ -69,6 +69,17 @@ fn drafts_and_reports_are_those_that_were_reviewed() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn the_page_of_fields_is_that_of_the_rules() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../IMPORTS.md");
+    let page = installer_import::manual();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == page, "installer/IMPORTS.md differs; UPDATE_GOLDEN=1 writes it anew");
+}
+
 /// Whatever was in the files, a draft has only keys that a site file has, and a complete one is a site.
 #[test]
 fn a_draft_is_a_site_or_says_what_it_lacks() {

@@ -2,9 +2,9 @@
 
 mod names;
 pub(crate) mod v3;
-mod v3_rules;
+pub(crate) mod v3_rules;
 pub(crate) mod v4;
-mod v4_rules;
+pub(crate) mod v4_rules;
 
 use std::collections::HashMap;
 

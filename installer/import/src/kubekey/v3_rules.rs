@@ -1,7 +1,7 @@
 //! What becomes of the fields of KubeKey's `Cluster` that the reader does not take: <https://github.com/kubesphere/kubekey>,
 //! `cmd/kk/apis/kubekey/v1alpha2` of version 3.
 
-use crate::rules::Rule::{Anyway, No, Only, Read, Whole};
+use crate::rules::Rule::{Anyway, No, Only, Read, Reference, Whole};
 use crate::rules::Rules;
 
 const OFF: &[&str] = &["false"];
@@ -16,7 +16,7 @@ const COMPONENTS: &str = "Armilla writes this component's configuration; a site 
 const STORAGE: &str = "volumes come from the local-path add-on, below dataRoot";
 const IMAGES: &str = "images come from the bundle under their own names";
 
-pub(super) const RULES: Rules = &[
+pub(crate) const RULES: Rules = &[
     ("metadata", No("a cluster's metadata but for its name has no place in a site")),
     ("metadata.name", Read),
     ("spec.hosts[].name", Read),
@@ -24,15 +24,13 @@ pub(super) const RULES: Rules = &[
     ("spec.hosts[].internalAddress", Read),
     ("spec.hosts[].port", Read),
     ("spec.hosts[].user", Read),
-    ("spec.hosts[].password", Read),
-    ("spec.hosts[].privateKey", Read),
+    ("spec.hosts[].password", Reference),
+    ("spec.hosts[].privateKey", Reference),
     ("spec.hosts[].privateKeyPath", Read),
     // Armilla asks each host; KubeKey's default hides ARM hosts.
     ("spec.hosts[].arch", Anyway),
     ("spec.hosts[].timeout", No("time limits are Armilla's own; `slowness` makes them longer")),
     ("spec.hosts[].labels.*", Read),
-    ("spec.hosts[].id", Anyway),
-    ("spec.hosts[].index", Anyway),
     ("spec.roleGroups.etcd", Read),
     ("spec.roleGroups.control-plane", Read),
     ("spec.roleGroups.controlplane", Read),
@@ -155,7 +153,7 @@ pub(super) const RULES: Rules = &[
         No("registries are reached with TLS only: give caFile where their certificate is your own"),
     ),
     ("spec.registry.auths.*.username", Read),
-    ("spec.registry.auths.*.password", Read),
+    ("spec.registry.auths.*.password", Reference),
     ("spec.registry.auths.*.certsPath", Read),
     (
         "spec.registry.auths.*.skipTLSVerify",

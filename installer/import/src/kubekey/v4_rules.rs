@@ -1,7 +1,7 @@
 //! What becomes of the fields of KubeKey 4 that the reader does not take: <https://github.com/kubesphere/kubekey>,
 //! `builtin/core/roles/defaults` of version 4.
 
-use crate::rules::Rule::{Anyway, No, Only, Read, Secret, Whole};
+use crate::rules::Rule::{Anyway, No, Only, Read, Reference, Secret, Whole};
 use crate::rules::Rules;
 
 const OFF: &[&str] = &["false"];
@@ -21,16 +21,16 @@ const LOGINS: &str = "is no way to log in to a registry here: a user name and a 
 const CACHE: &str = "there is no DNS cache on nodes: pods ask the cluster's DNS";
 const DNS: &str = "Armilla writes the configuration of the cluster's DNS: only its upstreams can be said";
 
-pub(super) const INVENTORY: Rules = &[
+pub(crate) const INVENTORY: Rules = &[
     ("metadata.name", Read),
     ("metadata", No("an inventory's metadata but for its name has no place in a site")),
     ("spec.hosts.*.connector.type", Read),
     ("spec.hosts.*.connector.host", Read),
     ("spec.hosts.*.connector.port", Read),
     ("spec.hosts.*.connector.user", Read),
-    ("spec.hosts.*.connector.password", Read),
+    ("spec.hosts.*.connector.password", Reference),
     ("spec.hosts.*.connector.private_key", Read),
-    ("spec.hosts.*.connector.private_key_content", Read),
+    ("spec.hosts.*.connector.private_key_content", Reference),
     ("spec.hosts.*.internal_ipv4", Read),
     ("spec.hosts.*.internal_ipv6", No("sites are IPv4 for now")),
     ("spec.hosts.*.labels.*", Read),
@@ -58,7 +58,7 @@ pub(super) const INVENTORY: Rules = &[
     ("spec.vars", No(VARS)),
 ];
 
-pub(super) const CONFIG: Rules = &[
+pub(crate) const CONFIG: Rules = &[
     ("metadata", No("a configuration's metadata has no place in a site")),
     ("spec.zone", No("nothing is downloaded while a site is installed")),
     ("spec.work_dir", No("what Armilla keeps lies in its state folder: --state")),
@@ -83,7 +83,7 @@ pub(super) const CONFIG: Rules = &[
     ("spec.image_registry.auth.registry", Read),
     ("spec.image_registry.auth.repo", Read),
     ("spec.image_registry.auth.username", Read),
-    ("spec.image_registry.auth.password", Read),
+    ("spec.image_registry.auth.password", Reference),
     ("spec.image_registry.auth.ca_file", Read),
     ("spec.image_registry.auth.ca_cert", Read),
     ("spec.image_registry.auth.cert_file", No(LOGINS)),
@@ -186,7 +186,7 @@ pub(super) const CONFIG: Rules = &[
     ("spec.cri.registry.auths[].registry", Read),
     ("spec.cri.registry.auths[].repo", Read),
     ("spec.cri.registry.auths[].username", Read),
-    ("spec.cri.registry.auths[].password", Read),
+    ("spec.cri.registry.auths[].password", Reference),
     ("spec.cri.registry.auths[].ca_file", Read),
     ("spec.cri.registry.auths[].ca_cert", Read),
     ("spec.cri.registry.auths[].cert_file", No(LOGINS)),
