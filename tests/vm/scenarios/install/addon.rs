@@ -14,11 +14,19 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 pub(crate) fn an_applications_own_images_come_to_every_node(site: &Installation) {
+    bring_and_run(site);
+    every_node_holds_them(site);
+    let again = site.armilla("apply", &[]).healthy("apply after an import");
+    assert_eq!(again.acts(), [""; 0], "what was imported is a part of the site");
+}
+
+/// Builds the application's bundle, imports it with its manifests and waits for its pods.
+pub(crate) fn bring_and_run(site: &Installation) {
     let begun = Instant::now();
     let image = Image::of_pause();
     let at = |name: &str| site.folder.path().join(name).display().to_string();
     std::fs::write(at("front.tar"), image.archive()).unwrap();
-    std::fs::write(at("front.yaml"), manifests(&image)).unwrap();
+    std::fs::write(at("front.yaml"), manifests()).unwrap();
     let mut build = Command::new(site.folder.program());
     build.args(["bundle", "build", &at("front.bundle"), "--name", "shop", "--key"]).arg(site.folder.key());
     build.args(["--archive", &at("front.tar"), "--manifest", &at("front.yaml")]);
@@ -41,9 +49,14 @@ pub(crate) fn an_applications_own_images_come_to_every_node(site: &Installation)
     });
     seen.unwrap();
     done("its pods on every node", begun);
-    every_node_holds_them(site);
-    let again = site.armilla("apply", &[]).healthy("apply after an import");
-    assert_eq!(again.acts(), [""; 0], "what was imported is a part of the site");
+}
+
+/// What pods call the image: by its tag, by the digest of the list and by that of this machine's manifest.
+pub(crate) fn names() -> [String; 3] {
+    let image = Image::of_pause();
+    let repository = TAGGED.rsplit_once(':').unwrap().0;
+    let by = |bytes: &[u8]| format!("{repository}@{}", sum(bytes));
+    [TAGGED.to_owned(), by(&image.index), by(&image.manifest)]
 }
 
 pub(crate) fn every_node_holds_them(site: &Installation) {
@@ -104,9 +117,8 @@ impl Image {
     }
 }
 
-fn manifests(image: &Image) -> String {
-    let repository = TAGGED.rsplit_once(':').unwrap().0;
-    let (index, manifest) = (sum(&image.index), sum(&image.manifest));
+fn manifests() -> String {
+    let [tag, index, manifest] = names();
     format!(
         "apiVersion: v1
 kind: Namespace
@@ -123,9 +135,9 @@ spec:
       terminationGracePeriodSeconds: 1
       tolerations: [{{operator: Exists}}]
       containers:
-      - {{name: by-tag, image: '{TAGGED}', imagePullPolicy: Always}}
-      - {{name: by-index, image: '{repository}@{index}', imagePullPolicy: Always}}
-      - {{name: by-manifest, image: '{repository}@{manifest}', imagePullPolicy: Always}}
+      - {{name: by-tag, image: '{tag}', imagePullPolicy: Always}}
+      - {{name: by-index, image: '{index}', imagePullPolicy: Always}}
+      - {{name: by-manifest, image: '{manifest}', imagePullPolicy: Always}}
 "
     )
 }

@@ -1,5 +1,6 @@
-//! The bundle's images outlive a full disk: the kubelet collects what it may, and that is not theirs.
+//! The bundle's images and an application's own outlive a full disk: the kubelet collects what it may, and that is not theirs.
 
+use crate::addon;
 use crate::installation::{Installation, done};
 use lab::proofs::{self, Seen};
 use std::time::{Duration, Instant};
@@ -10,29 +11,42 @@ const IMAGES: &str = "ctr -n k8s.io images list -q 2>/dev/null | grep -v sha256:
 const COLLECTS: &str =
     "journalctl -u kubelet --no-pager | grep -c 'Attempting to delete unused images' || true";
 
-/// A pod that the kubelet takes also under pressure, of an image that nothing else uses, asked for anew.
-const POD: &str = "apiVersion: v1
+/// A pod that the kubelet takes also under pressure, of images that nothing else uses, asked for anew.
+fn pod() -> String {
+    let [tag, index, manifest] = addon::names();
+    format!(
+        "apiVersion: v1
 kind: Pod
-metadata: {name: always, namespace: kube-system}
+metadata: {{name: always, namespace: kube-system}}
 spec:
   priorityClassName: system-node-critical
   nodeName: h1
   restartPolicy: Never
-  tolerations: [{operator: Exists}]
+  tolerations: [{{operator: Exists}}]
   containers:
-  - {name: always, image: armilla.local/demo:1, imagePullPolicy: Always, command: [sleep, \"600\"]}
-";
+  - {{name: always, image: armilla.local/demo:1, imagePullPolicy: Always, command: [sleep, \"600\"]}}
+  - {{name: by-tag, image: '{tag}', imagePullPolicy: Always}}
+  - {{name: by-index, image: '{index}', imagePullPolicy: Always}}
+  - {{name: by-manifest, image: '{manifest}', imagePullPolicy: Always}}
+"
+    )
+}
 
 #[test]
 #[ignore = "needs root"]
-fn images_of_the_bundle_outlive_a_full_disk() {
+fn images_of_every_bundle_outlive_a_full_disk() {
     let site = Installation::begin("pressure-install", 1, |spec| {
         spec.hosts[0].disk_size = "10G".parse().unwrap();
     });
     site.armilla("apply", &[]).healthy("apply");
     let host = site.host("h1");
+    // Its pods have pulled, which takes the pin from a name, and are gone: nothing uses its image any more.
+    addon::bring_and_run(&site);
+    host.shell(&format!("{KUBECTL} delete namespace shop --timeout 90s")).unwrap();
     let before = host.shell(IMAGES).unwrap();
-    assert!(before.lines().count() >= 12, "{before}");
+    assert!(before.lines().count() >= 14, "{before}");
+    let [tag, ..] = addon::names();
+    assert!(before.contains(&tag) && before.contains("armilla.local/kept:"), "{before}");
     let looked = |count: u32| host.shell(COLLECTS).unwrap().trim().parse::<u32>().unwrap() > count;
 
     let begun = Instant::now();
@@ -65,10 +79,10 @@ fn images_of_the_bundle_outlive_a_full_disk() {
     })
     .unwrap();
     done("images were collected under pressure", begun);
-    assert_eq!(host.shell(IMAGES).unwrap(), before, "the kubelet deleted images of the bundle");
+    assert_eq!(host.shell(IMAGES).unwrap(), before, "the kubelet deleted images of a bundle");
 
     host.shell("rm /var/lib/containerd/fill").unwrap();
-    host.shell(&format!("cat <<'END' | {KUBECTL} apply -f -\n{POD}END")).unwrap();
+    host.shell(&format!("cat <<'END' | {KUBECTL} apply -f -\n{}END", pod())).unwrap();
     proofs::wait("a pod that always pulls starts", Duration::from_secs(60), || {
         let line = format!("{KUBECTL} -n kube-system get pod always -o jsonpath='{{.status.phase}}'");
         let said = host.shell(&line).unwrap_or_default();
