@@ -17,7 +17,8 @@ pub(crate) async fn ready(args: &SiteArgs, asked: Asked) -> Result<Ready, CliErr
     let opened = open(args, &asked, &instance)?;
     for (name, path) in &opened.addons.gone {
         eprintln!(
-            "note: bundle {name} is not at {} any more: a host that lacks something of it cannot be given it",
+            "note: bundle {name} is not at {}: a host that lacks something of it cannot be given it; `armilla bundle \
+             import FILE` says where it is now",
             path.display()
         );
     }

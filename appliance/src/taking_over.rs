@@ -346,6 +346,9 @@ fn announcement(copy: &SiteCopy, seen: &Seen, ledger: &str) -> String {
             ),
         },
     });
+    for (name, _) in &copy.addons {
+        text.push_str(&format!("  add-on       {name}\n"));
+    }
     text.push_str("\nhosts\n");
     for (name, held) in seen {
         text.push_str(&format!("  {name:<16} {}\n", line(held, copy)));
@@ -451,4 +454,12 @@ fn say_what_comes_next(args: &TakeOver, site: &Site, copy: &SiteCopy, seen: &See
     }
     let next = if copy.is_open() { "The run that was left open goes on with" } else { "Go on with" };
     eprintln!("\n{next}:\n  armilla apply {with} -b BUNDLE\n  armilla status {with}");
+    if !copy.addons.is_empty() {
+        let names: Vec<&str> = copy.addons.iter().map(|(name, _)| name.as_str()).collect();
+        eprintln!(
+            "\nWhat the add-ons hold is known ({}); a host that lacks something of one needs its file, which is named by:\n  \
+             armilla bundle import FILE {with}",
+            names.join(", ")
+        );
+    }
 }

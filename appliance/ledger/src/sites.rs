@@ -89,6 +89,11 @@ pub enum SiteCommand {
     SetAddon { name: String, addon: String, content: Value },
 }
 
+/// Where an add-on of a site is kept.
+pub(crate) fn addon_key(site: &str, addon: &str) -> String {
+    format!("{site}/{addon}")
+}
+
 pub(crate) fn decide(deciding: &mut Deciding<'_>, command: &SiteCommand) -> Result<Reply, Refused> {
     match command {
         SiteCommand::Put { name, text, bundle, expected } => {
@@ -114,7 +119,7 @@ pub(crate) fn decide(deciding: &mut Deciding<'_>, command: &SiteCommand) -> Resu
             Ok(Reply::Revision(revision))
         }
         SiteCommand::SetAddon { name, addon, content } => {
-            deciding.put(format!("{name}/{addon}").as_str(), &Addon(content.clone()));
+            deciding.put(addon_key(name, addon).as_str(), &Addon(content.clone()));
             let revision = deciding.changed(Topic::Sites, name);
             deciding.say("site.addon", name, &[("addon", addon.clone())]);
             Ok(Reply::Revision(revision))

@@ -12,7 +12,7 @@ use crate::host_keys::{BundleKey, PinnedKey};
 use crate::plans::{PlanRow, Target};
 use crate::refused::Refused;
 use crate::runs::{self, RunRow};
-use crate::sites::Founded;
+use crate::sites::{Addon, Founded, addon_key};
 use crate::table::{Key, Row, Table};
 
 /// Ledgers that a site was taken from, the last one first. Hosts that one of them still holds are this ledger's to take:
@@ -40,6 +40,9 @@ pub struct TakenOver {
     pub host_keys: Vec<(String, PinnedKey)>,
     pub bundle_keys: Vec<PinnedKey>,
     pub lineage: Vec<String>,
+    /// By name.
+    #[serde(default)]
+    pub addons: Vec<(String, Value)>,
 }
 
 pub(crate) fn decide(deciding: &mut Deciding<'_>, taken: &TakenOver) -> Result<Reply, Refused> {
@@ -52,6 +55,9 @@ pub(crate) fn decide(deciding: &mut Deciding<'_>, taken: &TakenOver) -> Result<R
     let name = taken.site.as_str();
     if let Some(founded) = &taken.founded {
         deciding.put(name, &Founded(founded.clone()));
+    }
+    for (addon, content) in &taken.addons {
+        deciding.put(addon_key(name, addon).as_str(), &Addon(content.clone()));
     }
     if let Some(row) = &taken.run {
         let number = runs::number(&row.run)?;

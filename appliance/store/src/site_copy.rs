@@ -55,6 +55,9 @@ pub struct SiteCopy {
     /// Pinned keys of hosts, by where they are reached.
     pub host_keys: Vec<(String, PinnedKey)>,
     pub bundle_keys: Vec<PinnedKey>,
+    /// The site's add-ons by name, as the store keeps them: what each one holds. Copies from before add-ons have none.
+    #[serde(default)]
+    pub addons: Vec<(String, serde_json::Value)>,
 }
 
 /// Why bytes are no copy. Each is fit to follow "the copy on h1".

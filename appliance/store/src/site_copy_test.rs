@@ -36,6 +36,8 @@ fn left_open(dir: &TempDir) -> (Store, RunId, SiteCopy) {
     let adopted = store.adopt(&plan("one", None)).unwrap();
     let run = store.begin(&adopted, 10).unwrap().run.clone();
     store.append(&run, 11, vec![failed("h1/prepare/x")]).unwrap();
+    store.put_addon("demo", "shop", &"what the shop holds").unwrap();
+    store.put_addon("other", "shop", &"of another site").unwrap();
     let copy = store.copy_of(&site(), &holder(), 12).unwrap().unwrap();
     (store, run, copy)
 }
@@ -67,6 +69,14 @@ fn a_copy_with_any_byte_changed_or_missing_is_refused() {
 }
 
 #[test]
+fn a_copy_from_before_add_ons_has_none() {
+    let (_, _, copy) = left_open(&TempDir::new().unwrap());
+    let mut old = serde_json::to_value(&copy).unwrap();
+    old.as_object_mut().unwrap().remove("addons").unwrap();
+    assert_eq!(serde_json::from_value::<SiteCopy>(old).unwrap(), SiteCopy { addons: Vec::new(), ..copy });
+}
+
+#[test]
 fn the_newest_copy_is_of_the_last_owner_then_of_the_last_event_then_of_the_last_clock() {
     let (store, run, first) = left_open(&TempDir::new().unwrap());
     store.append(&run, 11, vec![failed("h1/prepare/y")]).unwrap();
@@ -87,6 +97,8 @@ fn a_new_store_goes_on_with_the_run_that_was_left_open() {
     assert_ne!(new.ledger(), old.ledger());
     assert_eq!(new.taken_from("demo").unwrap(), [old.ledger()]);
     assert_eq!(new.site::<Site>("demo").unwrap(), Some(site()));
+    assert_eq!(new.addons("demo").unwrap(), [("shop".to_owned(), "what the shop holds".to_owned())]);
+    assert_eq!(new.addons::<String>("other").unwrap(), []);
     let target = new.target("demo").unwrap().unwrap();
     assert_eq!(*target, plan("one", None));
     let begun = new.begin(&target, 20).unwrap();

@@ -33,6 +33,7 @@ impl Store {
             events,
             host_keys: self.host_keys()?,
             bundle_keys: self.bundle_keys()?,
+            addons: self.addons(name)?,
         };
         Ok(Some(copy.bounded()))
     }
@@ -43,8 +44,8 @@ impl Store {
         Ok(self.row::<Lineage>(site)?.unwrap_or_default().0)
     }
 
-    /// Takes a site over into this store, which must be new: its site, its plan, its last run with the events, and the
-    /// keys that were pinned. A run that was left open stays open, and goes on here.
+    /// Takes a site over into this store, which must be new: its site with its add-ons, its plan, its last run with the
+    /// events, and the keys that were pinned. A run that was left open stays open, and goes on here.
     pub fn take_over(&self, copy: &SiteCopy) -> Result<(), StoreError> {
         if self.last_run()? > 0 || !self.rows::<Target>(None, 1)?.is_empty() {
             return Err(StoreError::Occupied { path: self.folder().to_owned() });
@@ -61,6 +62,7 @@ impl Store {
             host_keys: copy.host_keys.clone(),
             bundle_keys: copy.bundle_keys.clone(),
             lineage: [&copy.ledger].into_iter().chain(&copy.taken_from).cloned().collect(),
+            addons: copy.addons.clone(),
         };
         self.submit_own(&Command::TakeOver(Box::new(taken))).map(drop)
     }

@@ -312,7 +312,7 @@ impl SiteWorld {
     ) -> Result<(), HandError> {
         let holder = |digest: &Digest| self.bundles.iter().find(|bundle| bundle.blob(digest).is_some());
         if let Some((digest, _)) = blobs.iter().find(|(digest, _)| holder(digest).is_none()) {
-            return Err(HandError::Here(format!("find {digest}: no bundle that was opened has it")));
+            return Err(HandError::Here(format!("find {digest}: no bundle that is here has it")));
         }
         let _turn = self.sending.acquire().await.expect("the semaphore is never closed");
         let total = blobs.iter().map(|(_, size)| size).sum();

@@ -5,7 +5,7 @@ use crate::installation::{Installation, done};
 use lab::proofs::{self, Seen};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
@@ -20,20 +20,24 @@ pub(crate) fn an_applications_own_images_come_to_every_node(site: &Installation)
     assert_eq!(again.acts(), [""; 0], "what was imported is a part of the site");
 }
 
-/// Builds the application's bundle, imports it with its manifests and waits for its pods.
-pub(crate) fn bring_and_run(site: &Installation) {
+/// Builds the application's bundle.
+pub(crate) fn build(site: &Installation) -> PathBuf {
     let begun = Instant::now();
-    let image = Image::of_pause();
     let at = |name: &str| site.folder.path().join(name).display().to_string();
-    std::fs::write(at("front.tar"), image.archive()).unwrap();
+    std::fs::write(at("front.tar"), Image::of_pause().archive()).unwrap();
     std::fs::write(at("front.yaml"), manifests()).unwrap();
     let mut build = Command::new(site.folder.program());
     build.args(["bundle", "build", &at("front.bundle"), "--name", "shop", "--key"]).arg(site.folder.key());
     build.args(["--archive", &at("front.tar"), "--manifest", &at("front.yaml")]);
     said(build.output().unwrap(), "bundle build");
     done("an application's bundle", begun);
+    at("front.bundle").into()
+}
 
-    let imported = site.armilla("bundle import", &[&at("front.bundle"), "--apply"]).healthy("bundle import");
+/// Imports the application's bundle with its manifests and waits for its pods.
+pub(crate) fn bring_and_run(site: &Installation) {
+    let bundle = build(site).display().to_string();
+    let imported = site.armilla("bundle import", &[&bundle, "--apply"]).healthy("bundle import");
     let hosts = site.lab.hosts().len();
     assert_eq!(imported.acts().iter().filter(|step| step.contains("/import/bundle-shop")).count(), hosts);
     assert_eq!(imported.acts().len(), hosts + 1, "only images and manifests: {:?}", imported.acts());

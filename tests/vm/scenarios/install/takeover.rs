@@ -1,6 +1,7 @@
 //! Two who install at once, and the machine that installs is lost: one is refused with who and since when, and from a
-//! host's copy another state folder goes on while the one from before is refused.
+//! host's copy another state folder goes on while the one from before is refused, with the add-ons that the site has.
 
+use crate::addon;
 use crate::installation::Installation;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -39,6 +40,13 @@ impl<'a> Elsewhere<'a> {
         std::fs::write(self.site_file(), text.replacen("hosts:\n", &line, 1)).unwrap();
     }
 
+    /// The application's bundle is imported, and its file goes with the machine.
+    fn keeps_an_application(&self) {
+        std::fs::copy(addon::build(self.site), self.shop()).unwrap();
+        self.import(&["--apply"]).with("import", 0, &["Bring bundle shop to 4 hosts"]);
+        std::fs::remove_file(self.shop()).unwrap();
+    }
+
     fn command(&self, verb: &str) -> Command {
         let mut command = self.site.lab.command([self.site.folder.program()]);
         command.arg(verb).arg("-s").arg(self.site_file()).arg("--state").arg(self.path.join("state"));
@@ -51,6 +59,21 @@ impl<'a> Elsewhere<'a> {
         let mut command = self.command(verb);
         command.arg("-b").arg(folder.bundle()).arg("--trust").arg(folder.trust()).arg("-y");
         said(&mut command)
+    }
+
+    /// `armilla bundle import` of the application's bundle, from this folder.
+    fn import(&self, words: &[&str]) -> Said {
+        let folder = &self.site.folder;
+        let mut command = self.site.lab.command([self.site.folder.program()]);
+        command.args(["bundle", "import"]).arg(self.shop()).args(words);
+        command.arg("-s").arg(self.site_file()).arg("--state").arg(self.path.join("state"));
+        command.arg("-b").arg(folder.bundle()).arg("--trust").arg(folder.trust()).arg("-y");
+        said(command.stdin(Stdio::null()))
+    }
+
+    /// Where the application's bundle lies in this folder.
+    fn shop(&self) -> PathBuf {
+        self.path.join("shop.bundle")
     }
 
     /// `armilla take-over root@HOST …`, confirmed with this name.
@@ -143,6 +166,7 @@ fn two_at_once_and_a_lost_laptop() {
     let old = said(&mut site.folder.armilla(&site.lab, "status"));
     old.with("status of the old folder", 4, &["it was taken over from this state folder"]);
 
+    elsewhere.keeps_an_application();
     the_newest_copy_wins(&site, &elsewhere);
 }
 
@@ -211,19 +235,34 @@ fn the_newest_copy_wins(site: &Installation, elsewhere: &Elsewhere<'_>) {
     third.take_over(&["h2"], "take-over").with(
         "taken from an older copy",
         0,
-        &["older copy, of", "newest copy"],
+        &["older copy, of", "newest copy", "add-on       shop", "armilla bundle import FILE"],
     );
     elsewhere.with_bundle("apply").with(
         "the second folder is refused",
         4,
         &["it was taken over from this state folder"],
     );
-    third.with_bundle("apply").with("apply from the third folder", 0, &["Nothing to do"]);
+    let gone = format!("note: bundle shop is not at {}", elsewhere.shop().display());
+    third.with_bundle("apply").with("apply from the third folder", 0, &["Nothing to do", &gone]);
+    the_applications_file_is_named_anew(site, &third);
     copy_is_private_and_without_secrets(site);
     third.with_bundle("reset").with("reset from the third folder", 0, &["Every host is as it was."]);
     for host in site.lab.hosts() {
         assert_eq!(host.shell("ls /var/lib/armilla 2>/dev/null; true").unwrap(), "", "{}", host.name());
     }
+}
+
+/// A host has lost the application's image: it cannot be had from nowhere, and can once its file is named.
+fn the_applications_file_is_named_anew(site: &Installation, third: &Elsewhere<'_>) {
+    let host = site.host("h4");
+    let images = "ctr -n k8s.io images";
+    host.shell(&format!("{images} list -q | grep -e /shop/ -e /kept: | xargs {images} rm --sync")).unwrap();
+    third.with_bundle("apply").with("apply without the file", 1, &["no bundle that is here has it"]);
+    std::fs::copy(site.folder.path().join("front.bundle"), third.shop()).unwrap();
+    third.import(&[]).with("the file is named", 0, &["The site is as its file says."]);
+    host.shell(&format!("{images} list -q | grep /shop/")).unwrap();
+    let again = third.with_bundle("apply").with("apply again", 0, &["Nothing to do"]);
+    assert!(!again.text.contains("note: bundle shop"), "{}", again.text);
 }
 
 fn copy_is_private_and_without_secrets(site: &Installation) {
