@@ -55,6 +55,8 @@ pub struct Opened {
     pub bundles: Vec<Arc<Bundle<Sealed>>>,
     /// The name of the one that is being imported.
     pub imported: Option<String>,
+    /// What it brings, unless the site has that bundle already: hosts need room for it.
+    pub coming: Option<Release>,
     /// Name and place of those whose file is not there any more: a host that lacks something of one cannot be given it.
     pub gone: Vec<(String, PathBuf)>,
 }
@@ -70,9 +72,15 @@ pub fn open(
     let failed = |error| ControlError::store("read the site's add-ons: ", &error);
     let kept = instance.store.addons::<Addon>(site.name.as_str()).map_err(failed)?;
     let mut opened = Opened::default();
-    let new = import.map(|import| bring(import, site, instance, options)).transpose()?;
+    let known = |id: &Digest| kept.iter().any(|(_, addon)| addon.id == *id);
+    let mut new = import.map(|import| bring(import, site, instance, options)).transpose()?;
+    opened.coming = new.as_ref().filter(|(new, _)| !known(&new.id)).map(|(new, _)| images_of(&new.release));
     for (name, addon) in kept {
-        if new.as_ref().is_some_and(|(new, _)| new.release.name == name) {
+        if let Some((new, _)) = new.as_mut().filter(|(new, _)| new.release.name == name) {
+            // The same bundle from another place: what was asked for stays.
+            if new.id == addon.id && new.manifests.is_empty() {
+                new.manifests = addon.manifests;
+            }
             continue;
         }
         match reopen(&addon, site, instance, options)? {
@@ -159,8 +167,13 @@ fn text(bundle: &Bundle<Sealed>, file: &FileArtifact) -> Result<String, ControlE
 /// The release and its add-ons as one, for questions about room: what a host holds in the end.
 pub fn together(base: &Release, addons: &[Addon]) -> Release {
     let mut all = base.clone();
-    for component in addons.iter().flat_map(|addon| &addon.release.components) {
-        all.components.push(bundles_format::Component { files: Vec::new(), ..component.clone() });
-    }
+    all.components.extend(addons.iter().flat_map(|addon| images_of(&addon.release).components));
     all
+}
+
+/// An add-on as hosts get it: its files are not for them.
+fn images_of(release: &Release) -> Release {
+    let mut images = release.clone();
+    images.components.iter_mut().for_each(|component| component.files.clear());
+    images
 }

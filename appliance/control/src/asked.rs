@@ -194,7 +194,7 @@ impl Opened {
         let (world, registry_cas) = self.world(secrets, &keys)?;
         let seen = look::look(world, site, &instance.store, &asked.options.take_over).await?;
         let together = addons::together(release, &addons.addons);
-        let judge = |survey: &Survey| judged(site, &together, survey, waivers);
+        let judge = |survey: &Survey| judged(site, &together, addons.coming.as_ref(), survey, waivers);
         if !seen.kept.is_empty() {
             return Err(self.cannot(seen, &keys, judge));
         }
@@ -250,10 +250,11 @@ impl Opened {
 fn judged(
     site: &Site,
     release: &Release,
+    coming: Option<&Release>,
     survey: &Survey,
     waivers: &[KeptWaiver],
 ) -> (Vec<Finding>, Vec<KeptWaiver>) {
-    let mut findings = preflight::preflight(site, release, survey);
+    let mut findings = preflight::preflight(site, release, coming, survey);
     let unused = waive(&mut findings, waivers);
     findings::in_order(&mut findings);
     (findings, unused)

@@ -36,7 +36,7 @@ fn told(facts: &str, address: &str, more: &str, etcd_p99_us: u64) -> String {
     };
     let survey = Survey { hosts: BTreeMap::from([("one".parse().unwrap(), surveyed)]), ..Survey::default() };
     let mut text = String::new();
-    for finding in preflight(&site, &release(), &survey) {
+    for finding in preflight(&site, &release(), None, &survey) {
         tell(&mut text, &finding);
     }
     let host = &site.hosts[0];

@@ -80,6 +80,8 @@ pub enum Judge {
 pub struct HostView<'a> {
     site: &'a Site,
     release: &'a Release,
+    /// Of the release, what is about to come to hosts that hold the rest.
+    coming: Option<&'a Release>,
     host: &'a Host,
     facts: &'a HostFacts,
     surveyed: &'a SurveyedHost,
@@ -194,7 +196,9 @@ fn when(objects: bool, objection: impl FnOnce() -> Objection) -> Vec<Objection> 
 
 /// All findings of all hosts: those of the site first, then by host in the order of the site file; within each in the
 /// order of the registry.
-pub fn preflight(site: &Site, release: &Release, survey: &Survey) -> Vec<Finding> {
+///
+/// `release` is all that a host holds in the end; `coming` is the part of it that hosts of ours are still to get.
+pub fn preflight(site: &Site, release: &Release, coming: Option<&Release>, survey: &Survey) -> Vec<Finding> {
     let whole = SiteView { site, release, survey };
     let mut findings = Vec::new();
     for check in checks() {
@@ -203,7 +207,7 @@ pub fn preflight(site: &Site, release: &Release, survey: &Survey) -> Vec<Finding
         }
     }
     for (host, surveyed) in whole.hosts() {
-        let view = HostView { site, release, host, facts: &surveyed.facts, surveyed };
+        let view = HostView { site, release, coming, host, facts: &surveyed.facts, surveyed };
         for check in checks() {
             if let Judge::Host(judge) = check.judge {
                 let judged = judge(&view).into_iter();

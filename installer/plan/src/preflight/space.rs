@@ -29,6 +29,7 @@ const ETCD_BYTES: u64 = 1 << 30;
 const KUBELET_BYTES: u64 = 1 << 30;
 
 /// What one release takes on a host of one architecture, bytes.
+#[derive(Default)]
 struct Needs {
     /// Blobs as they come, kept until the run has ended.
     staged: u64,
@@ -54,22 +55,36 @@ fn needs(release: &Release, arch: Arch) -> Needs {
 /// Directories that share a filesystem, and what they need together.
 struct Demand<'a> {
     dir: &'a DataDir,
-    paths: Vec<&'a str>,
+    /// Each with its part of the need.
+    paths: Vec<(&'a str, u64)>,
     bytes: u64,
 }
 
+impl Demand<'_> {
+    /// The directories that something comes to.
+    fn reasons(&self) -> String {
+        let growing: Vec<&str> =
+            self.paths.iter().filter(|(_, bytes)| *bytes > 0).map(|(path, _)| *path).collect();
+        growing.join(", ")
+    }
+}
+
+/// On a host of ours what it was given lies there already, and what grows has begun to: it needs room for what comes.
 fn demands<'a>(view: &HostView<'a>) -> Vec<Demand<'a>> {
     let Some(arch) = view.arch() else { return Vec::new() };
-    let needs = needs(view.release, arch);
+    let ours = view.surveyed.ours;
+    let given = if ours { view.coming } else { Some(view.release) };
+    let needs = given.map_or_else(Needs::default, |release| needs(release, arch));
+    let growing = |bytes| if ours { 0 } else { bytes };
     let folders = view.folders();
     let mut wanted = vec![
         (ARMILLA_ROOT.to_owned(), needs.staged),
         (BIN.to_owned(), needs.files),
         (folders.containerd, needs.images),
-        (folders.kubelet, KUBELET_BYTES),
+        (folders.kubelet, growing(KUBELET_BYTES)),
     ];
     if view.host.roles.control_plane {
-        wanted.push((folders.etcd, ETCD_BYTES));
+        wanted.push((folders.etcd, growing(ETCD_BYTES)));
     }
     let mut by_filesystem: BTreeMap<u64, Demand<'a>> = BTreeMap::new();
     let measured = || view.facts.data_dirs.iter().filter(|dir| dir.total_bytes > 0);
@@ -80,7 +95,7 @@ fn demands<'a>(view: &HostView<'a>) -> Vec<Demand<'a>> {
             measured().find(|other| same_disk(dir, other)).map_or(dir.filesystem, |other| other.filesystem);
         let empty = Demand { dir, paths: Vec::new(), bytes: 0 };
         let demand = by_filesystem.entry(disk).or_insert(empty);
-        demand.paths.push(&dir.path);
+        demand.paths.push((&dir.path, bytes));
         demand.bytes += bytes;
     }
     by_filesystem.into_values().collect()
@@ -94,17 +109,13 @@ fn same_disk(dir: &DataDir, other: &DataDir) -> bool {
     dir.filesystem == other.filesystem || (overlay && size(dir) == size(other))
 }
 
-/// On a host of ours the bytes lie there already.
 pub(super) fn room(view: &HostView<'_>) -> Vec<Objection> {
-    if view.surveyed.ours {
-        return Vec::new();
-    }
     let short = demands(view).into_iter().filter(|demand| demand.dir.free_bytes < demand.bytes);
     short
         .map(|demand| {
             let mount = demand.dir.mount_target.as_deref().unwrap_or(&demand.dir.path);
             let observed = format!("{} free on {mount}", bytes(demand.dir.free_bytes));
-            let wanted = format!("{} for {}", bytes(demand.bytes), demand.paths.join(", "));
+            let wanted = format!("{} for {}", bytes(demand.bytes), demand.reasons());
             Objection::refuse(observed, wanted).fix(
                 "free space there, or name a larger disk in dataRoot",
                 "释放空间，或在 dataRoot 中指定更大的磁盘",
@@ -119,11 +130,10 @@ const FREE_PERCENT_AFTER: u64 = 15;
 pub(super) fn headroom(view: &HostView<'_>) -> Vec<Objection> {
     let folders = view.folders();
     let watched = |demand: &Demand<'_>| {
-        demand.paths.iter().any(|path| *path == folders.containerd || *path == folders.kubelet)
+        demand.paths.iter().any(|(path, _)| *path == folders.containerd || *path == folders.kubelet)
     };
     let tight = demands(view).into_iter().filter(watched).filter_map(|demand| {
-        let still_to_come = if view.surveyed.ours { 0 } else { demand.bytes };
-        let after = demand.dir.free_bytes.checked_sub(still_to_come)?;
+        let after = demand.dir.free_bytes.checked_sub(demand.bytes)?;
         let percent = u128::from(after) * 100 / u128::from(demand.dir.total_bytes);
         (percent < u128::from(FREE_PERCENT_AFTER)).then_some((demand, percent))
     });

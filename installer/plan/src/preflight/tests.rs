@@ -7,7 +7,7 @@ use super::trips::{EDGES, World, listener, trips};
 use super::*;
 
 fn look(world: &World) -> Vec<Finding> {
-    preflight(&world.site, &world.release, &world.survey)
+    preflight(&world.site, &world.release, None, &world.survey)
 }
 
 fn ids(findings: &[Finding]) -> Vec<&str> {
@@ -256,6 +256,26 @@ fn each_filesystem_is_judged_by_what_comes_onto_it() {
     let space: Vec<&str> =
         findings.iter().filter(|f| f.id == "disk-space").map(|f| f.observed.as_str()).collect();
     assert_eq!(space, ["1.5 GiB free on /var/lib/containerd"]);
+}
+
+#[test]
+fn a_host_of_ours_needs_room_for_what_an_import_brings_and_for_nothing_else() {
+    let judged = |free: u64, coming: Option<&Release>| {
+        let mut world = World::sound();
+        world.host("control").ours = true;
+        world.host("worker").ours = true;
+        world.worker().data_dirs.iter_mut().for_each(|dir| dir.free_bytes = free << 20);
+        let findings = preflight(&world.site, &world.release, coming, &world.survey);
+        let space = findings.into_iter().filter(|finding| finding.id == "disk-space");
+        space.map(|finding| (finding.host.map(|host| host.to_string()), finding.wanted)).collect::<Vec<_>>()
+    };
+    let mut addon = World::sound().release;
+    addon.components.iter_mut().for_each(|component| component.files.clear());
+    // 400 MiB staged; 400 packed, 1000 unpacked and a fifth of that more in containerd.
+    let wanted = "1.9 GiB for /var/lib/armilla, /var/lib/containerd";
+    assert_eq!(judged(1999, Some(&addon)), [(Some("worker".to_owned()), wanted.to_owned())]);
+    assert_eq!(judged(2000, Some(&addon)), []);
+    assert_eq!(judged(10, None), []);
 }
 
 #[test]

@@ -116,7 +116,7 @@ mod tests {
             world.host(name).facts.memory.as_mut().unwrap().swap_total = 1 << 30;
         }
         world.worker().cpu.count = Some(1);
-        preflight(&world.site, &world.release, &world.survey)
+        preflight(&world.site, &world.release, None, &world.survey)
     }
 
     #[test]
@@ -163,7 +163,7 @@ mod tests {
         }
         let mut world = World::sound();
         world.survey.hosts.remove(&"worker".parse().unwrap());
-        let mut findings = preflight(&world.site, &world.release, &world.survey);
+        let mut findings = preflight(&world.site, &world.release, None, &world.survey);
         waive(&mut findings, &[kept("host-surveyed", None)]);
         assert!(refuses(&findings));
     }

@@ -122,7 +122,7 @@ impl Bench {
         let connected = begun.elapsed();
         let survey = self.survey(&hands).await;
         let surveyed = begun.elapsed();
-        let findings = preflight::preflight(&self.site, &fixture::release(), &survey);
+        let findings = preflight::preflight(&self.site, &fixture::release(), None, &survey);
         std::hint::black_box(findings);
         let mut plan = self.plan(&survey);
         plan.parent = store.target(&plan.site).unwrap().map(|target| target.id.clone());

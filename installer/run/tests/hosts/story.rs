@@ -61,7 +61,7 @@ impl Story {
         };
         let plan = planner::install(&input).expect("a release that has everything");
         Story {
-            findings: preflight(&site, &release, &survey),
+            findings: preflight(&site, &release, None, &survey),
             planned: telling_lines(&plan),
             modules: modules(&plan),
             facts,
@@ -105,7 +105,9 @@ impl Story {
             "systemd",
             or_unknown(&facts.init.systemd_version.map(|version| version.to_string())),
         );
-        for wanted in [Presence::Usable, Presence::Loadable, Presence::Missing, Presence::Unknown] {
+        for wanted in
+            [Presence::Usable, Presence::Loadable, Presence::Missing, Presence::Unknown]
+        {
             let features = facts.features.iter().filter(|(_, presence)| **presence == wanted);
             let names: Vec<&str> = features.map(|(feature, _)| feature.module()).collect();
             if !names.is_empty() {
