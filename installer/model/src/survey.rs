@@ -403,6 +403,8 @@ pub enum Presence {
     Usable,
     /// A module that is not loaded yet.
     Loadable,
+    /// A module that modprobe.d forbids to load, now or at the next boot.
+    Blocked,
     Missing,
     Unknown,
 }

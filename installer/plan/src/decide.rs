@@ -54,7 +54,7 @@ pub fn runs_cgroup_v1(facts: &HostFacts) -> bool {
 /// Whether kube-proxy's nftables mode works on this kernel; an unknown kernel does not count as able.
 pub fn carries_nftables(facts: &HostFacts) -> bool {
     let new_enough = facts.kernel_version().is_some_and(|version| version >= NFTABLES_KERNEL);
-    new_enough && facts.feature(KernelFeature::NfTables) != Presence::Missing
+    new_enough && !matches!(facts.feature(KernelFeature::NfTables), Presence::Missing | Presence::Blocked)
 }
 
 /// The sysctl is there and refuses to be written. Absent (the module is not loaded yet) counts as settable.

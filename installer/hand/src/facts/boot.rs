@@ -99,17 +99,7 @@ fn sysctl_file(text: &str) -> Vec<(String, String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, Root) {
-        let folder = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = folder.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        let root = Root::new(folder.path());
-        (folder, root)
-    }
+    use crate::facts::root::tree;
 
     #[test]
     fn the_setting_that_wins_comes_last() {

@@ -9,7 +9,7 @@ use std::io::Read;
 
 use installer_model::survey::{KernelFeature, Presence};
 
-use super::Root;
+use super::{Root, modprobe};
 
 /// Loaded modules, by name.
 pub(super) fn loaded(root: &Root) -> BTreeSet<String> {
@@ -23,6 +23,7 @@ pub(super) fn read(root: &Root, release: Option<&str>) -> BTreeMap<KernelFeature
         filesystems: root.text("/proc/filesystems").unwrap_or_default(),
         builtin: release.and_then(|release| tree_file(root, release, "modules.builtin")),
         loadable: release.and_then(|release| tree_file(root, release, "modules.dep")),
+        blocked: modprobe::blocked(root),
         config: config(root, release).unwrap_or_default(),
         root,
     };
@@ -36,6 +37,8 @@ struct Sources<'r> {
     /// Names of modules; `None`: no module tree.
     builtin: Option<BTreeSet<String>>,
     loadable: Option<BTreeSet<String>>,
+    /// What modprobe.d forbids to load.
+    blocked: BTreeSet<String>,
     /// Of the running kernel; empty when it does not tell.
     config: String,
 }
@@ -55,6 +58,7 @@ impl Sources<'_> {
             return Presence::Usable;
         }
         match &self.loadable {
+            Some(modules) if modules.contains(module) && self.blocked.contains(module) => Presence::Blocked,
             Some(modules) if modules.contains(module) => Presence::Loadable,
             Some(_) => Presence::Missing,
             // Configured as a module, but where its file is cannot be seen from here.
@@ -119,6 +123,7 @@ pub(super) fn config(root: &Root, release: Option<&str>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::root::tree;
 
     #[test]
     fn module_names_lose_their_path_packing_and_dashes() {
@@ -131,13 +136,8 @@ mod tests {
     }
 
     fn presence(files: &[(&str, &str)]) -> BTreeMap<KernelFeature, Presence> {
-        let folder = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = folder.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        read(&Root::new(folder.path()), Some("5.10"))
+        let (_folder, root) = tree(files);
+        read(&root, Some("5.10"))
     }
 
     #[test]
@@ -155,6 +155,25 @@ mod tests {
         assert_eq!(found[&KernelFeature::Bridge], Presence::Usable);
         assert_eq!(found[&KernelFeature::NfTables], Presence::Loadable);
         assert_eq!(found[&KernelFeature::Veth], Presence::Missing);
+    }
+
+    #[test]
+    fn a_module_that_is_blocked_is_not_loadable_unless_it_is_there_already() {
+        let found = presence(&[
+            ("proc/modules", "vxlan 1 0 - Live 0x0\n"),
+            (
+                "lib/modules/5.10/modules.dep",
+                "kernel/net/bridge/br_netfilter.ko:\nkernel/drivers/net/vxlan.ko:\nkernel/drivers/net/veth.ko:\n",
+            ),
+            (
+                "etc/modprobe.d/hardening.conf",
+                "install vxlan /bin/false\ninstall veth /bin/false\nblacklist br-netfilter\nblacklist overlay\n",
+            ),
+        ]);
+        assert_eq!(found[&KernelFeature::Vxlan], Presence::Usable);
+        assert_eq!(found[&KernelFeature::Veth], Presence::Blocked);
+        assert_eq!(found[&KernelFeature::BrNetfilter], Presence::Blocked);
+        assert_eq!(found[&KernelFeature::Overlay], Presence::Missing);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod fsync;
 mod identity;
 mod kernel;
 mod leftovers;
+mod modprobe;
 mod net;
 mod os;
 mod pci;

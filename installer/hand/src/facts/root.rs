@@ -59,3 +59,16 @@ impl Root {
         names
     }
 }
+
+/// A root that holds these files and nothing else; it goes with the folder.
+#[cfg(test)]
+pub(super) fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, Root) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("a path below the folder")).expect("a folder of our own");
+        fs::write(path, text).expect("a folder of our own");
+    }
+    let root = Root::new(folder.path());
+    (folder, root)
+}

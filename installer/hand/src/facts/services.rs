@@ -94,17 +94,7 @@ fn hard_limit(text: &str, name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, Root) {
-        let folder = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = folder.path().join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        let root = Root::new(folder.path());
-        (folder, root)
-    }
+    use crate::facts::root::tree;
 
     #[test]
     fn a_drop_in_that_starts_another_program_is_told_from_one_that_does_not() {

@@ -66,10 +66,11 @@ fn is_el8(release: &str) -> bool {
 /// `ip_tables` is not among them: in iptables mode, too, the tools that come along speak nf_tables.
 pub(super) fn features(view: &HostView<'_>) -> Vec<Objection> {
     let needed = KernelFeature::ALL.into_iter().filter(|feature| *feature != KernelFeature::IpTables);
-    let (mut missing, mut unknown) = (Vec::new(), Vec::new());
+    let (mut missing, mut blocked, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
     for feature in needed {
         match view.facts.feature(feature) {
             Presence::Usable | Presence::Loadable => {}
+            Presence::Blocked => blocked.push(feature.module()),
             Presence::Missing => missing.push(feature.module()),
             Presence::Unknown => unknown.push(feature.module()),
         }
@@ -81,6 +82,14 @@ pub(super) fn features(view: &HostView<'_>) -> Vec<Objection> {
             "安装内核附加模块包，或更换内核",
         )
     });
+    objections.extend(when(!blocked.is_empty(), || {
+        let modules = blocked.join(" ");
+        let lines = format!("`grep -rE '{}' /etc/modprobe.d /usr/lib/modprobe.d`", blocked.join("|"));
+        Objection::refuse(format!("blocked by modprobe.d: {modules}"), "present").fix(
+            format!("take out the lines that {lines} shows (blacklist, or install with false or true)"),
+            format!("删除 {lines} 所列的行（blacklist，或 install 后接 false 或 true）"),
+        )
+    }));
     objections.extend(when(!unknown.is_empty(), || {
         let modules = unknown.join(" ");
         let objection = Objection::warn(format!("cannot tell: {modules}"), "present").fix(

@@ -106,7 +106,7 @@ impl Story {
             or_unknown(&facts.init.systemd_version.map(|version| version.to_string())),
         );
         for wanted in
-            [Presence::Usable, Presence::Loadable, Presence::Missing, Presence::Unknown]
+            [Presence::Usable, Presence::Loadable, Presence::Blocked, Presence::Missing, Presence::Unknown]
         {
             let features = facts.features.iter().filter(|(_, presence)| **presence == wanted);
             let names: Vec<&str> = features.map(|(feature, _)| feature.module()).collect();

@@ -102,6 +102,7 @@ pub(crate) const AROUND: &[Trip] = &[
     ("local-ports", |w| set(w.worker(), "net.ipv4.ip_local_port_range", "32767 60999"), Warn, "worker", "takes in 30000-32767"),
     ("local-ports", |w| set(w.worker(), "net.ipv4.ip_local_port_range", "1024\t65535"), Warn, "worker", "takes in 6443, 2379-2381"),
     ("entropy", |w| set(w.worker(), "kernel.random.entropy_avail", "127"), Warn, "worker", "127 bits"),
+    ("kernel-features", |w| { w.worker().features.insert(KernelFeature::Veth, Presence::Blocked); }, Refuse, "worker", "blocked by modprobe.d: veth"),
     ("modules-disabled", |w| set(w.worker(), "kernel.modules_disabled", "1"), Refuse, "worker", "br_netfilter"),
     // Names and proxies
     ("hostname-valid", |w| w.worker().hostname = Some("Web_3".into()), Warn, "worker", "Web_3"),
