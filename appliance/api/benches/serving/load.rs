@@ -1,0 +1,213 @@
+//! Callers: one after the other, many at once, and those who watch.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::{http1, http2};
+use hyper::{Method, Request};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+const FLOOD: Duration = Duration::from_secs(5);
+const CONNECTIONS: usize = 8;
+const AT_ONCE: usize = 16;
+
+/// Whom to ask, and as whom.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) address: String,
+    pub(crate) roots: RootCertStore,
+    pub(crate) authorization: String,
+}
+
+/// A request that is sent again and again.
+#[derive(Clone)]
+pub(crate) struct Sent {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) body: Bytes,
+}
+
+impl Target {
+    pub(crate) async fn armilla(address: &str, state: &Path, token: &str) -> Target {
+        let socket = state.join("armilla.sock");
+        let local = appliance_client::Client::new(appliance_client::Transport::of_folder(&socket).unwrap());
+        let pem = local.get_bytes("/ca.pem").await.unwrap().value;
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(&pem).unwrap()).unwrap();
+        Target { address: address.to_owned(), roots, authorization: format!("Bearer {token}") }
+    }
+
+    pub(crate) fn armilla_read() -> Sent {
+        Sent { method: Method::GET, path: "/api/v1/me", kind: "application/json", body: Bytes::new() }
+    }
+
+    async fn connect(&self, protocol: &[u8]) -> TlsStream<TcpStream> {
+        let mut config =
+            ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_root_certificates(self.roots.clone())
+                .with_no_client_auth();
+        config.alpn_protocols = vec![protocol.to_vec()];
+        let stream = TcpStream::connect(&self.address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
+    }
+
+    pub(crate) async fn http1(&self) -> http1::SendRequest<Full<Bytes>> {
+        let stream = self.connect(b"http/1.1").await;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        sender
+    }
+
+    pub(crate) async fn http2(&self) -> http2::SendRequest<Full<Bytes>> {
+        let stream = self.connect(b"h2").await;
+        let (sender, connection) =
+            http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        sender
+    }
+
+    pub(crate) fn request(&self, sent: &Sent) -> Request<Full<Bytes>> {
+        Request::builder()
+            .method(sent.method.clone())
+            .uri(format!("https://127.0.0.1{}", sent.path))
+            .header("authorization", &self.authorization)
+            .header("content-type", sent.kind)
+            .header("te", "trailers")
+            .body(Full::new(sent.body.clone()))
+            .unwrap()
+    }
+
+    /// p50 and p99 of a GET with all of its answer; `None` when there is no such route.
+    pub(crate) async fn time(&self, path: &str, times: usize) -> Option<(Duration, Duration)> {
+        let mut sender = self.http1().await;
+        let mut took = Vec::with_capacity(times);
+        for _ in 0..times {
+            let request = Request::get(path)
+                .header("host", "127.0.0.1")
+                .header("authorization", &self.authorization)
+                .body(Full::default())
+                .unwrap();
+            let begun = Instant::now();
+            let answer = sender.send_request(request).await.unwrap();
+            if answer.status() == 404 {
+                return None;
+            }
+            assert_eq!(answer.status(), 200, "{path}");
+            answer.into_body().collect().await.unwrap();
+            took.push(begun.elapsed());
+        }
+        took.sort();
+        Some((took[times / 2], took[times * 99 / 100]))
+    }
+
+    /// Makes events: each change is told once as itself and once as an entry of the audit. Gives how many of the first.
+    pub(crate) async fn change(&self, times: usize) -> usize {
+        let mut sender = self.http1().await;
+        for number in 0..times {
+            let role = ["viewer", "operator"][number % 2];
+            let request = Request::patch("/api/v1/users/user00000")
+                .header("host", "127.0.0.1")
+                .header("authorization", &self.authorization)
+                .header("content-type", "application/json")
+                .body(Full::from(format!("{{\"role\": \"{role}\"}}")))
+                .unwrap();
+            let answer = sender.send_request(request).await.unwrap();
+            assert_eq!(answer.status(), 200);
+            answer.into_body().collect().await.unwrap();
+        }
+        times
+    }
+}
+
+/// Requests per second and p99 over some seconds.
+pub(crate) async fn flood(target: &Target, sent: Sent) -> (f64, Duration) {
+    let mut callers = Vec::new();
+    let end = Instant::now() + FLOOD;
+    for _ in 0..CONNECTIONS {
+        let sender = target.http2().await;
+        for _ in 0..AT_ONCE {
+            let (target, sent, mut sender) = (target.clone(), sent.clone(), sender.clone());
+            callers.push(tokio::spawn(async move {
+                let mut took = Vec::new();
+                while Instant::now() < end {
+                    let begun = Instant::now();
+                    let answer = sender.send_request(target.request(&sent)).await.unwrap();
+                    assert_eq!(answer.status(), 200);
+                    let body = answer.into_body().collect().await.unwrap();
+                    let refused = body.trailers().and_then(|trailers| trailers.get("grpc-status"));
+                    assert!(refused.is_none_or(|status| status == "0"), "{refused:?}");
+                    took.push(begun.elapsed());
+                }
+                took
+            }));
+        }
+    }
+    let mut took = Vec::new();
+    for caller in callers {
+        took.extend(caller.await.unwrap());
+    }
+    took.sort();
+    (took.len() as f64 / FLOOD.as_secs_f64(), took[took.len() * 99 / 100])
+}
+
+/// Open streams, and when each change came to each.
+pub(crate) struct Streams {
+    watchers: usize,
+    heard: mpsc::UnboundedReceiver<u64>,
+}
+
+pub(crate) async fn watch(target: &Target, count: usize) -> Streams {
+    let (tell, heard) = mpsc::unbounded_channel();
+    for _ in 0..count {
+        let mut sender = target.http1().await;
+        let request = Request::get("/api/v1/watch?topics=users")
+            .header("host", "127.0.0.1")
+            .header("authorization", &target.authorization)
+            .body(Full::default())
+            .unwrap();
+        let mut body = sender.send_request(request).await.unwrap().into_body();
+        let tell = tell.clone();
+        tokio::spawn(async move {
+            // The connection ends with its sender.
+            let _sender = sender;
+            while let Some(Ok(frame)) = body.frame().await {
+                let Ok(data) = frame.into_data() else { continue };
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+                let text = String::from_utf8_lossy(&data);
+                for part in text.split("\"at\":").skip(1) {
+                    let at: u64 = part.split('}').next().unwrap().parse().unwrap();
+                    let _ = tell.send(now.saturating_sub(at));
+                }
+            }
+        });
+    }
+    Streams { watchers: count, heard }
+}
+
+impl Streams {
+    /// Milliseconds from the decision to the reader, of every event at every reader, sorted.
+    pub(crate) async fn lags(mut self, events: usize) -> Vec<u64> {
+        let mut lags = Vec::with_capacity(events * self.watchers);
+        while lags.len() < events * self.watchers {
+            let lag = tokio::time::timeout(Duration::from_secs(60), self.heard.recv()).await;
+            lags.push(lag.expect("an event did not come").unwrap());
+        }
+        lags.sort_unstable();
+        lags
+    }
+}
