@@ -89,5 +89,5 @@ fn a_server_with_docker_is_refused_with_all_reasons_at_once() {
 #[test]
 fn an_openeuler_on_arm_is_told_what_stands_in_its_way() {
     let facts = include_str!("../../../hand/fixtures/openeuler-22.03-arm64.facts.json");
-    golden("openeuler-22.03-arm64.txt", &told(facts, "172.16.8.21", "dataRoot: /data\n", 200_000));
+    golden("openeuler-22.03-arm64.txt", &told(facts, "172.16.8.21", "dataRoot: /data\n", 600_000));
 }

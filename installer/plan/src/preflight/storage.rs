@@ -79,11 +79,11 @@ pub(super) fn runtime_filesystem(view: &HostView<'_>) -> Vec<Objection> {
 }
 
 /// etcd's own advice: <https://etcd.io/docs/latest/faq/> asks for a p99 below 10 ms. Virtual disks of small sites are
-/// often slower, and a single etcd has no elections to lose; ten times that is beyond use, unless the median says that
-/// the disk itself is good and somebody else was writing just then.
+/// often slower and do. Beyond use is a disk whose p99 is half of etcd's election time-out (1 s) and whose median is half
+/// of its heartbeat (100 ms): a better median says that the disk itself is good and somebody else was writing just then.
 const FSYNC_WARN_US: u64 = 10_000;
-const FSYNC_REFUSE_US: u64 = 100_000;
-const FSYNC_GOOD_MEDIAN_US: u64 = 10_000;
+const FSYNC_REFUSE_US: u64 = 500_000;
+const FSYNC_GOOD_MEDIAN_US: u64 = 50_000;
 
 pub(super) fn fsync(view: &HostView<'_>) -> Vec<Objection> {
     if !view.host.roles.control_plane {
