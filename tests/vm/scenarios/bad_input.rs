@@ -1,7 +1,7 @@
 //! What an operator gives wrong, and hosts that are not as they should be: each time one error that names everything, what
 //! to do next, the documented exit code, and a host on which nothing changed.
 
-use crate::installation::{Installation, chain, done};
+use crate::installation::{Installation, SHARED_DISK, chain, done};
 use lab::Host;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -527,6 +527,7 @@ fn command(site: &Installation, verb: &str, case: &Case<'_>) -> Command {
         let roles = if position == 0 { "[control-plane, worker]" } else { "[worker]" };
         text.push_str(&format!("- {{name: h{}, roles: {roles}, {host}}}\n", position + 1));
     }
+    text.push_str(SHARED_DISK);
     let file = site.folder.path().join("bad.yaml");
     std::fs::write(&file, text).unwrap();
     let mut command = site.lab.command([site.folder.program()]);

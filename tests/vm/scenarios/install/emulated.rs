@@ -1,7 +1,7 @@
 //! A host with its own kernel, clock and cgroup v2, emulated and therefore slow: its clock is judged, a missing module
 //! is named, and with patience it becomes a cluster of one.
 
-use crate::installation::{Installation, chain, done};
+use crate::installation::{Installation, SHARED_DISK, chain, done};
 use lab::{Machine, MachineSpec};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -32,7 +32,7 @@ fn an_emulated_host_is_judged_by_its_own_clock_and_kernel_and_becomes_a_cluster(
 fn write_site(site: &Installation, machine: &Machine) {
     let text = format!(
         "apiVersion: armilla/v1\nkind: Site\nmetadata: {{name: emulated}}\nslowness: {SLOWNESS}\n\
-         ssh: {{user: root, keyFile: {}}}\nhosts:\n- {{name: {}, address: {}, roles: [control-plane, worker]}}\n",
+         ssh: {{user: root, keyFile: {}}}\nhosts:\n- {{name: {}, address: {}, roles: [control-plane, worker]}}\n{SHARED_DISK}",
         site.lab.record().key.display(),
         machine.name(),
         machine.address()

@@ -1,7 +1,7 @@
 //! Canaries in every secret that a site has: they are found nowhere but where they must be, in no file, in no command line
 //! and in no environment, on the machine and on the hosts, while an installation runs and after it.
 
-use crate::installation::Installation;
+use crate::installation::{Installation, SHARED_DISK};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -95,7 +95,8 @@ fn plant(site: &Installation) -> Canaries {
          sudo: {{password: {{file: {secrets}/password}}}}\n\
          hosts:\n  - {{name: h1, address: {one}, roles: [control-plane, worker]}}\n  \
          - {{name: h2, address: {two}, ssh: {{password: {{file: {secrets}/password}}, agent: false}}}}\n\
-         registries:\n  - {{host: \"registry.example:5000\", username: puller, password: {{file: {secrets}/registry}}}}\n",
+         registries:\n  - {{host: \"registry.example:5000\", username: puller, password: {{file: {secrets}/registry}}}}\n\
+         {SHARED_DISK}",
         comment = canaries.get("comment"),
     );
     std::fs::write(site.folder.site(), text).unwrap();

@@ -2,7 +2,7 @@
 //! host's copy another state folder goes on while the one from before is refused, with the add-ons that the site has.
 
 use crate::addon;
-use crate::installation::Installation;
+use crate::installation::{Installation, excuse_the_disk};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -135,6 +135,7 @@ fn two_at_once_and_a_lost_laptop() {
     let site = Installation::begin("take-over", 4, |_| {});
     let hosts: Vec<&lab::Host> = site.lab.hosts().iter().take(3).collect();
     site.folder.write_site(&site.lab, "take-over", &hosts).unwrap();
+    excuse_the_disk(&site.folder);
     let elsewhere = Elsewhere::new(&site, "elsewhere");
     two_at_once(&site);
 
