@@ -17,7 +17,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 
-use crate::access::{identify, refuse_other_origins};
+use crate::access::{drain, identify, refuse_other_origins};
 use crate::app::App;
 use crate::problem::{Kind, Problem};
 
@@ -31,8 +31,14 @@ pub(crate) fn around(router: Router<App>, app: &App) -> Router {
         .and(NotForContentType::new("application/octet-stream"))
         .and(NotForContentType::new("application/gzip"));
     router
-        .fallback(|| async { Problem::new(Kind::NotFound, "There is nothing at this path.") })
-        .method_not_allowed_fallback(|| async { Problem::new(Kind::MethodNotAllowed, "") })
+        .fallback(|request: Request| async {
+            drain(request).await;
+            Problem::new(Kind::NotFound, "There is nothing at this path.")
+        })
+        .method_not_allowed_fallback(|request: Request| async {
+            drain(request).await;
+            Problem::new(Kind::MethodNotAllowed, "")
+        })
         .layer(from_fn_with_state(app.clone(), identify))
         .layer(from_fn(refuse_other_origins))
         .layer(CompressionLayer::new().compress_when(compressed))

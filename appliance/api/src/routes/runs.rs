@@ -159,7 +159,9 @@ struct NewRun {
 /// What was asked for is on disk with the answer and survives the server. The run has a name as soon as its hosts are within
 /// reach: the request says which.
 #[utoipa::path(post, path = "/api/v1/runs", tag = "runs", request_body = NewRun,
-    responses((status = 200, description = "A dry run: it would start"), (status = 202, body = RequestBody)))]
+    responses((status = 200, description = "A dry run: it would start"), (status = 202, body = RequestBody),
+        (status = 404, description = "There is no such plan", body = crate::problem::ProblemBody,
+            content_type = "application/problem+json")))]
 async fn start_run(State(app): State<App>, wish: Changing<NewRun>) -> Result<Response, Problem> {
     let Changing { mutation, body } = wish;
     let control = app.control()?;

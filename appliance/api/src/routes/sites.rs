@@ -282,7 +282,8 @@ struct DraftContent {
 
 /// Keep a draft; there need be no site of that name
 #[utoipa::path(put, path = "/api/v1/sites/{name}/draft", tag = "sites", params(("name" = String, Path)),
-    request_body = DraftContent, responses((status = 200, body = DraftBody)))]
+    request_body = DraftContent,
+    responses((status = 200, body = DraftBody), (status = 204, description = "A dry run: it would be kept")))]
 async fn put_draft(
     State(app): State<App>,
     Path(name): Path<String>,
@@ -295,7 +296,7 @@ async fn put_draft(
     let put = DraftCommand::Put { site: name.clone(), content: body.content, expected: mutation.expected };
     app.submit(&mutation, Command::Drafts(put)).await?;
     if mutation.dry_run {
-        return Ok(StatusCode::OK.into_response());
+        return Ok(StatusCode::NO_CONTENT.into_response());
     }
     draft(&app, &name)
 }
