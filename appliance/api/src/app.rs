@@ -178,7 +178,7 @@ impl App {
     }
 
     /// Bytes that are left on the state folder's disk; `None` when it does not say.
-    fn room(&self) -> Option<u64> {
+    pub(crate) fn room(&self) -> Option<u64> {
         let disk = rustix::fs::statvfs(self.store().folder()).ok()?;
         Some(disk.f_bavail.saturating_mul(disk.f_frsize))
     }

@@ -93,7 +93,7 @@ fn joined(folder: &Path, state: &Path) -> Result<PathBuf, ControlError> {
 
 /// Reads every byte before anything is connected to: a flipped bit that is found in the middle of an installation costs
 /// more than this. A file in which all was right once, and which nobody touched since, is not read again.
-fn verify(bundle: &Bundle<Sealed>, store: &Store) -> Result<(), VerifyError> {
+pub(crate) fn verify(bundle: &Bundle<Sealed>, store: &Store) -> Result<(), VerifyError> {
     let id = bundle.id().to_string();
     let stamp = std::fs::metadata(bundle.path()).ok().map(|metadata| FileStamp::of(&metadata));
     if stamp.is_some() && store.verified(&id).ok().flatten() == stamp {

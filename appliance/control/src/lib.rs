@@ -5,6 +5,7 @@ pub mod addons;
 pub mod asked;
 pub mod asks;
 pub mod bundle;
+pub mod bundles;
 mod changes;
 pub mod clusters;
 pub mod control;

@@ -18,6 +18,7 @@
 //! build from.
 
 mod audit;
+mod bundles;
 mod checks;
 mod health;
 mod hosts;
@@ -30,6 +31,7 @@ mod sessions;
 mod settings;
 mod sites;
 mod tokens;
+mod uploads;
 mod users;
 mod watch;
 
@@ -60,6 +62,8 @@ fn all(routes: Routes) -> Routes {
     let routes = imports::routes(routes);
     let routes = sites::routes(routes);
     let routes = hosts::routes(routes);
+    let routes = bundles::routes(routes);
+    let routes = uploads::routes(routes);
     let routes = checks::routes(routes);
     let routes = plans::routes(routes);
     let routes = runs::routes(routes);
