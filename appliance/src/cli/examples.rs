@@ -148,6 +148,13 @@ Example:
   armilla image ls
 Images of the site's bundles are kept by every node, whatever room the kubelet makes.";
 
+pub(super) const INSTANCE: &str = "\
+Examples:
+  armilla instance backup -o /mnt/usb/armilla.backup
+  armilla instance restore /mnt/usb/armilla.backup --key armilla.key --state /var/lib/armilla
+  armilla instance protect --passphrase /root/passphrase
+The backup does not hold the key that opens its secrets, unless a passphrase protects the key.";
+
 pub(super) const SUPPORT: &str = "\
 Example:
   armilla support collect

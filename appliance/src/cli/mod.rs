@@ -11,6 +11,7 @@ mod error;
 mod examples;
 mod image;
 mod init;
+mod instance;
 mod kubeconfig;
 mod login;
 mod plan;
@@ -97,6 +98,9 @@ enum Verb {
     /// Read and change how a server is set
     #[command(subcommand, after_help = examples::SETTINGS)]
     Settings(settings::SettingsCommand),
+    /// Back up what a state folder holds, and restore it
+    #[command(subcommand, after_help = examples::INSTANCE)]
+    Instance(instance::InstanceCommand),
     /// Take hosts out of the cluster and put them back as they were
     #[command(after_help = examples::RESET)]
     Reset(reset::Reset),
@@ -202,6 +206,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Token(command) => wait(token::run(&command)),
         Verb::Audit(command) => wait(audit::run(&command)),
         Verb::Settings(command) => wait(settings::run(&command)),
+        Verb::Instance(command) => instance::run(&command),
         Verb::Reset(args) => wait(reset::run(&args)),
         Verb::TakeOver(args) => wait(take_over::run(&args)),
         Verb::Image(command) => wait(image::run(&command)),

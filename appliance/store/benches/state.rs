@@ -112,9 +112,7 @@ fn start(dir: &Path) {
 
 fn reads(store: &Store) {
     measure("all runs as rows", 20, || store.runs().unwrap().len());
-    measure("a page of 100 runs", 20, || {
-        store.rows::<RunRow>(Some(&Key::Number(500)), 100).unwrap().len()
-    });
+    measure("a page of 100 runs", 20, || store.rows::<RunRow>(Some(&Key::Number(500)), 100).unwrap().len());
     measure("all 1,000 sites", 20, || store.rows::<SiteRow>(None, usize::MAX).unwrap().len());
     measure("the fold of a run", 20, || store.view(&RunId("r-500".into())).unwrap());
     let last = store.last_index().unwrap();

@@ -11,11 +11,13 @@
 //! The ledger (`appliance-ledger`) decides, this crate keeps. [`Store::submit`] is the one way in which control-plane state is
 //! written. What is written beside it is no business of a ledger: output of steps, and what this machine knows of its files.
 
+mod backup;
 mod disk;
 pub mod holder;
 mod migrate;
 mod notes;
 mod output;
+mod passphrase;
 mod plans;
 mod runs;
 mod site_copy;
@@ -28,9 +30,11 @@ mod watch;
 
 pub use appliance_ledger as ledger;
 pub use appliance_ledger::{KeptBundle, PinnedKey, RunRow, rules};
+pub use backup::{About, BackupError, restore};
 pub use holder::Holder;
 pub use notes::FileStamp;
 pub use output::{OUTPUT_LIMIT, OutputChunk};
+pub use passphrase::{PASSPHRASE_FILE, Passphrase, PassphraseError};
 pub use plans::AdoptedPlan;
 pub use runs::Begun;
 pub use site_copy::{COPY_LIMIT, CopyError, SiteCopy, newest};

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::Duration;
 
 use appliance_ledger::{Actor, Refused};
@@ -225,6 +225,14 @@ impl Store {
         &self,
         act: impl FnOnce(&mut WriteTransaction) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        self.write_held(act).map(|(done, _)| done)
+    }
+
+    /// As [`Store::write`], and nobody writes after it until what it gives is dropped.
+    pub(crate) fn write_held<T>(
+        &self,
+        act: impl FnOnce(&mut WriteTransaction) -> Result<T, StoreError>,
+    ) -> Result<(T, MutexGuard<'_, ()>), StoreError> {
         let writer = self.writer.lock().expect("invariant: nothing panics while it writes");
         if !self.disk.has_room() {
             return Err(StoreError::Full { path: self.dir.clone() });
@@ -244,8 +252,7 @@ impl Store {
             *self.db.write().expect("invariant: nothing panics while it opens") = None;
             let _ = self.opened(|_| Ok(()));
         }
-        drop(writer);
-        done
+        Ok((done?, writer))
     }
 
     /// Does something with the database, which is opened again if it has to be.

@@ -7,6 +7,7 @@
 //! ```text
 //!  value = 0x01 | nonce, 24 bytes | ciphertext and tag
 //!  armilla.key = the key, 32 bytes, as 64 hex digits and a newline; mode 0600, beside the database
+//!              | or wrapped (see `passphrase`): argon2id:MEMORY:PASSES:SALT:SEALED
 //! ```
 //!
 //! The database names its key by a digest, so that a missing key is told apart from a wrong one.
@@ -20,6 +21,8 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
+
+use crate::passphrase::{Passphrase, PassphraseError, Wrapped};
 
 const FORMAT: u8 = 1;
 const NONCE: usize = 24;
@@ -36,8 +39,10 @@ pub enum VaultError {
     Missing { path: PathBuf, id: String },
     #[error("open the store: {} is key {found}, and the database is sealed under key {wanted}", .path.display())]
     Wrong { path: PathBuf, found: String, wanted: String },
-    #[error("open the store: {} is not 64 hex digits", .path.display())]
+    #[error("open the store: {} is neither 64 hex digits nor a key under a passphrase", .path.display())]
     NotAKey { path: PathBuf },
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
     #[error("open the store: use its key {}", .path.display())]
     Io {
         path: PathBuf,
@@ -86,13 +91,7 @@ impl Vault {
     }
 
     fn read(path: &Path) -> Result<Option<Vault>, VaultError> {
-        let text = match fs::read_to_string(path) {
-            Ok(text) => Zeroizing::new(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(VaultError::Io { path: path.to_owned(), source }),
-        };
-        let key = key_of(text.trim()).ok_or_else(|| VaultError::NotAKey { path: path.to_owned() })?;
-        Ok(Some(Vault::of(&key)))
+        Ok(read_key(path)?.map(|key| Vault::of(&key)))
     }
 
     fn of(key: &[u8; 32]) -> Vault {
@@ -101,6 +100,12 @@ impl Vault {
         hash.update(key);
         let id = hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
         Vault { cipher: XChaCha20Poly1305::new(key.into()), id }
+    }
+
+    /// What the key in this file is called.
+    pub(crate) fn id_of(path: &Path) -> Result<String, VaultError> {
+        let vault = Vault::read(path)?.ok_or_else(|| VaultError::NotAKey { path: path.to_owned() })?;
+        Ok(vault.id)
     }
 
     /// What the database calls its key.
@@ -129,6 +134,19 @@ impl Vault {
     }
 }
 
+/// The key in this file, unwrapped where a passphrase protects it; `None` when there is no such file.
+pub(crate) fn read_key(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, VaultError> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => Zeroizing::new(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(VaultError::Io { path: path.to_owned(), source }),
+    };
+    if let Some(wrapped) = Wrapped::parse(text.trim()) {
+        return Ok(Some(wrapped.unwrap(&Passphrase::given()?)?));
+    }
+    Ok(Some(key_of(text.trim()).ok_or_else(|| VaultError::NotAKey { path: path.to_owned() })?))
+}
+
 fn key_of(text: &str) -> Option<Zeroizing<[u8; 32]>> {
     let mut key = Zeroizing::new([0; 32]);
     if text.len() != 64 || !text.is_ascii() {
@@ -140,13 +158,17 @@ fn key_of(text: &str) -> Option<Zeroizing<[u8; 32]>> {
     Some(key)
 }
 
-/// Whole or not at all: a key that is half written would lock everybody out.
 fn write_new(path: &Path, key: &[u8; 32]) -> io::Result<()> {
+    let digits: Zeroizing<String> = Zeroizing::new(key.iter().map(|byte| format!("{byte:02x}")).collect());
+    write_text(path, &digits)
+}
+
+/// Whole or not at all: a key that is half written would lock everybody out.
+pub(crate) fn write_text(path: &Path, text: &str) -> io::Result<()> {
     let partial = path.with_extension("key.partial");
     let mut file =
         fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
-    let digits: Zeroizing<String> = Zeroizing::new(key.iter().map(|byte| format!("{byte:02x}")).collect());
-    writeln!(file, "{}", &*digits)?;
+    writeln!(file, "{text}")?;
     file.sync_all()?;
     fs::rename(&partial, path)?;
     fs::File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
