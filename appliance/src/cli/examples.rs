@@ -153,7 +153,9 @@ Examples:
   armilla instance backup -o /mnt/usb/armilla.backup
   armilla instance restore /mnt/usb/armilla.backup --key armilla.key --state /var/lib/armilla
   armilla instance protect --passphrase /root/passphrase
-The backup does not hold the key that opens its secrets, unless a passphrase protects the key.";
+The backup does not hold the key that opens its secrets, unless a passphrase protects the key.
+A protected key opens with ARMILLA_PASSPHRASE_FILE, which names a file whose first line is the
+passphrase.";
 
 pub(super) const SUPPORT: &str = "\
 Example:
