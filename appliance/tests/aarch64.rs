@@ -3,7 +3,6 @@
 //!
 //! `make test-full PART=arm64` builds program and bundle, then runs this.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
-#![expect(clippy::print_stdout, reason = "what was seen is a part of what a long test finds")]
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
