@@ -102,6 +102,7 @@ impl Target {
                 .header("authorization", &self.authorization)
                 .body(Full::default())
                 .unwrap();
+            sender.ready().await.unwrap();
             let begun = Instant::now();
             let answer = sender.send_request(request).await.unwrap();
             if answer.status() == 404 {
@@ -126,6 +127,7 @@ impl Target {
                 .header("content-type", "application/json")
                 .body(Full::from(format!("{{\"role\": \"{role}\"}}")))
                 .unwrap();
+            sender.ready().await.unwrap();
             let answer = sender.send_request(request).await.unwrap();
             assert_eq!(answer.status(), 200);
             answer.into_body().collect().await.unwrap();
@@ -145,6 +147,7 @@ pub(crate) async fn flood(target: &Target, sent: Sent) -> (f64, Duration) {
             callers.push(tokio::spawn(async move {
                 let mut took = Vec::new();
                 while Instant::now() < end {
+                    sender.ready().await.unwrap();
                     let begun = Instant::now();
                     let answer = sender.send_request(target.request(&sent)).await.unwrap();
                     assert_eq!(answer.status(), 200);
