@@ -2,9 +2,11 @@
 
 mod folder;
 mod product;
+mod server;
 
 pub use folder::Folder;
 pub use product::Product;
+use server::Login;
 
 use crate::command::CommandError;
 use crate::file::FileError;
@@ -39,6 +41,8 @@ pub enum DemoError {
     Start { command: String, source: std::io::Error },
     #[error("run `{command}`: {status}")]
     Ended { command: String, status: std::process::ExitStatus },
+    #[error("have a server: {said}")]
+    Server { said: String },
     #[error("prove anything")]
     Proof(#[from] ProofError),
     #[error("show {failed} of {all} things that a cluster must do: the lines above name them")]
@@ -62,12 +66,13 @@ impl Demo {
     /// goes straight to the terminal; `say` hears the rest.
     pub fn run(&self, say: &dyn Fn(&str)) -> Result<(), DemoError> {
         let begun = Instant::now();
+        server::stop(&self.folder);
         say("\n== The bundle: everything that the hosts will need, in one sealed file");
         self.product.put_into(&self.folder)?;
         self.product.build_bundle(&self.folder)?;
         say(&format!("\n== The hosts: {HOSTS} bare machines in a network without a way out"));
         let lab = self.lab(say)?;
-        let port = self.forward(&lab)?.listen;
+        let port = self.forward(&lab, (lab.hosts()[0].address(), 6443).into())?.listen;
         say("\n== armilla apply: from bare hosts to Kubernetes");
         let apply = Instant::now();
         finish(self.folder.armilla_on_site(&lab, "apply").arg("-y"))?;
@@ -77,7 +82,9 @@ impl Demo {
         say("\n== From this machine");
         self.let_kubectl_in(&lab, port)?;
         finish(&mut self.folder.kubectl(&["get", "nodes", "-o", "wide"]))?;
-        say(&self.goodbye(begun.elapsed(), apply));
+        say("\n== The server");
+        let login = self.serve(&lab)?;
+        say(&self.goodbye(begun.elapsed(), apply, &login));
         Ok(())
     }
 
@@ -103,13 +110,12 @@ impl Demo {
         Ok(lab)
     }
 
-    /// The forward to the API server: the one that there is, or a new one.
-    fn forward(&self, lab: &Lab) -> Result<Forward, DemoError> {
-        let api = SocketAddr::from((lab.hosts()[0].address(), 6443));
-        if let Some(forward) = lab.forwards().into_iter().find(|forward| forward.to == api) {
+    /// A forward into the lab: the one that there is, or a new one.
+    fn forward(&self, lab: &Lab, to: SocketAddr) -> Result<Forward, DemoError> {
+        if let Some(forward) = lab.forwards().into_iter().find(|forward| forward.to == to) {
             return Ok(forward);
         }
-        Ok(lab.forward(&self.program, (Ipv4Addr::LOCALHOST, 0).into(), api)?)
+        Ok(lab.forward(&self.program, (Ipv4Addr::LOCALHOST, 0).into(), to)?)
     }
 
     fn prove(&self, lab: &Lab, say: &dyn Fn(&str)) -> Result<(), DemoError> {
@@ -128,16 +134,31 @@ impl Demo {
         self.folder.keep_kubectl(&lab.hosts()[0])
     }
 
-    fn goodbye(&self, all: Duration, apply: Duration) -> String {
+    /// Starts the server on the demo's state folder, which has the site and its runs, and makes its administrator.
+    fn serve(&self, lab: &Lab) -> Result<Login, DemoError> {
+        let listens = server::start(&self.folder, lab)?;
+        let url = format!("https://{}", self.forward(lab, listens)?.listen);
+        let login = server::login(&self.folder, url)?;
+        // From the machine, as somebody would who stands elsewhere: what is told below works.
+        finish(login.command(&self.folder).stdin(login.password_file(&self.folder)?))?;
+        Ok(login)
+    }
+
+    fn goodbye(&self, all: Duration, apply: Duration, login: &Login) -> String {
         let folder = from_here(self.folder.path());
         let folder = folder.display();
         let lab = format!("{} --name {} run --", from_here(&self.program).display(), self.lab);
+        let Login { url, fingerprint, password } = login;
         format!(
             "\nDone in {} s, {} s of it `armilla apply`.\n\n\
              Look around:\n  {folder}/kubectl --kubeconfig {folder}/kubeconfig get pods -A\n  \
              {lab} {folder}/armilla status -s {folder}/site.yaml --state {folder}/state\n  \
              {folder}/armilla run show --state {folder}/state\n  \
              {folder}/armilla bundle show {folder}/armilla.bundle --trust {folder}/bundle.key.pub\n\n\
+             The server:\n  {url}\n  user admin, password {password}\n  \
+             certificate authority: SHA-256 {fingerprint}\n  \
+             {folder}/armilla login {url} --ca-fingerprint {fingerprint} && {folder}/armilla whoami\n  \
+             {folder}/armilla audit ls --state {folder}/state\n\n\
              Clean up:\n  make demo-down",
             all.as_secs(),
             apply.as_secs(),
@@ -146,6 +167,7 @@ impl Demo {
 
     /// Takes everything away. Nothing is wrong when there is nothing.
     pub fn down(lab: &LabName, folder: &Folder) -> Result<(), DemoError> {
+        server::stop(folder);
         Lab::down_by_name(lab)?;
         Ok(folder.remove()?)
     }

@@ -120,7 +120,7 @@ impl Folder {
 
     /// Removes what is known of hosts: their site file, the way in, pinned keys and runs.
     pub(super) fn forget_hosts(&self) -> Result<(), FileError> {
-        for path in [self.site(), self.path.join("kubeconfig")] {
+        for path in [self.site(), self.path.join("kubeconfig"), self.path.join("admin.password")] {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(FileError::new("remove", &path)(error));
