@@ -9,6 +9,8 @@ mod performing;
 mod planning;
 mod private;
 mod report;
+mod runs;
+mod served;
 mod service;
 mod serving;
 mod supporting;

@@ -20,8 +20,9 @@ use crate::watch::Watch;
 
 /// An answer that is held in memory, at most.
 const ANSWER_LIMIT: usize = 64 << 20;
-/// The longest that a server thinks about an answer; what takes longer is a run, and followed.
-const ANSWER: Duration = Duration::from_secs(120);
+/// The longest that a server thinks about an answer: it looks at hosts of which some do not answer. What takes longer is a
+/// run, and followed.
+const ANSWER: Duration = Duration::from_secs(900);
 /// What may be asked again is asked this often in all, after these pauses.
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(800)];
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

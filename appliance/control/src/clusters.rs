@@ -22,7 +22,7 @@ use installer_wire::terminal::Size;
 use zeroize::Zeroizing;
 
 use crate::error::{ControlError, Kind, Problem};
-use crate::hands::hand_on;
+use crate::hands::{Acquaintance, hand_on};
 use crate::instance::Instance;
 use crate::secrets::SecretSource;
 use crate::site_file;
@@ -211,7 +211,8 @@ impl Clusters {
             kept.used = Instant::now();
             return Ok(Arc::clone(&kept.hand));
         }
-        let starting = hand_on(host, &self.instance, &*self.secrets);
+        let known = Acquaintance::of(&self.instance);
+        let starting = hand_on(host, &known, &*self.secrets);
         let hand = tokio::time::timeout(PATIENCE, starting).await.map_err(|_| {
             let late = format!("it gave no hand within {} s", PATIENCE.as_secs());
             ControlError::all(Kind::Unreachable, vec![Problem::of_host(host.name.as_str(), late)])

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use appliance_store::PinnedKey;
 use bundles_format::Arch;
 use bundles_store::{Bundle, Sealed};
 use installer_model::site::{Host, Site};
 use installer_render::paths::ARMILLA_ROOT;
 use installer_run::SiteWorld;
+use installer_run::query::Request;
+use installer_run::reader::Reader;
 use installer_ssh::{Binary, BinarySource, Hand, HandError};
 
 use crate::asks::Asks;
@@ -98,53 +101,78 @@ pub async fn connect(world: &SiteWorld, kept: &mut Kept) -> BTreeMap<String, Arc
     hands
 }
 
+/// What a state folder knows of hosts, for those who only ask them: no claim is made, and another process may have the
+/// folder's store.
+pub struct Acquaintance {
+    keys: HostKeys,
+    /// Whose the hosts are, if they are ours.
+    ledger: String,
+    state: PathBuf,
+}
+
+impl Acquaintance {
+    /// Of a store that this process has open.
+    pub fn of(instance: &Instance) -> Acquaintance {
+        let keys = HostKeys::kept(&instance.store, false);
+        Acquaintance { keys, ledger: instance.store.ledger().to_owned(), state: instance.state.clone() }
+    }
+
+    /// Of the store in `state`, whoever has it open.
+    pub fn read(reader: &Reader, state: &Path) -> Result<Acquaintance, ControlError> {
+        let failed = |error: &dyn std::error::Error| ControlError::of(Kind::Failed, "", error);
+        let keys = reader.json(&Request::HostKeys).map_err(|error| failed(&error))?;
+        let keys: BTreeMap<String, PinnedKey> =
+            serde_json::from_value(keys).map_err(|error| failed(&error))?;
+        let ledger = reader.json(&Request::Ledger).map_err(|error| failed(&error))?;
+        let ledger = ledger.as_str().unwrap_or_default().to_owned();
+        Ok(Acquaintance { keys: HostKeys::read(keys, false), ledger, state: state.to_owned() })
+    }
+}
+
 /// A hand on every host, for those who only ask. All hosts that cannot be reached are named at once.
 pub async fn hands(
     site: &Site,
-    instance: &Instance,
+    known: &Acquaintance,
     secrets: &dyn SecretSource,
 ) -> Result<BTreeMap<String, Arc<Hand>>, ControlError> {
-    let keys = HostKeys::kept(&instance.store, false);
-    let targets = targets(site, secrets, &keys)?;
-    let world = SiteWorld::new(targets, hand_binaries(None, &instance.state)?, None, String::new());
+    let targets = targets(site, secrets, &known.keys)?;
+    let world = SiteWorld::new(targets, hand_binaries(None, &known.state)?, None, String::new());
     let mut kept = Kept::default();
     let hands = connect(&world, &mut kept).await;
-    if kept.is_empty() { Ok(hands) } else { Err(kept.into_error(&keys)) }
+    if kept.is_empty() { Ok(hands) } else { Err(kept.into_error(&known.keys)) }
 }
 
 /// A hand on the site's control plane, for those who only ask.
 pub async fn control_plane_hand(
     site: &Site,
-    instance: &Instance,
+    known: &Acquaintance,
     secrets: &dyn SecretSource,
 ) -> Result<Arc<Hand>, ControlError> {
-    hand_on(founder(site), instance, secrets).await
+    hand_on(founder(site), known, secrets).await
 }
 
 /// A hand on one host of a site, for those who only ask.
 pub async fn hand_on(
     host: &Host,
-    instance: &Instance,
+    known: &Acquaintance,
     secrets: &dyn SecretSource,
 ) -> Result<Arc<Hand>, ControlError> {
     let name = host.name.as_str();
-    let store = &instance.store;
-    let keys = HostKeys::kept(store, false);
-    let target = Logins::new(secrets, &keys).target(host).map_err(|problem| {
+    let target = Logins::new(secrets, &known.keys).target(host).map_err(|problem| {
         ControlError::all(Kind::NotLetIn, vec![Problem::of_host(name, problem)]).hint(SECRETS)
     })?;
     let failed = |error: HandError| {
         let mut failed = ControlError::of_hand(&format!("{name}: "), &error);
-        failed.asks.host_keys = keys.seen();
+        failed.asks.host_keys = known.keys.seen();
         failed
     };
-    let binaries = hand_binaries(None, &instance.state)?;
+    let binaries = hand_binaries(None, &known.state)?;
     let hand = Hand::start(&target, &binaries, ARMILLA_ROOT).await.map_err(failed)?;
     // What this state folder knows of the site is old from then on.
     let held = owner(&hand).await.map_err(failed)?;
-    match held.filter(|held| held.taken_from.as_deref() == Some(store.ledger())) {
+    match held.filter(|held| held.taken_from.as_deref() == Some(known.ledger.as_str())) {
         Some(held) => {
-            let why = belongs(&held, store.ledger());
+            let why = belongs(&held, &known.ledger);
             Err(ControlError::all(Kind::Conflict, vec![Problem::of_host(name, why)])
                 .hint("go on from the state folder that took the site over"))
         }

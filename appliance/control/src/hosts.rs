@@ -8,7 +8,7 @@ use installer_run::BoxFuture;
 use crate::asked::Asked;
 use crate::error::{ControlError, Kind};
 use crate::given::Given;
-use crate::hands::hands;
+use crate::hands::{Acquaintance, hands};
 use crate::instance::Instance;
 use crate::options::Purpose;
 use crate::performing::{Reached, Running};
@@ -106,7 +106,7 @@ impl Hosts for SshHosts {
     fn scan<'a>(&'a self, wish: &'a Wish) -> BoxFuture<'a, Result<(), ControlError>> {
         Box::pin(async move {
             let (site, given) = (wish.site()?, self.given(wish)?);
-            hands(&site, &self.instance, &given).await.map(drop)
+            hands(&site, &Acquaintance::of(&self.instance), &given).await.map(drop)
         })
     }
 

@@ -8,6 +8,7 @@ use installer_model::plan::{Intent, Plan};
 
 use super::{CliError, Output, SiteArgs};
 use crate::performing::{Shown, perform};
+use crate::served::{self, Served};
 use crate::{planning, report, wiring};
 
 /// Makes the site what its file says. What was cut off goes on; what is done is not done again.
@@ -21,6 +22,9 @@ pub(super) struct Apply {
 }
 
 pub(super) async fn run(args: &Apply) -> Result<u8, CliError> {
+    if let Some(served) = Served::ready(&args.site).await? {
+        return apply_served(args, &served).await;
+    }
     let ready = planning::ready(&args.site, args.site.asked(Purpose::Apply)?).await?;
     report::report_findings(&ready)?;
     ready.refuse_unsupported_changes()?;
@@ -36,6 +40,25 @@ pub(super) async fn run(args: &Apply) -> Result<u8, CliError> {
         return Err(CliError::new(1, "go on without a yes").hint("answer the question, or add --yes"));
     }
     carry_out(&ready, plan, &args.site, args.output).await
+}
+
+/// The same, planned and performed by a server.
+async fn apply_served(args: &Apply, served: &Served<'_>) -> Result<u8, CliError> {
+    let known = served.follows().await?.is_some();
+    let (made, plan) = served.make_plan(serde_json::json!({"intent": "install"})).await?;
+    served::report(&made.findings)?;
+    let question = format!("Install on {} ({} steps)?", hosts_in_words(served.site()), plan.steps.len());
+    if !known && !wiring::confirm(args.site.yes, &question) {
+        return Err(CliError::new(1, "go on without a yes").hint("answer the question, or add --yes"));
+    }
+    let shown = if args.output == Output::Json { Shown::Json } else { Shown::Text };
+    let code = served.perform(&made, &plan, shown).await?;
+    match code {
+        0 => eprintln!("The site is as its file says."),
+        130 => eprintln!("Run the same command again to go on: what is done stays done."),
+        _ => eprintln!("Mend what is named above, then run the same command again: what is done stays done."),
+    }
+    Ok(code)
 }
 
 /// Performs the plan and says how it ended and what to do next.

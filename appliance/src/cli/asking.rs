@@ -24,7 +24,7 @@ struct Page {
 }
 
 /// Every item of a list. `path` may have parameters already.
-pub(super) async fn list(client: &Client, path: &str) -> Result<Vec<Value>, CliError> {
+pub(crate) async fn list(client: &Client, path: &str) -> Result<Vec<Value>, CliError> {
     let joint = if path.contains('?') { '&' } else { '?' };
     let mut items = Vec::new();
     let mut go_on = String::new();
@@ -48,7 +48,7 @@ pub(super) fn told(error: ClientError) -> CliError {
 }
 
 /// A part of a path or query in which nothing is a separator (RFC 3986, section 2.3).
-pub(super) fn escaped(part: &str) -> String {
+pub(crate) fn escaped(part: &str) -> String {
     let mut escaped = String::new();
     for byte in part.bytes() {
         match byte {

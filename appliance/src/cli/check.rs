@@ -8,6 +8,7 @@ use installer_model::waiver::{KeptWaiver, WaiverTarget};
 use serde::Serialize;
 
 use super::{CliError, Output, SiteArgs};
+use crate::served::{self, Judged, Served};
 use crate::{findings, fixing, planning, wiring};
 
 /// Connects to every host, looks, lets the hosts measure the network between them, and shows all findings at once. Without
@@ -53,6 +54,9 @@ struct Report<'a> {
 }
 
 pub(super) async fn run(args: &Check) -> Result<u8, CliError> {
+    if let Some(served) = Served::ready(&args.site).await? {
+        return check_served(args, &served).await;
+    }
     let change = waiving::Change::of(&args.waive, args.reason.as_deref(), &args.unwaive)?;
     let mut ready = planning::ready(&args.site, args.site.asked(Purpose::Check)?.waiving(change)).await?;
     let mut fixes = None;
@@ -80,6 +84,26 @@ pub(super) async fn run(args: &Check) -> Result<u8, CliError> {
     }
     let failed = fixes.iter().flatten().any(|fix| fix.failed.is_some());
     Ok(if failed { 1 } else { findings::exit_code(found) })
+}
+
+/// The same, done by a server, which keeps the waivers.
+async fn check_served(args: &Check, served: &Served<'_>) -> Result<u8, CliError> {
+    let others =
+        [("--fix", args.fix), ("--waive", !args.waive.is_empty()), ("--unwaive", !args.unwaive.is_empty())];
+    if let Some((option, _)) = others.into_iter().find(|(_, given)| *given) {
+        return Err(served::refuse(option));
+    }
+    let Judged { findings: found, unused_waivers: unused } = &served.check().await?;
+    match args.output {
+        Output::Json => {
+            let report = Report { fixes: None, dry_run: false, findings: found, unused_waivers: unused };
+            println!("{}", serde_json::to_string_pretty(&report).expect("plain data"));
+        }
+        Output::Text => {
+            print!("{}{}", findings::text(found, findings::language()), findings::unused_text(unused));
+        }
+    }
+    Ok(findings::exit_code(found))
 }
 
 /// Shows what would change, asks, and does it. What the hosts say beforehand is shown on standard error, where the question is.

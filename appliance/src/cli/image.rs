@@ -70,8 +70,8 @@ async fn held(
     args: &LsArgs,
     site: &installer_model::site::Site,
 ) -> Result<BTreeMap<String, Vec<HeldImage>>, CliError> {
-    let instance = wiring::instance(&args.state, "image ls")?;
-    let hands = hands(site, &instance, &Secrets::default()).await?;
+    let known = wiring::acquaintance(&args.state, "image ls")?;
+    let hands = hands(site, &known, &Secrets::default()).await?;
     let asked =
         hands.iter().map(|(name, hand)| async move { (name, installer_run::images::held(hand).await) });
     let mut held = BTreeMap::new();

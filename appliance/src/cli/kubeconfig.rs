@@ -44,8 +44,8 @@ pub(super) async fn run(args: &Kubeconfig) -> Result<u8, CliError> {
 }
 
 async fn fetch(args: &Kubeconfig, site: &installer_model::site::Site) -> Result<String, CliError> {
-    let instance = wiring::instance(&args.state, "kubeconfig")?;
-    let hand = control_plane_hand(site, &instance, &Secrets::default()).await?;
+    let known = wiring::acquaintance(&args.state, "kubeconfig")?;
+    let hand = control_plane_hand(site, &known, &Secrets::default()).await?;
     let bytes = hand.read("/etc/kubernetes/admin.conf", 1 << 20).await.map_err(|error| {
         CliError::from_error(3, "read /etc/kubernetes/admin.conf: ", &error)
             .hint("is the site installed? `armilla apply`")

@@ -31,6 +31,7 @@ use std::process::ExitCode;
 use appliance_control::{Asked, Purpose, site_file};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+pub(crate) use asking::{escaped, list};
 pub(crate) use error::CliError;
 pub(crate) use installer_model::chain;
 
@@ -149,6 +150,9 @@ pub(crate) struct SiteArgs {
     pub(crate) trust: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) state: StateArgs,
+    /// Have this server do it, one of those that `armilla login` keeps
+    #[arg(long, value_name = "NAME", env = "ARMILLA_CONTEXT")]
+    pub(crate) context: Option<String>,
     /// Take this host from the state folder that it belongs to; may be given again
     #[arg(long, value_name = "HOST")]
     pub(crate) take_over: Vec<String>,
@@ -161,6 +165,11 @@ pub(crate) struct SiteArgs {
 }
 
 impl SiteArgs {
+    /// Which server is asked, if one is.
+    pub(crate) fn server(&self) -> wiring::ServerArgs {
+        wiring::ServerArgs { state: self.state.clone(), context: self.context.clone() }
+    }
+
     /// The site that the file describes, wanted for something.
     pub(crate) fn asked(&self, purpose: Purpose) -> Result<Asked, CliError> {
         Ok(Asked::new(site_file::read(&self.site)?, wiring::options(self), purpose))

@@ -5,6 +5,7 @@ use clap::Args;
 use installer_model::plan::Intent;
 
 use super::{CliError, Output, SiteArgs};
+use crate::served::{self, Served};
 use crate::{planning, report};
 
 /// Connects, looks, and shows every step that apply would take, and what differs from the last plan.
@@ -17,6 +18,9 @@ pub(super) struct PlanArgs {
 }
 
 pub(super) async fn run(args: &PlanArgs) -> Result<u8, CliError> {
+    if let Some(served) = Served::ready(&args.site).await? {
+        return plan_served(args, &served).await;
+    }
     let ready = planning::ready(&args.site, args.site.asked(Purpose::Plan)?).await?;
     let plan = ready.plan(&Intent::Install, &[])?;
     report::report_warnings(&ready);
@@ -35,6 +39,27 @@ pub(super) async fn run(args: &PlanArgs) -> Result<u8, CliError> {
             for line in &plan.report {
                 eprintln!("note: {line}");
             }
+        }
+    }
+    Ok(0)
+}
+
+/// The same, made by a server.
+async fn plan_served(args: &PlanArgs, served: &Served<'_>) -> Result<u8, CliError> {
+    let last = served.follows().await?;
+    let (made, plan) = served.make_plan(serde_json::json!({"intent": "install"})).await?;
+    // What would stop a run is no reason not to show the plan.
+    let _ = served::report(&made.findings);
+    match args.output {
+        Output::Json => served::print_plan(&plan),
+        Output::Text => {
+            print!("{}", installer_plan::diff::render_plan(&plan));
+            match last {
+                Some(last) if last == made.id => eprintln!("The same plan as last time."),
+                Some(last) => eprintln!("\nAgainst plan {}: changed", last.get(..12).unwrap_or(&last)),
+                None => {}
+            }
+            made.report.iter().for_each(|line| eprintln!("note: {line}"));
         }
     }
     Ok(0)

@@ -13,6 +13,7 @@ use installer_ssh::HandError;
 
 use super::{CliError, Output, SiteArgs};
 use crate::performing::{Shown, perform};
+use crate::served::{self, Served};
 use crate::{planning, wiring};
 
 /// Without --host the whole cluster goes. Volumes and everything that ran on the hosts go with it. What was there before
@@ -40,6 +41,9 @@ pub(super) async fn run(args: &Reset) -> Result<u8, CliError> {
     let site = site_file::read(&args.site.site)?;
     let intent = intent(args, &site)?;
     args.without.iter().try_for_each(|name| site_file::host(&site, name).map(drop))?;
+    if let Some(served) = Served::ready(&args.site).await? {
+        return reset_served(args, &served).await;
+    }
     let ready = planning::ready(&args.site, args.site.asked(Purpose::Reset)?.without(&args.without)).await?;
     let keep = std::path::absolute(&ready.state)
         .map_err(|error| CliError::new(1, format!("find the state folder: {error}")))?;
@@ -60,11 +64,7 @@ pub(super) async fn run(args: &Reset) -> Result<u8, CliError> {
         }
         return Ok(0);
     }
-    let question = match &args.host {
-        Some(host) => format!("Take {host} out of the cluster and delete all that it holds?"),
-        None => format!("Delete the cluster of site {} with all that it holds?", ready.site.name),
-    };
-    if !wiring::confirm(args.site.yes, &question) {
+    if !wiring::confirm(args.site.yes, &question(args, &ready.site)) {
         return Err(CliError::new(1, "go on without a yes").hint("answer the question, or add --yes"));
     }
     let shown = if args.output == Output::Json { Shown::Json } else { Shown::Text };
@@ -79,6 +79,51 @@ pub(super) async fn run(args: &Reset) -> Result<u8, CliError> {
         );
     }
     Ok(ended.exit_code())
+}
+
+/// The same, planned and performed by a server.
+async fn reset_served(args: &Reset, served: &Served<'_>) -> Result<u8, CliError> {
+    if !args.without.is_empty() {
+        return Err(served::refuse("--without"));
+    }
+    let wish = match &args.host {
+        None => serde_json::json!({"intent": "reset"}),
+        Some(host) => serde_json::json!({"intent": "resetHosts", "hosts": [host]}),
+    };
+    let (made, plan) = served.make_plan(wish).await?;
+    match (args.dry_run, args.output) {
+        (true, Output::Json) => served::print_plan(&plan),
+        (true, Output::Text) => print!("{}", removal::text(&plan)),
+        (false, Output::Text) => eprint!("{}", removal::text(&plan)),
+        (false, Output::Json) => {}
+    }
+    if args.dry_run {
+        return Ok(0);
+    }
+    if plan.steps.is_empty() {
+        eprintln!("Nothing to do: no host holds anything of Armilla's.");
+        return Ok(0);
+    }
+    if !wiring::confirm(args.site.yes, &question(args, served.site())) {
+        return Err(CliError::new(1, "go on without a yes").hint("answer the question, or add --yes"));
+    }
+    let shown = if args.output == Output::Json { Shown::Json } else { Shown::Text };
+    let code = served.perform(&made, &plan, shown).await?;
+    if code == 0 {
+        conclude(args);
+    } else {
+        eprintln!(
+            "What is named above was not done; the rest was. Mend it, then run the same command again."
+        );
+    }
+    Ok(code)
+}
+
+fn question(args: &Reset, site: &Site) -> String {
+    match &args.host {
+        Some(host) => format!("Take {host} out of the cluster and delete all that it holds?"),
+        None => format!("Delete the cluster of site {} with all that it holds?", site.name),
+    }
 }
 
 /// What goes from which host, and which hosts are left alone.

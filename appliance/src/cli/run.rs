@@ -1,18 +1,21 @@
-//! `armilla run ls|show|follow`: read from the engine while one runs, from the database otherwise.
+//! `armilla run`: asked of a server where there is one; else read from the engine while one runs, from the database otherwise.
 
 use std::collections::BTreeMap;
 
+use appliance_client::Client;
 use appliance_control::words::waived_line;
 use clap::{Args, Subcommand};
-use installer_model::event::RunId;
+use installer_model::event::{Record, RunId};
 use installer_model::plan::StepId;
 use installer_model::view::{StepState, StepView};
 use installer_run::Observer;
-use installer_run::query::Answer;
-use installer_run::reader::{ReadError, Reader};
+use serde_json::Value;
 
-use super::{CliError, Output, StateArgs, chain};
-use crate::{display, wiring};
+use super::asking::{escaped, told};
+use super::{CliError, Output};
+use crate::display;
+use crate::runs::Source;
+use crate::wiring::ServerArgs;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Run {
@@ -22,12 +25,16 @@ pub(super) enum Run {
     Show(Show),
     /// Show a run while it goes on, from its beginning to its end
     Follow(Show),
+    /// Have a server cancel a run: what has started is let end, nothing more starts
+    Cancel(Cancel),
+    /// Have a server try a host again that dropped out: in its run, or in another one of the same plan
+    Retry(Retry),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Ls {
     #[command(flatten)]
-    state: StateArgs,
+    server: ServerArgs,
     #[arg(short = 'o', long, value_enum, default_value_t)]
     output: Output,
 }
@@ -37,26 +44,64 @@ pub(super) struct Show {
     /// Such as r-3; the newest without it
     run: Option<String>,
     #[command(flatten)]
-    state: StateArgs,
+    server: ServerArgs,
     #[arg(short = 'o', long, value_enum, default_value_t)]
     output: Output,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Cancel {
+    /// Such as r-3
+    run: String,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Retry {
+    /// Such as r-3
+    run: String,
+    host: String,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
 pub(super) async fn run(args: &Run) -> Result<u8, CliError> {
     match args {
-        Run::Ls(args) => ls(args),
-        Run::Show(args) => show(args),
-        Run::Follow(args) => follow(args),
+        Run::Ls(args) => ls(args).await,
+        Run::Show(args) => show(args).await,
+        Run::Follow(args) => follow(args).await,
+        Run::Cancel(args) => {
+            let client = served(&args.server)?;
+            let path = format!("/api/v1/runs/{}/cancel", escaped(&args.run));
+            client.post::<()>(&path, &serde_json::json!({})).await.map_err(told)?;
+            println!("{} ends when what has started has ended", args.run);
+            Ok(0)
+        }
+        Run::Retry(args) => {
+            let client = served(&args.server)?;
+            let (run, host) = (escaped(&args.run), escaped(&args.host));
+            let path = format!("/api/v1/runs/{run}/hosts/{host}/retry");
+            let retried: Value = client.post(&path, &serde_json::json!({})).await.map_err(told)?.value;
+            match retried["run"].as_str() {
+                Some(run) => println!("{} takes part in {run} again", args.host),
+                None => println!("a new run of the same plan was asked for"),
+            }
+            Ok(0)
+        }
     }
 }
 
-fn failed(error: &ReadError) -> CliError {
-    let code = if matches!(error, ReadError::Refused(_)) { 3 } else { 1 };
-    CliError::new(code, chain(error)).hint("`armilla run ls` lists the runs of a state folder")
+/// What only an engine that outlives this process can do.
+fn served(args: &ServerArgs) -> Result<Client, CliError> {
+    args.server()?.ok_or_else(|| {
+        CliError::new(3, "find a server: none has this state folder")
+            .hint("Ctrl-C where `armilla apply` runs cancels its run; a second `apply` tries hosts again")
+    })
 }
 
-fn ls(args: &Ls) -> Result<u8, CliError> {
-    let mut runs = wiring::reader(&args.state, "run ls").runs().map_err(|error| failed(&error))?;
+async fn ls(args: &Ls) -> Result<u8, CliError> {
+    let mut runs = Source::of(&args.server, "run ls")?.runs().await?;
     runs.reverse();
     if args.output == Output::Json {
         println!("{}", serde_json::to_string_pretty(&runs).expect("plain data"));
@@ -73,18 +118,18 @@ fn ls(args: &Ls) -> Result<u8, CliError> {
 }
 
 /// The run that was named, else the newest.
-fn chosen(args: &Show, reader: &Reader) -> Result<RunId, CliError> {
+async fn chosen(args: &Show, source: &Source) -> Result<RunId, CliError> {
     if let Some(run) = &args.run {
         return Ok(RunId(run.clone()));
     }
-    let newest = reader.runs().map_err(|error| failed(&error))?.pop();
+    let newest = source.runs().await?.pop();
     Ok(newest.ok_or_else(|| CliError::new(3, "find a run: there was none yet"))?.run)
 }
 
-fn show(args: &Show) -> Result<u8, CliError> {
-    let reader = wiring::reader(&args.state, "run show");
-    let run = chosen(args, &reader)?;
-    let (row, view) = reader.run(&run).map_err(|error| failed(&error))?;
+async fn show(args: &Show) -> Result<u8, CliError> {
+    let source = Source::of(&args.server, "run show")?;
+    let run = chosen(args, &source).await?;
+    let (row, view) = source.run(&run).await?;
     if args.output == Output::Json {
         println!("{}", serde_json::to_string_pretty(&view).expect("plain data"));
         return Ok(0);
@@ -96,7 +141,7 @@ fn show(args: &Show) -> Result<u8, CliError> {
     );
     view.waived.iter().for_each(|waived| println!("  {}", waived_line(waived)));
     // In the plan's order where the plan is known, which is how people read it.
-    let plan = reader.plan(&row.plan).ok();
+    let plan = source.plan(&row.plan).await;
     let order: BTreeMap<StepId, usize> = plan
         .iter()
         .flat_map(|plan| &plan.steps)
@@ -125,23 +170,18 @@ fn state(state: &StepState) -> String {
     }
 }
 
-fn follow(args: &Show) -> Result<u8, CliError> {
-    let reader = wiring::reader(&args.state, "run follow");
-    let run = chosen(args, &reader)?;
-    let (row, _) = reader.run(&run).map_err(|error| failed(&error))?;
+async fn follow(args: &Show) -> Result<u8, CliError> {
+    let source = Source::of(&args.server, "run follow")?;
+    let run = chosen(args, &source).await?;
+    let (row, _) = source.run(&run).await?;
     let lines = display::Lines::default();
-    if let Ok(plan) = reader.plan(&row.plan) {
+    if let Some(plan) = source.plan(&row.plan).await {
         lines.began(&plan, &installer_model::view::View::new(run.clone()));
     }
-    for answer in reader.follow(&run, 0).map_err(|error| failed(&error))? {
-        match answer.map_err(|error| failed(&error))? {
-            Answer::Record { record } if args.output == Output::Json => {
-                println!("{}", serde_json::to_string(&record).expect("plain data"));
-            }
-            Answer::Record { record } => lines.record(&record),
-            Answer::Refused { why } => return Err(CliError::new(3, why)),
-            _ => {}
-        }
-    }
+    let show = |record: &Record| match args.output {
+        Output::Json => println!("{}", serde_json::to_string(record).expect("plain data")),
+        Output::Text => lines.record(record),
+    };
+    source.follow(&run, &show).await?;
     Ok(0)
 }

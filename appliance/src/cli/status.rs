@@ -41,8 +41,8 @@ pub(super) async fn run(args: &Status) -> Result<u8, CliError> {
     };
     let took = last.ended_at.map_or(0, |end| end.saturating_sub(last.started_at));
     println!("{}: run {} {outcome}, took {}", site.name, last.run, display::seconds(took));
-    let instance = wiring::instance(&args.state, "status")?;
-    let hand = control_plane_hand(&site, &instance, &Secrets::default()).await?;
+    let known = wiring::acquaintance(&args.state, "status")?;
+    let hand = control_plane_hand(&site, &known, &Secrets::default()).await?;
     let argv = [
         "/usr/local/bin/kubectl",
         "--kubeconfig",
@@ -70,8 +70,8 @@ async fn taken_over(site: &Site, args: &StateArgs) -> Result<(), CliError> {
     if UnixStream::connect(socket::path(&wiring::state_folder(args))).is_ok() {
         return Ok(());
     }
-    let instance = wiring::instance(args, "status")?;
-    match control_plane_hand(site, &instance, &Secrets::default()).await {
+    let known = wiring::acquaintance(args, "status")?;
+    match control_plane_hand(site, &known, &Secrets::default()).await {
         Err(error) if error.kind == Kind::Conflict => Err(error.into()),
         Ok(_) | Err(_) => Ok(()),
     }

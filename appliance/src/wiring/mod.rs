@@ -7,6 +7,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use appliance_control::hands::Acquaintance;
 use appliance_control::here::{now_ms, operator};
 use appliance_control::{Instance, Options};
 use appliance_store::Holder;
@@ -48,6 +49,11 @@ pub(crate) fn instance(args: &StateArgs, verb: &str) -> Result<Instance, CliErro
 /// Reads runs and plans, whoever has the store open.
 pub(crate) fn reader(args: &StateArgs, command: &str) -> Reader {
     Reader::new(&state_folder(args), Holder::this_process(command, now_ms()))
+}
+
+/// What the state folder knows of hosts, whoever has its store open.
+pub(crate) fn acquaintance(args: &StateArgs, verb: &str) -> Result<Acquaintance, CliError> {
+    Ok(Acquaintance::read(&reader(args, verb), &state_folder(args))?)
 }
 
 /// Asks on the terminal; without one the answer is no.

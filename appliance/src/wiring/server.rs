@@ -34,15 +34,20 @@ pub(crate) struct ServerArgs {
 impl ServerArgs {
     /// A client of whoever answers; `verb` is what this process does, for others who wait for the store.
     pub(crate) fn client(&self, verb: &str) -> Result<Client, CliError> {
+        match self.server()? {
+            Some(client) => Ok(client),
+            None => Ok(Client::new(Transport::Here(here(&state_folder(&self.state), verb)?))),
+        }
+    }
+
+    /// A client of the server that is asked; `None` where none is, and this process answers itself.
+    pub(crate) fn server(&self) -> Result<Option<Client>, CliError> {
         let is_local = self.context.is_none() && self.state.state.is_some();
         if let Some(context) = if is_local { None } else { self.context()? } {
-            return context.client().map_err(|error| failed(&error));
+            return context.client().map(Some).map_err(|error| failed(&error));
         }
-        let folder = state_folder(&self.state);
-        match Transport::of_folder(&folder.join("armilla.sock")) {
-            Some(transport) => Ok(Client::new(transport)),
-            None => Ok(Client::new(Transport::Here(here(&folder, verb)?))),
-        }
+        let socket = state_folder(&self.state).join("armilla.sock");
+        Ok(Transport::of_folder(&socket).map(Client::new))
     }
 
     /// The context that was named, else the current one.

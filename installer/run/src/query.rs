@@ -49,6 +49,8 @@ pub enum Request {
     Check { site: String },
     /// The keys of hosts that were trusted, by where they are reached.
     HostKeys,
+    /// The id of the ledger.
+    Ledger,
     /// What an attempt of a step said, from a byte offset on.
     Output {
         id: RunId,
@@ -130,6 +132,7 @@ fn found(store: &Store, request: &Request) -> Result<Vec<Answer>, StoreError> {
             let keys: std::collections::BTreeMap<_, _> = store.host_keys()?.into_iter().collect();
             vec![Answer::Json { value: serde_json::json!(keys) }]
         }
+        Request::Ledger => vec![Answer::Json { value: store.ledger().into() }],
         Request::Check { site } => {
             let value = store.check(site)?.ok_or_else(|| missing(format!("a check of site {site}")))?;
             vec![Answer::Json { value }]

@@ -1,0 +1,194 @@
+//! Runs, whoever knows of them: a server, the engine of another process, or the database.
+
+use appliance_client::Client;
+use appliance_store::RunRow;
+use installer_model::chain;
+use installer_model::event::{Event, Outcome, Record, RunId};
+use installer_model::plan::{Plan, PlanId};
+use installer_model::view::View;
+use installer_run::query::Answer;
+use installer_run::reader::{ReadError, Reader};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::cli::{CliError, escaped};
+use crate::wiring::{self, ServerArgs, failed as told};
+
+/// Events of a page, at most what a server gives.
+const PAGE: usize = 1000;
+
+/// Where runs are read.
+pub(crate) enum Source {
+    Server(Client),
+    Here(Reader),
+}
+
+/// A run as a server has it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Served {
+    id: String,
+    site: String,
+    plan: String,
+    /// `open` or the outcome.
+    state: String,
+    live: bool,
+    started_at: u64,
+    ended_at: Option<u64>,
+    revision: u64,
+}
+
+/// A run with everything that happened in it.
+#[derive(Deserialize)]
+struct Whole {
+    #[serde(flatten)]
+    run: Served,
+    view: View,
+}
+
+#[derive(Deserialize)]
+struct Events {
+    items: Vec<Record>,
+}
+
+impl Served {
+    fn row(self) -> RunRow {
+        let Served { id, site, plan, state, live: _, started_at, ended_at, revision } = self;
+        // `open` is none of them.
+        let outcome: Option<Outcome> = serde_json::from_value(Value::from(state)).ok();
+        RunRow { run: RunId(id), site, plan: PlanId(plan), started_at, ended_at, outcome, revision }
+    }
+}
+
+impl Source {
+    pub(crate) fn of(args: &ServerArgs, verb: &str) -> Result<Source, CliError> {
+        Ok(match args.server()? {
+            Some(client) => Source::Server(client),
+            None => Source::Here(wiring::reader(&args.state, verb)),
+        })
+    }
+
+    /// Every run, oldest first.
+    pub(crate) async fn runs(&self) -> Result<Vec<RunRow>, CliError> {
+        match self {
+            Source::Here(reader) => reader.runs().map_err(|error| failed(&error)),
+            Source::Server(client) => {
+                let items = crate::cli::list(client, "/api/v1/runs").await?;
+                let served =
+                    items.into_iter().map(serde_json::from_value).collect::<Result<Vec<Served>, _>>();
+                Ok(served.map_err(|error| misread(&error))?.into_iter().map(Served::row).collect())
+            }
+        }
+    }
+
+    pub(crate) async fn run(&self, id: &RunId) -> Result<(RunRow, View), CliError> {
+        match self {
+            Source::Here(reader) => reader.run(id).map_err(|error| match error {
+                ReadError::Refused(_) => missing(id),
+                other => failed(&other),
+            }),
+            Source::Server(client) => {
+                let Whole { run, view } = whole(client, id).await?;
+                Ok((run.row(), view))
+            }
+        }
+    }
+
+    /// A plan, where it is known.
+    pub(crate) async fn plan(&self, id: &PlanId) -> Option<Plan> {
+        match self {
+            Source::Here(reader) => reader.plan(id).ok(),
+            Source::Server(client) => {
+                let path = format!("/api/v1/plans/{}", escaped(&id.0));
+                let answer: Value = client.get(&path).await.ok()?.value;
+                let plan = answer.get("plan").cloned().unwrap_or(answer);
+                serde_json::from_value(plan).ok()
+            }
+        }
+    }
+
+    /// A run's events from its first, each once; as they come while it is performed.
+    pub(crate) async fn follow(&self, id: &RunId, show: &dyn Fn(&Record)) -> Result<(), CliError> {
+        match self {
+            Source::Here(reader) => {
+                for answer in reader.follow(id, 0).map_err(|error| failed(&error))? {
+                    match answer.map_err(|error| failed(&error))? {
+                        Answer::Record { record } => show(&record),
+                        Answer::Refused { why } => return Err(CliError::new(3, why)),
+                        _ => {}
+                    }
+                }
+                Ok(())
+            }
+            Source::Server(client) => follow(client, id, show).await,
+        }
+    }
+}
+
+/// First what is there, then the stream from behind it, so that nothing falls between the two.
+async fn follow(client: &Client, id: &RunId, show: &dyn Fn(&Record)) -> Result<(), CliError> {
+    // Asked before the events are read: a run that ends in between has its end among them.
+    let is_live = whole(client, id).await?.run.live;
+    let mut next = 0;
+    let mut seen = |record: &Record| {
+        show(record);
+        next = record.index + 1;
+        matches!(record.event, Event::RunEnded { .. })
+    };
+    let mut from = 0;
+    loop {
+        let records = events(client, id, from).await?;
+        if records.iter().any(&mut seen) {
+            return Ok(());
+        }
+        match records.last() {
+            Some(last) if records.len() == PAGE => from = last.index + 1,
+            Some(_) | None => break,
+        }
+    }
+    if !is_live {
+        return Ok(());
+    }
+    let mut watch = client.watch("/api/v1/watch?topics=events", Some(next.saturating_sub(1)));
+    loop {
+        let message = watch.next().await.map_err(|error| told(&error))?;
+        if message.event != "events" {
+            continue;
+        }
+        let record: Record = serde_json::from_str(&message.data).map_err(|error| misread(&error))?;
+        if record.run == *id {
+            show(&record);
+            if matches!(record.event, Event::RunEnded { .. }) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+async fn events(client: &Client, id: &RunId, from: u64) -> Result<Vec<Record>, CliError> {
+    let path = format!("/api/v1/runs/{}/events?from={from}&limit={PAGE}", escaped(&id.0));
+    let page: Events = client.get(&path).await.map_err(|error| told(&error))?.value;
+    Ok(page.items)
+}
+
+async fn whole(client: &Client, id: &RunId) -> Result<Whole, CliError> {
+    let path = format!("/api/v1/runs/{}", escaped(&id.0));
+    client.get(&path).await.map(|answer| answer.value).map_err(|error| match error.problem() {
+        Some(problem) if problem.status == 404 => missing(id),
+        Some(_) | None => told(&error),
+    })
+}
+
+fn missing(id: &RunId) -> CliError {
+    CliError::new(3, format!("find run {id}")).hint("`armilla run ls` lists the runs that there are")
+}
+
+fn failed(error: &ReadError) -> CliError {
+    let code = if matches!(error, ReadError::Refused(_)) { 3 } else { 1 };
+    CliError::new(code, chain(error)).hint("`armilla run ls` lists the runs of a state folder")
+}
+
+fn misread(error: &serde_json::Error) -> CliError {
+    CliError::new(1, format!("understand what the server says of runs: {error}"))
+        .hint("it may be of another version")
+}
