@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use appliance_api::{App, Authority, DoorLimits, Options, Serving};
-use appliance_control::{Control, Instance, SshHosts};
+use appliance_control::{Clusters, Control, FromHere, Instance, SshHosts};
 use appliance_store::Store;
 use appliance_store::ledger::{Actor, Command, CredentialCommand};
 use installer_run::hub::Hub;
@@ -41,8 +41,10 @@ impl Server {
             .map_err(|error| CliError::from_error(1, "", &error))?;
         let hosts = Arc::new(SshHosts::new(instance.clone()));
         let control = Control::begin(instance.store.clone(), hosts)?;
-        let app =
-            App::new(instance.store.clone(), env!("CARGO_PKG_VERSION"), pem).with_control(control.clone());
+        let clusters = Clusters::new(instance.clone(), Arc::new(FromHere));
+        let app = App::new(instance.store.clone(), env!("CARGO_PKG_VERSION"), pem)
+            .with_control(control.clone())
+            .with_clusters(clusters);
         let socket = state.join("armilla.sock");
         let options = Options { listen, socket: socket.clone(), names, limits: DoorLimits::default() };
         let serving = Serving::start(app, authority, options).await.map_err(|error| {

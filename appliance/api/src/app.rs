@@ -3,11 +3,11 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use appliance_control::Control;
+use appliance_control::{Clusters, Control};
 use appliance_store::ledger::{Actor, Command, ONLY, Row, Settings};
 use appliance_store::{Committed, Store, StoreError};
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::access::{Passwords, Seen};
 use crate::extract::Mutation;
@@ -20,6 +20,9 @@ use crate::refusal;
 /// Room on the state folder's disk below which nothing is written: the database must be able to grow by what one command
 /// needs, and a write that fails half-way closes it.
 const ROOM: u64 = 32 << 20;
+
+/// Terminals that may be open at once.
+const TERMINALS: usize = 64;
 
 /// The state of the router. Cheap to clone.
 #[derive(Clone)]
@@ -36,6 +39,8 @@ struct Parts {
     logins: Logins,
     closing: watch::Sender<bool>,
     control: OnceLock<Control>,
+    clusters: OnceLock<Clusters>,
+    terminals: Arc<Semaphore>,
     authority: String,
 }
 
@@ -53,6 +58,8 @@ impl App {
             logins: Logins::default(),
             closing: watch::Sender::new(false),
             control: OnceLock::new(),
+            clusters: OnceLock::new(),
+            terminals: Arc::new(Semaphore::new(TERMINALS)),
             authority,
         }))
     }
@@ -73,6 +80,23 @@ impl App {
 
     pub(crate) fn control(&self) -> Result<&Control, Problem> {
         self.0.control.get().ok_or_else(|| Problem::new(Kind::Busy, "Nothing here performs runs."))
+    }
+
+    /// Gives the routes of clusters and hosts their way to them. Once, before anybody is served.
+    #[must_use]
+    pub fn with_clusters(self, clusters: Clusters) -> App {
+        // A second one would be the same: there is one instance.
+        let _ = self.0.clusters.set(clusters);
+        self
+    }
+
+    pub(crate) fn clusters(&self) -> Result<&Clusters, Problem> {
+        let none = || Problem::new(Kind::Busy, "This instance reaches no hosts.");
+        self.0.clusters.get().ok_or_else(none)
+    }
+
+    pub(crate) fn terminals(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.terminals)
     }
 
     pub fn store(&self) -> &Arc<Store> {

@@ -7,12 +7,15 @@
 
 use std::time::Duration;
 
+use appliance_control::ControlError;
 use axum::Json;
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::trouble;
 
 /// Every kind of problem. Clients tell problems apart by the kind's URN, never by words for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,13 +55,15 @@ pub enum Kind {
     StorageFull,
     /// The hosts, the cluster or another server did not do their part.
     Upstream,
+    /// It is spoken over another protocol.
+    UpgradeNeeded,
     /// Our own fault.
     Internal,
 }
 
 impl Kind {
     /// Every kind, for the documentation.
-    pub const ALL: [Kind; 20] = [
+    pub const ALL: [Kind; 21] = [
         Kind::Malformed,
         Kind::Invalid,
         Kind::LoginNeeded,
@@ -78,6 +83,7 @@ impl Kind {
         Kind::TookTooLong,
         Kind::StorageFull,
         Kind::Upstream,
+        Kind::UpgradeNeeded,
         Kind::Internal,
     ];
 
@@ -119,6 +125,9 @@ impl Kind {
             }
             Kind::StorageFull => ("storage-full", "Nothing can be written", StatusCode::INSUFFICIENT_STORAGE),
             Kind::Upstream => ("upstream", "Another machine did not do its part", StatusCode::BAD_GATEWAY),
+            Kind::UpgradeNeeded => {
+                ("upgrade-needed", "Another protocol is needed", StatusCode::UPGRADE_REQUIRED)
+            }
             Kind::Internal => ("internal", "The server failed", StatusCode::INTERNAL_SERVER_ERROR),
         }
     }
@@ -239,6 +248,12 @@ impl Problem {
 
     pub fn kind(&self) -> Kind {
         self.0.kind
+    }
+}
+
+impl From<ControlError> for Problem {
+    fn from(error: ControlError) -> Problem {
+        trouble::problem(error)
     }
 }
 

@@ -17,6 +17,8 @@ pub type TerminalPlace = String;
 pub enum TerminalCommand {
     /// Noted before anything is opened: what cannot be noted is not opened. `detail` says more, such as the container.
     Open { place: TerminalPlace, from: String, detail: BTreeMap<String, String> },
+    /// Somebody takes what opens a cluster, such as `SITE/kubeconfig`.
+    Hand { what: String, from: String },
     /// `why` is how it ended: an exit code, or that the user left.
     Close { place: TerminalPlace, from: String, seconds: u64, typed: u64, shown: u64, why: String },
 }
@@ -28,6 +30,9 @@ pub(crate) fn decide(deciding: &mut Deciding<'_>, command: &TerminalCommand) -> 
                 detail.iter().map(|(name, text)| (name.as_str(), text.clone())).collect();
             said.push(("from", from.clone()));
             deciding.say("terminal.open", place, &said);
+        }
+        TerminalCommand::Hand { what, from } => {
+            deciding.say("secret.hand", what, &[("from", from.clone())]);
         }
         TerminalCommand::Close { place, from, seconds, typed, shown, why } => {
             let said = [

@@ -12,13 +12,13 @@ use std::sync::Arc;
 
 use appliance_api::{App, Peer, router};
 use appliance_client::{Body, BoxError, Client, ClientError, Context, Contexts, Handler, Transport};
-use appliance_control::Instance;
 use appliance_control::here::operator;
+use appliance_control::{Clusters, Instance};
 use clap::Args;
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
-use super::state_folder;
+use super::{Secrets, state_folder};
 use crate::cli::{CliError, StateArgs};
 
 /// Whom to ask.
@@ -67,7 +67,9 @@ impl ServerArgs {
 /// The routes in this process, for whoever runs it: the folder's owner, who may do all.
 fn here(folder: &Path, verb: &str) -> Result<Handler, CliError> {
     let instance = Instance::open(folder, verb)?;
+    let clusters = Clusters::new(instance.clone(), Arc::new(Secrets::default()));
     let app = App::new(instance.store.clone(), env!("CARGO_PKG_VERSION"), String::new());
+    let app = app.with_clusters(clusters);
     let (router, _) = router(&app);
     let peer = Peer::Local { name: operator() };
     Ok(Arc::new(move |request| {

@@ -25,6 +25,11 @@ fn same_origin(method: &Method, uri: &Uri, headers: &HeaderMap) -> bool {
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return true;
     }
+    is_of_this_origin(uri, headers)
+}
+
+/// For requests that are reads by their method and more than that: the handshake of a WebSocket.
+pub(crate) fn is_of_this_origin(uri: &Uri, headers: &HeaderMap) -> bool {
     if let Some(site) = headers.get("sec-fetch-site") {
         return site == "same-origin" || site == "none";
     }

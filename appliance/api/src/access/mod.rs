@@ -19,7 +19,7 @@ use axum::response::{IntoResponse, Response};
 
 use appliance_store::ledger::Role;
 
-pub(crate) use self::csrf::refuse_other_origins;
+pub(crate) use self::csrf::{is_of_this_origin, refuse_other_origins};
 pub use self::identify::{Known, Peer};
 pub(crate) use self::identify::{SESSION_COOKIE, Seen, identify, still_in};
 pub(crate) use self::password::{PasswordFault, Passwords};

@@ -20,6 +20,7 @@
 mod audit;
 mod bundles;
 mod checks;
+mod clusters;
 mod health;
 mod hosts;
 mod imports;
@@ -30,6 +31,7 @@ mod runs;
 mod sessions;
 mod settings;
 mod sites;
+mod terminals;
 mod tokens;
 mod uploads;
 mod users;
@@ -67,6 +69,8 @@ fn all(routes: Routes) -> Routes {
     let routes = checks::routes(routes);
     let routes = plans::routes(routes);
     let routes = runs::routes(routes);
+    let routes = clusters::routes(routes);
+    let routes = terminals::routes(routes);
     watch::routes(routes)
 }
 

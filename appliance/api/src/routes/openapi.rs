@@ -137,6 +137,10 @@ fn problems(operation: &Operation, path: &str, needs: Needs, changes: Changes) -
     if changes == Changes::There {
         kinds.push(Kind::Stale);
     }
+    // Hosts and clusters are asked there and then, and may be somebody else's by now.
+    if path.starts_with("/api/v1/clusters/") || path.ends_with("/shell") {
+        kinds.extend([Kind::Upstream, Kind::Conflict, Kind::Busy]);
+    }
     if operation.request_body.is_some() {
         kinds.extend([Kind::TooLarge, Kind::MediaType, Kind::SlowRequest]);
     }

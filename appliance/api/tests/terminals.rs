@@ -1,0 +1,96 @@
+//! The doors of terminals, and of what is said of clusters: tried without a host that answers.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod common;
+
+use appliance_api::DoorLimits;
+use appliance_store::ledger::{Actor, AuditEntry, Command, Expected, SiteCommand};
+use common::{Direct, Server, ask};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+
+/// A site whose only host is a port of this machine that nobody listens on.
+fn site() -> Command {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let text = format!(
+        "apiVersion: armilla/v1\nkind: Site\nmetadata: {{name: plant}}\nssh: {{user: root, keyFile: /nowhere, port: {free}}}\n\
+         hosts:\n  - {{name: h1, address: 127.0.0.1, clusterAddress: 10.9.9.9, roles: [control-plane, worker]}}\n"
+    );
+    let name = "plant".to_owned();
+    Command::Sites(SiteCommand::Put { name, text, bundle: None, expected: Expected::Any })
+}
+
+/// What a WebSocket's handshake is answered with, through the unix socket.
+async fn handshake(server: &Server, path: &str, more: &str) -> String {
+    let mut stream = UnixStream::connect(server.socket()).await.unwrap();
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: box:9443\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !String::from_utf8_lossy(&answer).contains("}\n") {
+        if stream.read_buf(&mut answer).await.unwrap() == 0 || answer.ends_with(b"}") {
+            break;
+        }
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+const SHELL: &str = "/api/v1/sites/plant/hosts/h1/shell";
+
+#[tokio::test]
+async fn a_page_of_another_origin_opens_no_terminal() {
+    let server = Server::start(DoorLimits::default()).await;
+    server.app.store().submit(&Actor::Instance, &site()).unwrap();
+    for more in ["Origin: https://evil.example\r\n", "Origin: null\r\n", "Sec-Fetch-Site: cross-site\r\n"] {
+        let answer = handshake(&server, SHELL, more).await;
+        assert!(answer.starts_with("HTTP/1.1 403") && answer.contains("cross-origin"), "{answer}");
+    }
+    let entries = server.app.store().rows::<AuditEntry>(None, 100).unwrap();
+    assert!(entries.iter().all(|(_, entry)| entry.said.action != "terminal.open"));
+}
+
+#[tokio::test]
+async fn a_terminal_that_cannot_be_opened_is_a_problem_and_is_noted() {
+    let server = Server::start(DoorLimits::default()).await;
+    server.app.store().submit(&Actor::Instance, &site()).unwrap();
+    let answer = handshake(&server, SHELL, "Origin: https://box:9443\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 502") && answer.contains("/hosts/h1"), "{answer}");
+    let entries = server.app.store().rows::<AuditEntry>(None, 100).unwrap();
+    let said: Vec<_> = entries.iter().map(|(_, entry)| &entry.said).collect();
+    let opened = said.iter().find(|said| said.action == "terminal.open").unwrap();
+    assert_eq!((opened.id.as_str(), opened.actor.as_str()), ("plant/hosts/h1", "local root"));
+    assert_eq!(opened.detail["from"], "local");
+    let closed = said.iter().find(|said| said.action == "terminal.close").unwrap();
+    assert_eq!(closed.detail["why"], "it could not be opened");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_found_and_what_is_no_websocket_is_told_so() {
+    let server = Server::start(DoorLimits::default()).await;
+    server.app.store().submit(&Actor::Instance, &site()).unwrap();
+    for path in ["/api/v1/sites/other/hosts/h1/shell", "/api/v1/sites/plant/hosts/h9/shell"] {
+        let answer = handshake(&server, path, "").await;
+        assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+    }
+    let wrong = handshake(&server, &format!("{SHELL}?term=x;reboot"), "").await;
+    assert!(wrong.starts_with("HTTP/1.1 422"), "{wrong}");
+    let direct = Direct::new();
+    let said = direct.hear(ask("GET", SHELL)).await;
+    assert_eq!((said.status.as_u16(), said.problem()), (426, "upgrade-needed"));
+}
+
+#[tokio::test]
+async fn a_cluster_that_does_not_answer_is_somebody_elses_fault() {
+    let direct = Direct::new();
+    assert_eq!(direct.hear(ask("GET", "/api/v1/clusters/plant/nodes")).await.status, 404);
+    direct.app.store().submit(&Actor::Instance, &site()).unwrap();
+    for path in ["", "/nodes", "/nodes/h1", "/pods", "/events", "/workloads", "/addons", "/certificates"] {
+        let said = direct.hear(ask("GET", &format!("/api/v1/clusters/plant{path}"))).await;
+        assert_eq!((said.status.as_u16(), said.problem()), (502, "upstream"), "{path}: {said:?}");
+        assert_eq!(said.json["errors"][0]["pointer"], "/hosts/h1", "{path}");
+    }
+    let said = direct.hear(ask("GET", "/api/v1/clusters/plant/pods?limit=0")).await;
+    assert_eq!((said.status.as_u16(), said.problem()), (422, "invalid"));
+}
