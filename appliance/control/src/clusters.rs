@@ -21,7 +21,7 @@ use installer_ssh::Hand;
 use installer_wire::terminal::Size;
 use zeroize::Zeroizing;
 
-use crate::error::{ControlError, Kind, Problem};
+use crate::error::{About, ControlError, Kind, Problem};
 use crate::hands::{Acquaintance, hand_on};
 use crate::instance::Instance;
 use crate::secrets::SecretSource;
@@ -216,7 +216,8 @@ impl Clusters {
         let hand = tokio::time::timeout(PATIENCE, starting).await.map_err(|_| {
             let late = format!("it gave no hand within {} s", PATIENCE.as_secs());
             ControlError::all(Kind::Unreachable, vec![Problem::of_host(host.name.as_str(), late)])
-        })??;
+        })?;
+        let hand = hand.map_err(|error| about_host(host.name.as_str(), error))?;
         let kept = Kept { hand: Arc::clone(&hand), used: Instant::now() };
         lock(&self.hands).insert(key, kept);
         Ok(hand)
@@ -371,6 +372,18 @@ impl ControlError {
         };
         ControlError::of(kind, "", error).hint(error.hint())
     }
+}
+
+/// Problems that name their host in their text name it beside that instead.
+fn about_host(name: &str, mut error: ControlError) -> ControlError {
+    for problem in &mut error.problems {
+        if problem.about == About::All {
+            problem.about = About::Host(name.to_owned());
+            let rest = problem.text.strip_prefix(&format!("{name}: ")).map(str::to_owned);
+            problem.text = format!("failed to {}", rest.unwrap_or_else(|| problem.text.clone()));
+        }
+    }
+    error
 }
 
 /// Where a site's kubeconfig is sealed to.
