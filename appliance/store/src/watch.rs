@@ -55,15 +55,18 @@ impl Store {
         let rows = self.rows_of(Transaction::Read(&transaction));
         let last = appliance_ledger::last_index(&rows).map_err(Refused::from)?;
         let from = Key::Number(after.saturating_add(1));
-        let read = |table| rows.range(table, Some(&from), PIECE).map_err(Refused::from);
-        let events = if topics.contains(&Topic::Events) { read(Table::Events)? } else { Vec::new() };
-        let notices = read(Table::Feed)?;
+        let read = |table, most| rows.range(table, Some(&from), most).map_err(Refused::from);
+        // Events are all of one topic: more than are wanted would be unsealed for nothing.
+        let most_events = limit.saturating_add(1).min(PIECE);
+        let wants_events = topics.contains(&Topic::Events);
+        let events = if wants_events { read(Table::Events, most_events)? } else { Vec::new() };
+        let notices = read(Table::Feed, PIECE)?;
         // Past the end of a piece that was cut, the other table may be ahead of it.
-        let end = |rows: &[(Key, Vec<u8>)]| match rows.last() {
-            Some((Key::Number(index), _)) if rows.len() == PIECE => *index,
+        let end = |rows: &[(Key, Vec<u8>)], most| match rows.last() {
+            Some((Key::Number(index), _)) if rows.len() == most => *index,
             _ => last,
         };
-        let mut upto = end(&events).min(end(&notices));
+        let mut upto = end(&events, most_events).min(end(&notices, PIECE));
         let mut items = Vec::new();
         for (key, row) in events {
             let index = number_of(&key);
