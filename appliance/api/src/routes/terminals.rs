@@ -242,11 +242,12 @@ impl Visit {
             }
             tokio::select! {
                 // What is typed waits here for a host that is slow to take it, while what it shows goes on.
-                room = terminal.typed.reserve(), if waiting.is_some() => match (room, waiting.take()) {
-                    (Ok(room), Some(typed)) => room.send(typed),
+                room = terminal.typed.reserve(), if waiting.is_some() => {
                     // A shell that is gone takes no keys; its end is told by the other side.
-                    (Ok(_) | Err(_), _) => {}
-                },
+                    if let (Ok(room), Some(typed)) = (room, waiting.take()) {
+                        room.send(typed);
+                    }
+                }
                 message = socket.recv(), if waiting.is_none() => match message {
                     Some(Ok(Message::Binary(keys))) => {
                         last_typed = tokio::time::Instant::now();
