@@ -63,14 +63,18 @@ impl Bench {
     /// Writes a bundle with one file, sealed by a key of this name, which is made when it is not there.
     fn seal(&self, name: &str, key: &str) {
         let (key, _) = keygen(&self.path(key)).unwrap();
-        let digest = Digest::from_sha256(Sha256::digest(CONTENT).into());
-        let size = CONTENT.len() as u64;
+        let digest = |bytes: &[u8]| Digest::from_sha256(Sha256::digest(bytes).into());
+        let packed = zstd::encode_all(CONTENT, 0).unwrap();
         let file = FileArtifact {
             name: "kubelet".into(),
             arch: Arch::Amd64,
-            blob: Blob { digest: digest.clone(), size, media_type: oci::FILE_ZSTD.into() },
-            content: digest,
-            content_size: size,
+            blob: Blob {
+                digest: digest(&packed),
+                size: packed.len() as u64,
+                media_type: oci::FILE_ZSTD.into(),
+            },
+            content: digest(CONTENT),
+            content_size: CONTENT.len() as u64,
             mode: 0o755,
         };
         let component = Component {
@@ -88,7 +92,7 @@ impl Bench {
             architectures: vec![Arch::Amd64],
             components: vec![component],
         };
-        let content = |_: &Blob| Ok(Cursor::new(CONTENT.to_vec()));
+        let content = |_: &Blob| Ok(Cursor::new(packed.clone()));
         write(&self.path(name), &release, &key, content, |_, _| {}).unwrap();
     }
 

@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     const SITE: &str = "apiVersion: armilla/v1\nkind: Site\nmetadata: {name: s}\nssh: {user: ops, keyFile: /k/id, passphrase: {env: P}}\n\
-        sudo: {password: {prompt: true}}\nhosts:\n- {address: 10.0.0.1, roles: [control-plane]}\n- {address: 10.0.0.2}\n";
+        sudo: {password: {prompt: true}}\nhosts:\n- {name: a, address: 10.0.0.1, roles: [control-plane]}\n- {name: b, address: 10.0.0.2, roles: [worker]}\n";
 
     #[test]
     fn a_site_names_each_thing_that_it_needs_once() {

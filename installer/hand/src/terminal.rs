@@ -32,6 +32,10 @@ const LAST_MOMENTS: Duration = Duration::from_secs(2);
 /// How long what a shell wrote last may take to arrive when something else keeps its terminal open.
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
+/// What a shell and the programs in its terminal are spoken to with.
+const HEEDED: [libc::c_int; 7] =
+    [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
+
 /// Who the terminal is for, of `/etc/passwd`.
 #[derive(Debug, PartialEq, Eq)]
 struct Login {
@@ -115,9 +119,13 @@ fn start(login: &Login, term: &str, slave: OwnedFd) -> io::Result<Child> {
         command.current_dir(&login.home);
     }
     #[expect(unsafe_code, reason = "a terminal becomes a session's own between fork and exec")]
-    // SAFETY: both are single system calls, which may be made there; nothing is allocated.
+    // SAFETY: all of them are single system calls, which may be made there; nothing is allocated.
     unsafe {
         command.pre_exec(|| {
+            // What started us may have ignored them, as nohup does, and that is inherited.
+            for signal in HEEDED {
+                libc::signal(signal, libc::SIG_DFL);
+            }
             rustix::process::setsid()?;
             Ok(rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?)
         });
@@ -151,7 +159,7 @@ fn serve(
     thread::spawn(move || {
         let _ = told.send(Event::Ended(wait(child)));
     });
-    let mut code = None;
+    let (mut code, mut killed) = (None, false);
     let mut limit: Option<Instant> = None;
     loop {
         let left =
@@ -171,9 +179,12 @@ fn serve(
             Ok(Event::HungUp) => {}
             Err(mpsc::RecvTimeoutError::Timeout) => match (code, limit) {
                 (Some(code), _) => return code,
+                (None, Some(_)) if killed => return 129,
+                // Its end comes in a moment, and is waited for: nothing is left when this returns.
                 (None, Some(_)) => {
                     end(&master, pid, Signal::KILL);
-                    return 129;
+                    killed = true;
+                    limit = Some(Instant::now() + LAST_MOMENTS);
                 }
                 (None, None) => {}
             },

@@ -89,16 +89,16 @@ async fn a_follower_from_an_index_on_gets_only_what_comes_after() {
     let store = Arc::new(Store::open(dir.path(), &holder()).unwrap());
     let adopted = store.adopt(&plans::one_host()).unwrap();
     let begun = store.begin(&adopted, 0).unwrap();
-    store.append(&begun.run, 1, vec![Event::RunCancelled]).unwrap();
+    let cancelled = store.append(&begun.run, 1, vec![Event::RunCancelled]).unwrap()[0].index;
     let hub = Arc::new(Hub::default());
     let _server = Server::start(dir.path(), store.clone(), hub).unwrap();
     let run = begun.run.clone();
     let reader = Reader::new(dir.path(), holder());
     let asked = tokio::task::spawn_blocking(move || -> Vec<Answer> {
-        reader.follow(&run, 2).unwrap().map(Result::unwrap).collect()
+        reader.follow(&run, cancelled).unwrap().map(Result::unwrap).collect()
     });
     let answers = asked.await.unwrap();
-    assert_eq!(records(&answers).iter().map(|record| record.index).collect::<Vec<_>>(), [2]);
+    assert_eq!(records(&answers).iter().map(|record| record.index).collect::<Vec<_>>(), [cancelled]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
