@@ -169,51 +169,65 @@ fn seen(metadata: &ObjectMeta, observed: Option<i64>) -> bool {
     observed >= metadata.generation
 }
 
-impl From<Deployment> for Workload {
-    fn from(of: Deployment) -> Workload {
-        let (spec, status) = (of.spec, of.status.unwrap_or_default());
-        let seen = seen(&of.metadata, status.observed_generation);
-        let wanted = count(spec.replicas.or(Some(1)));
-        let (ready, updated) = (count(status.ready_replicas), count(status.updated_replicas));
+/// What a controller that keeps a number of pods says of them.
+struct Replicas {
+    /// The generation that it has seen.
+    observed: Option<i64>,
+    wanted: Option<i32>,
+    ready: Option<i32>,
+    updated: Option<i32>,
+}
+
+impl Replicas {
+    fn workload(self, kind: Kind, metadata: ObjectMeta, pods: Option<&PodSpec>) -> Workload {
+        let seen = seen(&metadata, self.observed);
+        let (wanted, ready, updated) = (count(self.wanted), count(self.ready), count(self.updated));
         Workload {
             wanted: Some(wanted),
             ready,
             updated,
             well: seen && ready >= wanted && updated >= wanted,
-            ..bare(Kind::Deployment, of.metadata, spec.template.spec.as_ref())
+            ..bare(kind, metadata, pods)
         }
+    }
+}
+
+impl From<Deployment> for Workload {
+    fn from(of: Deployment) -> Workload {
+        let (spec, status) = (of.spec, of.status.unwrap_or_default());
+        let replicas = Replicas {
+            observed: status.observed_generation,
+            wanted: spec.replicas.or(Some(1)),
+            ready: status.ready_replicas,
+            updated: status.updated_replicas,
+        };
+        replicas.workload(Kind::Deployment, of.metadata, spec.template.spec.as_ref())
     }
 }
 
 impl From<StatefulSet> for Workload {
     fn from(of: StatefulSet) -> Workload {
         let (spec, status) = (of.spec, of.status.unwrap_or_default());
-        let seen = seen(&of.metadata, status.observed_generation);
-        let wanted = count(spec.replicas.or(Some(1)));
-        let (ready, updated) = (count(status.ready_replicas), count(status.updated_replicas));
-        Workload {
-            wanted: Some(wanted),
-            ready,
-            updated,
-            well: seen && ready >= wanted && updated >= wanted,
-            ..bare(Kind::StatefulSet, of.metadata, spec.template.spec.as_ref())
-        }
+        let replicas = Replicas {
+            observed: status.observed_generation,
+            wanted: spec.replicas.or(Some(1)),
+            ready: status.ready_replicas,
+            updated: status.updated_replicas,
+        };
+        replicas.workload(Kind::StatefulSet, of.metadata, spec.template.spec.as_ref())
     }
 }
 
 impl From<DaemonSet> for Workload {
     fn from(of: DaemonSet) -> Workload {
         let (spec, status) = (of.spec, of.status.unwrap_or_default());
-        let seen = seen(&of.metadata, status.observed_generation);
-        let wanted = count(Some(status.desired_number_scheduled));
-        let (ready, updated) = (count(Some(status.number_ready)), count(status.updated_number_scheduled));
-        Workload {
-            wanted: Some(wanted),
-            ready,
-            updated,
-            well: seen && ready >= wanted && updated >= wanted,
-            ..bare(Kind::DaemonSet, of.metadata, spec.template.spec.as_ref())
-        }
+        let replicas = Replicas {
+            observed: status.observed_generation,
+            wanted: Some(status.desired_number_scheduled),
+            ready: Some(status.number_ready),
+            updated: status.updated_number_scheduled,
+        };
+        replicas.workload(Kind::DaemonSet, of.metadata, spec.template.spec.as_ref())
     }
 }
 

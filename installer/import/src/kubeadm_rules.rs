@@ -64,10 +64,12 @@ pub(crate) const CLUSTER: Rules = &[
     ("caCertificateValidityPeriod", No("certificates are valid for as long as kubeadm makes them")),
 ];
 
+const CERTIFICATE_KEY: &str = "is not copied and not needed: certificates go from host to host over SSH";
+
 pub(crate) const INIT: Rules = &[
     ("bootstrapTokens[].token", Secret(TOKENS)),
     ("bootstrapTokens[]", No("Armilla lets its hosts join with tokens of its own")),
-    ("certificateKey", Secret("is not copied and not needed: certificates go from host to host over SSH")),
+    ("certificateKey", Secret(CERTIFICATE_KEY)),
     ("localAPIEndpoint.advertiseAddress", Read),
     ("localAPIEndpoint.bindPort", Read),
     ("nodeRegistration.name", Read),
@@ -96,10 +98,7 @@ pub(crate) const JOIN: Rules = &[
     ("discovery.tlsBootstrapToken", Secret(TOKENS)),
     ("discovery", No(JOINING)),
     ("controlPlane", Read),
-    (
-        "controlPlane.certificateKey",
-        Secret("is not copied and not needed: certificates go from host to host over SSH"),
-    ),
+    ("controlPlane.certificateKey", Secret(CERTIFICATE_KEY)),
     ("controlPlane.localAPIEndpoint.advertiseAddress", Read),
     (
         "controlPlane.localAPIEndpoint.bindPort",
