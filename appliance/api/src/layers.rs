@@ -1,7 +1,7 @@
 //! What lies around every route: a time limit, headers, counting, and a problem document for what no handler answers.
 //!
 //! ```text
-//!  count ▸ panics ▸ headers ▸ compression ▸ origin ▸ identify ▸ [ route: needs ▸ time limit ▸ handler ]
+//!  count ▸ panics ▸ hearing out ▸ headers ▸ compression ▸ origin ▸ identify ▸ [ route: needs ▸ time limit ▸ handler ]
 //! ```
 
 use std::any::Any;
@@ -17,8 +17,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 
-use crate::access::{drain, identify, refuse_other_origins};
+use crate::access::{identify, refuse_other_origins};
 use crate::app::App;
+use crate::hearing::hear_out;
 use crate::problem::{Kind, Problem};
 
 /// An ordinary route answers in this time.
@@ -31,18 +32,13 @@ pub(crate) fn around(router: Router<App>, app: &App) -> Router {
         .and(NotForContentType::new("application/octet-stream"))
         .and(NotForContentType::new("application/gzip"));
     router
-        .fallback(|request: Request| async {
-            drain(request).await;
-            Problem::new(Kind::NotFound, "There is nothing at this path.")
-        })
-        .method_not_allowed_fallback(|request: Request| async {
-            drain(request).await;
-            Problem::new(Kind::MethodNotAllowed, "")
-        })
+        .fallback(|| async { Problem::new(Kind::NotFound, "There is nothing at this path.") })
+        .method_not_allowed_fallback(|| async { Problem::new(Kind::MethodNotAllowed, "") })
         .layer(from_fn_with_state(app.clone(), identify))
         .layer(from_fn(refuse_other_origins))
         .layer(CompressionLayer::new().compress_when(compressed))
         .layer(from_fn(headers))
+        .layer(from_fn(hear_out))
         .layer(CatchPanicLayer::custom(|_: Box<dyn Any + Send>| {
             // The hook has written what was said, and where.
             Problem::new(Kind::Internal, "The server failed to do this; its log says why.").into_response()

@@ -8,6 +8,7 @@ mod access;
 mod app;
 mod extract;
 mod feed;
+mod hearing;
 mod layers;
 mod metrics;
 mod oidc;

@@ -17,7 +17,6 @@ pub(crate) async fn refuse_other_origins(request: Request, next: Next) -> Respon
     if same_origin(request.method(), request.uri(), request.headers()) {
         return next.run(request).await;
     }
-    super::drain(request).await;
     Problem::new(Kind::CrossOrigin, "A page of another origin sent this request.").into_response()
 }
 

@@ -82,20 +82,9 @@ impl Needs {
         };
         match checked {
             Ok(()) => next.run(request).await,
-            Err(problem) => {
-                drain(request).await;
-                problem.into_response()
-            }
+            Err(problem) => problem.into_response(),
         }
     }
-}
-
-/// Takes in what a caller is still sending, within reason: who is cut off in the middle of a body may not get to read the
-/// answer (RFC 9112, section 9.6).
-pub(crate) async fn drain(request: Request) {
-    const MOST: usize = 1 << 20;
-    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
-    let _ = tokio::time::timeout(PATIENCE, axum::body::to_bytes(request.into_body(), MOST)).await;
 }
 
 /// Why a caller is nobody.
