@@ -16,6 +16,7 @@ use crate::metrics::Metrics;
 use crate::oidc::Logins;
 use crate::problem::{Kind, Problem};
 use crate::refusal;
+use crate::writers::Writers;
 
 /// Room on the state folder's disk below which nothing is written: the database must be able to grow by what one command
 /// needs, and a write that fails half-way closes it.
@@ -41,6 +42,7 @@ struct Parts {
     control: OnceLock<Control>,
     clusters: OnceLock<Clusters>,
     terminals: Arc<Semaphore>,
+    writers: Writers,
     authority: String,
 }
 
@@ -60,6 +62,7 @@ impl App {
             control: OnceLock::new(),
             clusters: OnceLock::new(),
             terminals: Arc::new(Semaphore::new(TERMINALS)),
+            writers: Writers::default(),
             authority,
         }))
     }
@@ -97,6 +100,11 @@ impl App {
 
     pub(crate) fn terminals(&self) -> Arc<Semaphore> {
         Arc::clone(&self.0.terminals)
+    }
+
+    /// Who writes to uploads.
+    pub(crate) fn writers(&self) -> &Writers {
+        &self.0.writers
     }
 
     pub fn store(&self) -> &Arc<Store> {

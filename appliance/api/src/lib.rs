@@ -19,6 +19,7 @@ mod server;
 mod serving;
 mod tls;
 mod trouble;
+mod writers;
 
 pub use access::{Caller, Known, Needs, NoLogin, Peer};
 pub use app::App;

@@ -27,6 +27,7 @@ use crate::app::App;
 use crate::extract::{Changing, Mutation, Path, Query, etag};
 use crate::problem::{Kind, Problem};
 use crate::refusal;
+use crate::writers::Writing;
 
 /// An upload that nothing was added to for so long is given up.
 const PATIENCE_MS: u64 = 24 * 60 * 60 * 1000;
@@ -215,19 +216,42 @@ async fn put_content(
     mutation: Mutation,
     body: Body,
 ) -> Result<Response, Problem> {
-    let upload = row(&app, &id)?;
-    if offset != upload.received {
-        let detail = format!("The next chunk begins at {}, not at {offset}.", upload.received);
-        return Err(Problem::new(Kind::Conflict, detail).hint("ask the upload how much it has received"));
-    }
+    begins_at(&row(&app, &id)?, offset)?;
     if mutation.dry_run {
         return shown(&app, &id);
     }
+    let mut writing = app.writers().take(&id).await;
+    // Whoever wrote until now may have noted more.
+    let upload = row(&app, &id)?;
+    begins_at(&upload, offset)?;
     let mut sink = Sink::open(&app, &upload).await?;
-    let taken = sink.take(body).await;
-    sink.note().await?;
-    taken?;
+    match sink.take(body, &mut writing).await {
+        Ok(Taken::All) => sink.note().await?,
+        Ok(Taken::Displaced) => {
+            sink.file.flush().await.map_err(on_disk)?;
+            return Err(Problem::new(Kind::Conflict, "Another connection goes on with this upload."));
+        }
+        Err(problem) => {
+            sink.note().await?;
+            return Err(problem);
+        }
+    }
     shown(&app, &id)
+}
+
+fn begins_at(upload: &Upload, offset: u64) -> Result<(), Problem> {
+    if offset == upload.received {
+        return Ok(());
+    }
+    let detail = format!("The next chunk begins at {}, not at {offset}.", upload.received);
+    Err(Problem::new(Kind::Conflict, detail).hint("ask the upload how much it has received"))
+}
+
+/// How much of a chunk came.
+enum Taken {
+    All,
+    /// The caller came back by another connection while this one was still waited on. What was not noted is sent again there.
+    Displaced,
 }
 
 /// The file of an upload, and how much of it is written down.
@@ -254,13 +278,16 @@ impl Sink<'_> {
         Ok(Sink { app, file, id: upload.id.clone(), size: upload.size, received, noted })
     }
 
-    async fn take(&mut self, mut body: Body) -> Result<(), Problem> {
+    async fn take(&mut self, mut body: Body, writing: &mut Writing) -> Result<Taken, Problem> {
         loop {
-            let frame = tokio::time::timeout(SILENCE, body.frame()).await.map_err(|_| {
-                let seconds = SILENCE.as_secs();
-                Problem::new(Kind::SlowRequest, format!("Nothing came for {seconds} seconds."))
-            })?;
-            let Some(frame) = frame else { return Ok(()) };
+            let frame = tokio::select! {
+                frame = tokio::time::timeout(SILENCE, body.frame()) => frame.map_err(|_| {
+                    let seconds = SILENCE.as_secs();
+                    Problem::new(Kind::SlowRequest, format!("Nothing came for {seconds} seconds."))
+                })?,
+                () = writing.is_wanted() => return Ok(Taken::Displaced),
+            };
+            let Some(frame) = frame else { return Ok(Taken::All) };
             let frame = frame.map_err(|_| Problem::new(Kind::Malformed, "The chunk broke off."))?;
             let Ok(bytes) = frame.into_data() else { continue };
             if self.received + bytes.len() as u64 > self.size {
@@ -306,6 +333,9 @@ async fn complete_upload(
     Path(id): Path<String>,
     mutation: Mutation,
 ) -> Result<Response, Problem> {
+    row(&app, &id)?;
+    let _writing = app.writers().take(&id).await;
+    // Asked twice, it is a bundle by now.
     let upload = row(&app, &id)?;
     if upload.received < upload.size {
         let detail = format!("{} of {} bytes are here.", upload.received, upload.size);
