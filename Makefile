@@ -1,7 +1,7 @@
 # Verbs, one line each; what they do lies in .ci/ and in the crates.
 .PHONY: bench binary bundle check demo demo-down fix gen lab test test-full
 
-bench: ; @.ci/bench
+bench: ; @.ci/bench $(PART)
 binary: ; @.ci/binary
 bundle: ; @.ci/bundle
 check: ; cargo clippy --workspace --all-targets

@@ -16,6 +16,7 @@ use crate::metrics::Metrics;
 use crate::oidc::Logins;
 use crate::problem::{Kind, Problem};
 use crate::refusal;
+use crate::site_hosts::SiteHosts;
 use crate::writers::Writers;
 
 /// Room on the state folder's disk below which nothing is written: the database must be able to grow by what one command
@@ -38,6 +39,7 @@ struct Parts {
     metrics: Arc<Metrics>,
     feed: Feed,
     logins: Logins,
+    site_hosts: SiteHosts,
     closing: watch::Sender<bool>,
     control: OnceLock<Control>,
     clusters: OnceLock<Clusters>,
@@ -58,6 +60,7 @@ impl App {
             seen: Seen::default(),
             metrics: Arc::default(),
             logins: Logins::default(),
+            site_hosts: SiteHosts::default(),
             closing: watch::Sender::new(false),
             control: OnceLock::new(),
             clusters: OnceLock::new(),
@@ -134,6 +137,11 @@ impl App {
     /// Logins by an identity provider that are under way.
     pub(crate) fn logins(&self) -> &Logins {
         &self.0.logins
+    }
+
+    /// Hosts of sites as they were last read.
+    pub(crate) fn site_hosts(&self) -> &SiteHosts {
+        &self.0.site_hosts
     }
 
     /// What watchers follow.

@@ -17,6 +17,7 @@ mod refusal;
 mod routes;
 mod server;
 mod serving;
+mod site_hosts;
 mod tls;
 mod trouble;
 mod writers;

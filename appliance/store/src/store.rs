@@ -20,6 +20,7 @@ use crate::holder::Holder;
 use crate::migrate;
 use crate::tables::SCHEMA;
 use crate::vault::{Vault, VaultError};
+use crate::writings::Writings;
 
 /// Between two tries to open a store that another process has open.
 const OPEN_PAUSE: Duration = Duration::from_millis(50);
@@ -136,6 +137,7 @@ pub struct Store {
     pub(crate) opener: Actor,
     /// The last ledger index.
     pub(crate) changed: watch::Sender<u64>,
+    pub(crate) writings: Writings,
 }
 
 impl Store {
@@ -181,7 +183,8 @@ impl Store {
         let opener = Actor::Local { name: holder.user.clone() };
         let (live, changed) = (Arc::default(), watch::Sender::new(0));
         let (db, writer, dir) = (RwLock::new(Some(db)), Mutex::default(), dir.to_owned());
-        let store = Store { db, disk, writer, dir, ledger, vault, live, opener, changed };
+        let writings = Writings::default();
+        let store = Store { db, disk, writer, dir, ledger, vault, live, opener, changed, writings };
         store.tell(store.last_index()?);
         Ok(store)
     }
@@ -249,6 +252,7 @@ impl Store {
         if done.as_ref().is_err_and(StoreError::is_of_the_disk) {
             // redb takes nothing more after a failure of its disk. What was committed is there when it is opened again; if
             // that fails too, the next caller tries it.
+            self.writings.count_all();
             *self.db.write().expect("invariant: nothing panics while it opens") = None;
             let _ = self.opened(|_| Ok(()));
         }

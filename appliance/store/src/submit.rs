@@ -43,6 +43,7 @@ impl Store {
             self.apply(transaction, &decided.changes)?;
             Ok(decided)
         })?;
+        self.writings.count(&decided.changes);
         self.tell(decided.index);
         Ok(decided.into())
     }

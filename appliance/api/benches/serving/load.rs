@@ -12,12 +12,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::net::TcpStream;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-const FLOOD: Duration = Duration::from_secs(5);
+const FLOOD: Duration = Duration::from_secs(4);
 const CONNECTIONS: usize = 8;
 const AT_ONCE: usize = 16;
 
@@ -38,6 +39,15 @@ pub(crate) struct Sent {
     pub(crate) body: Bytes,
 }
 
+/// What answers to a GET took.
+pub(crate) struct Times {
+    /// What is read once for all was read in it.
+    pub(crate) first: Duration,
+    pub(crate) p50: Duration,
+    pub(crate) p99: Duration,
+    pub(crate) bytes: usize,
+}
+
 impl Target {
     pub(crate) async fn armilla(address: &str, state: &Path, token: &str) -> Target {
         let socket = state.join("armilla.sock");
@@ -48,11 +58,37 @@ impl Target {
         Target { address: address.to_owned(), roots, authorization: format!("Bearer {token}") }
     }
 
-    pub(crate) fn armilla_read() -> Sent {
-        Sent { method: Method::GET, path: "/api/v1/me", kind: "application/json", body: Bytes::new() }
+    /// A GET of armilla's API.
+    pub(crate) fn get(path: &'static str) -> Sent {
+        Sent { method: Method::GET, path, kind: "application/json", body: Bytes::new() }
+    }
+
+    /// Asks until it is answered as it should be, which is when a server that was just started is there.
+    pub(crate) async fn answers(&self, sent: &Sent) {
+        while self.answered(sent).await.is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    async fn answered(&self, sent: &Sent) -> Option<()> {
+        let stream = self.connected(b"h2", TcpStream::connect(&self.address).await.ok()?).await.ok()?;
+        let (mut sender, connection) =
+            http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.ok()?;
+        tokio::spawn(connection);
+        let answer = sender.send_request(self.request(sent)).await.ok()?;
+        let refused = answer.headers().contains_key("grpc-status");
+        let status = answer.status();
+        let body = answer.into_body().collect().await.ok()?;
+        let ended = body.trailers().and_then(|trailers| trailers.get("grpc-status"));
+        (status == 200 && !refused && ended.is_none_or(|status| status == "0")).then_some(())
     }
 
     async fn connect(&self, protocol: &[u8]) -> TlsStream<TcpStream> {
+        let stream = TcpStream::connect(&self.address).await.unwrap();
+        self.connected(protocol, stream).await.unwrap()
+    }
+
+    async fn connected(&self, protocol: &[u8], stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
         let mut config =
             ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
                 .with_safe_default_protocol_versions()
@@ -60,10 +96,9 @@ impl Target {
                 .with_root_certificates(self.roots.clone())
                 .with_no_client_auth();
         config.alpn_protocols = vec![protocol.to_vec()];
-        let stream = TcpStream::connect(&self.address).await.unwrap();
-        stream.set_nodelay(true).unwrap();
+        stream.set_nodelay(true)?;
         let name = ServerName::try_from("127.0.0.1").unwrap();
-        TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await
     }
 
     pub(crate) async fn http1(&self) -> http1::SendRequest<Full<Bytes>> {
@@ -92,10 +127,11 @@ impl Target {
             .unwrap()
     }
 
-    /// p50 and p99 of a GET with all of its answer; `None` when there is no such route.
-    pub(crate) async fn time(&self, path: &str, times: usize) -> Option<(Duration, Duration)> {
+    /// How long a GET with all of its answer takes, one after the other.
+    pub(crate) async fn time(&self, path: &str, times: usize) -> Times {
         let mut sender = self.http1().await;
         let mut took = Vec::with_capacity(times);
+        let mut bytes = 0;
         for _ in 0..times {
             let request = Request::get(path)
                 .header("host", "127.0.0.1")
@@ -105,15 +141,22 @@ impl Target {
             sender.ready().await.unwrap();
             let begun = Instant::now();
             let answer = sender.send_request(request).await.unwrap();
-            if answer.status() == 404 {
-                return None;
-            }
             assert_eq!(answer.status(), 200, "{path}");
-            answer.into_body().collect().await.unwrap();
+            bytes = answer.into_body().collect().await.unwrap().to_bytes().len();
             took.push(begun.elapsed());
         }
+        let first = took[0];
         took.sort();
-        Some((took[times / 2], took[times * 99 / 100]))
+        Times { first, p50: took[times / 2], p99: took[times * 99 / 100], bytes }
+    }
+
+    /// Event streams that the server holds open.
+    pub(crate) async fn watchers(&self) -> u64 {
+        let answer = self.http2().await.send_request(self.request(&Target::get("/metrics"))).await.unwrap();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        let text = String::from_utf8_lossy(&body);
+        let line = text.lines().find_map(|line| line.strip_prefix("armilla_watchers "));
+        line.unwrap().parse().unwrap()
     }
 
     /// Makes events: each change is told once as itself and once as an entry of the audit. Gives how many of the first.
@@ -136,7 +179,7 @@ impl Target {
     }
 }
 
-/// Requests per second and p99 over some seconds.
+/// Answers per second and p99 over some seconds.
 pub(crate) async fn flood(target: &Target, sent: Sent) -> (f64, Duration) {
     let mut callers = Vec::new();
     let end = Instant::now() + FLOOD;
@@ -166,6 +209,26 @@ pub(crate) async fn flood(target: &Target, sent: Sent) -> (f64, Duration) {
     }
     took.sort();
     (took.len() as f64 / FLOOD.as_secs_f64(), took[took.len() * 99 / 100])
+}
+
+/// Readers who ask for everything that ever happened and take none of it.
+pub(crate) async fn stall(target: &Target, count: usize) -> Vec<TlsStream<TcpStream>> {
+    let mut streams = Vec::new();
+    for _ in 0..count {
+        let socket = TcpSocket::new_v4().unwrap();
+        // So that the kernels hold little of it.
+        socket.set_recv_buffer_size(4096).unwrap();
+        let stream = socket.connect(target.address.parse().unwrap()).await.unwrap();
+        let mut stream = target.connected(b"http/1.1", stream).await.unwrap();
+        let head = format!(
+            "GET /api/v1/watch?after=0 HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: {}\r\n\r\n",
+            target.authorization
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+        streams.push(stream);
+    }
+    streams
 }
 
 /// Open streams, and when each change came to each.

@@ -1,7 +1,12 @@
-//! `cargo bench -p appliance-api --bench serving -- ARMILLA [ETCD ETCDCTL]`: what a server costs and how fast it answers, over TLS,
-//! with 10,000 users, 1,000 runs and their events seeded; event streams by the thousand; and etcd's reads beside its own.
+//! `make bench PART=serve`: what a server costs and how fast it is, over TLS, with 10,000 hosts, 10,000 users and 1,000 runs in
+//! more than 100 MB of state; and the same of etcd, in the same minutes on the same machine.
 //!
-//! ARMILLA is the static binary. Everything else lies in a folder that goes away.
+//! ```text
+//! cargo bench -p appliance-api --bench serving -- ARMILLA [ETCD]
+//! ```
+//!
+//! Each server is a process of its own on two cores (where there are more), the callers are on the others. What belongs
+//! together is measured in turns, so that other work on the machine meets both. State lies in `TMPDIR` and goes away.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -11,59 +16,19 @@
 mod etcd;
 mod load;
 mod seed;
+mod server;
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use etcd::Etcd;
 use load::Target;
+use server::{Armilla, Process};
 
-const USERS: usize = 10_000;
-const RUNS: usize = 1_000;
+const MUCH: seed::Much = seed::Much { users: 10_000, runs: 1_000, large: 5_000, sites: 50 };
+const ROUNDS: usize = 5;
 const WATCHERS: usize = 1_000;
-
-/// A server of its own process, until it is dropped.
-struct Server {
-    process: Child,
-    address: String,
-    started_in: Duration,
-    _says: BufReader<std::process::ChildStdout>,
-}
-
-impl Server {
-    fn start(armilla: &str, state: &Path) -> Server {
-        let begun = Instant::now();
-        let mut process = Command::new(armilla)
-            .args(["serve", "--listen", "127.0.0.1:0", "--state"])
-            .arg(state)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut says = BufReader::new(process.stdout.take().unwrap());
-        let mut line = String::new();
-        while !line.starts_with("Armilla listens on ") {
-            line.clear();
-            assert!(says.read_line(&mut line).unwrap() > 0, "the server did not start");
-        }
-        let address = line.trim().rsplit_once('/').unwrap().1.to_owned();
-        Server { process, address, started_in: begun.elapsed(), _says: says }
-    }
-
-    /// Resident memory in MB.
-    fn memory(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1000.0
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+const STALLED: usize = 50;
 
 #[tokio::main]
 async fn main() {
@@ -72,33 +37,84 @@ async fn main() {
         println!("name the binary: cargo bench -p appliance-api --bench serving -- dist/x86_64/armilla");
         return;
     };
+    server::keep_off_its_cores();
+    let load = || std::fs::read_to_string("/proc/loadavg").unwrap();
+    println!("load of the machine: {}", load().trim());
     let dir = tempfile::tempdir().unwrap();
     println!("binary: {:.1} MB", std::fs::metadata(armilla).unwrap().len() as f64 / 1e6);
-    {
-        let server = Server::start(armilla, &dir.path().join("empty"));
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        println!("empty, idle: {:.1} MB resident, listens after {:.0?}", server.memory(), server.started_in);
-    }
+    empty(armilla, dir.path()).await;
+
     let state = dir.path().join("seeded");
-    let token = seed::seed(&state, USERS, RUNS);
-    let size = std::fs::metadata(state.join("armilla.redb")).unwrap().len() as f64 / 1e6;
-    let server = Server::start(armilla, &state);
-    println!("{USERS} users, {RUNS} runs: {size:.0} MB of state, listens after {:.0?}", server.started_in);
+    let token = seed::seed(&state, &MUCH);
+    let server = Armilla::new(armilla, &state);
+    let process = server.start();
     let target = Target::armilla(&server.address, &state, &token).await;
+    process.end();
+    let mut etcd = match arguments.get(1) {
+        None => None,
+        Some(program) => {
+            let etcd = Etcd::new(program, &dir.path().join("etcd"));
+            let rows = etcd.seed(server.size(), 400).await;
+            println!("etcd: {rows} rows of 400 bytes, {:.0} MB of database", etcd.size() as f64 / 1e6);
+            Some(etcd)
+        }
+    };
+    println!("armilla: {:.0} MB of database", server.size() as f64 / 1e6);
+    starts(&server, &target, etcd.as_ref()).await;
+
+    let process = server.start();
+    target.answers(&Target::get("/api/v1/me")).await;
     gets(&target).await;
-    println!("after that: {:.1} MB resident", server.memory());
-    let (rate, p99) = load::flood(&target, Target::armilla_read()).await;
-    println!(
-        "authenticated reads (GET /api/v1/me, HTTP/2, 8 connections, 128 at once): {rate:.0}/s, p99 {p99:.1?}"
-    );
-    if let [_, server, ctl] = arguments.as_slice() {
-        let etcd = etcd::Etcd::start(server, ctl, dir.path()).await;
-        let (rate, p99) = load::flood(&etcd.target, etcd.read()).await;
-        println!(
-            "etcd's (Range of one key, serializable, gRPC, the same client): {rate:.0}/s, p99 {p99:.1?}"
-        );
+    println!("after these: {}", process.memory());
+    floods(&process, &target, etcd.as_mut()).await;
+    watchers(&process, &target).await;
+    stalled(&process, &target).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    println!("at the end, idle again: {}", process.memory());
+    println!("load of the machine: {}", load().trim());
+}
+
+/// A server that was just installed, and nobody asks.
+async fn empty(armilla: &str, dir: &Path) {
+    let server = Armilla::new(armilla, &dir.join("empty"));
+    let process = server.start();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    println!("empty and idle: {}", process.memory());
+}
+
+/// From the start of the process to the first answer that needed its state, in turns.
+async fn starts(server: &Armilla, target: &Target, etcd: Option<&Etcd>) {
+    for (how, orderly) in [("after an orderly end", true), ("after a kill", false)] {
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            ours.push(start(server.start(), target, &Target::get("/api/v1/users/user04711"), orderly).await);
+            if let Some(etcd) = etcd {
+                theirs.push(start(etcd.start(&[]), &etcd.target, &etcd.read(), orderly).await);
+            }
+        }
+        ours.sort();
+        theirs.sort();
+        // The first start of each came after the end of a server that had written much.
+        let middle = ROUNDS / 2;
+        print!("first answer {how}: {:.1?} (at most {:.1?})", ours[middle], ours[ROUNDS - 1]);
+        match theirs.get(middle) {
+            None => println!(),
+            Some(etcd) => println!(
+                "; etcd {etcd:.1?} (at most {:.1?}): {:.1} times as long",
+                theirs[ROUNDS - 1],
+                etcd.as_secs_f64() / ours[middle].as_secs_f64()
+            ),
+        }
     }
-    watchers(&server, &target).await;
+}
+
+async fn start(process: Process, target: &Target, read: &load::Sent, orderly: bool) -> Duration {
+    target.answers(read).await;
+    let took = process.begun.elapsed();
+    if orderly {
+        process.end();
+    }
+    took
 }
 
 /// Main GETs, one after the other on one connection.
@@ -107,29 +123,75 @@ async fn gets(target: &Target) {
         "/api/v1/me",
         "/api/v1/users/user04711",
         "/api/v1/users",
-        "/api/v1/users?filter=role=operator,name~47&sort=-createdAt&limit=50",
         "/api/v1/users?limit=1000",
+        "/api/v1/users?filter=role=operator,name~47&sort=-createdAt&limit=50",
         "/api/v1/audit",
+        "/api/v1/audit?sort=-number",
+        "/api/v1/audit?filter=action=user.add&sort=-at",
         "/api/v1/runs",
         "/api/v1/runs?sort=-startedAt&limit=50",
         "/api/v1/runs/r-500",
+        "/api/v1/runs/r-500/events",
         "/api/v1/sites",
+        "/api/v1/sites/s007",
+        "/api/v1/sites/s007/hosts",
+        "/api/v1/sites/large/hosts",
+        "/api/v1/sites/large/hosts?filter=name~47&sort=-name",
+        "/api/v1/sites/large/hosts?limit=1000",
     ] {
-        match target.time(path, 300).await {
-            Some((p50, p99)) => println!("GET {path}: p50 {p50:.1?}, p99 {p99:.1?}"),
-            None => println!("GET {path}: there is no such route"),
-        }
+        let load::Times { first, p50, p99, bytes } = target.time(path, 200).await;
+        println!("GET {path}: p50 {p50:.1?}, p99 {p99:.1?}, the first {first:.1?}; {bytes} bytes");
     }
 }
 
-/// Everybody watches one busy run: its events come as changes of what is watched.
-async fn watchers(server: &Server, target: &Target) {
-    let before = server.memory();
+/// Authenticated reads, in turns.
+async fn floods(process: &Process, target: &Target, etcd: Option<&mut Etcd>) {
+    let etcd = match etcd {
+        None => None,
+        Some(etcd) => {
+            let running = etcd.start(&[]);
+            etcd.target.answers(&etcd.read()).await;
+            etcd.log_in().await;
+            Some((running, &*etcd))
+        }
+    };
+    let mut rates = [Vec::new(), Vec::new(), Vec::new()];
+    for _ in 0..3 {
+        for (path, rates) in ["/api/v1/me", "/api/v1/users/user04711"].into_iter().zip(&mut rates) {
+            rates.push(flood(process, target, Target::get(path)).await);
+        }
+        if let Some((running, etcd)) = &etcd {
+            rates[2].push(flood(running, &etcd.target, etcd.read()).await);
+        }
+    }
+    let say = |what: &str, rates: &mut Vec<(f64, Duration, f64)>| {
+        rates.sort_by(|one, other| one.0.total_cmp(&other.0));
+        if let Some((rate, p99, cost)) = rates.get(1) {
+            println!("{what}: {rate:.0}/s, p99 {p99:.1?}, {cost:.0} µs of a core each");
+        }
+    };
+    println!("authenticated reads, HTTP/2, 8 connections, 128 at once, the middle of 3:");
+    say("  armilla, GET /me", &mut rates[0]);
+    say("  armilla, GET /users/NAME", &mut rates[1]);
+    say("  etcd, a key of 200 bytes, serializable", &mut rates[2]);
+}
+
+async fn flood(process: &Process, target: &Target, sent: load::Sent) -> (f64, Duration, f64) {
+    let before = process.computed();
+    let begun = Instant::now();
+    let (rate, p99) = load::flood(target, sent).await;
+    let answers = rate * begun.elapsed().as_secs_f64();
+    (rate, p99, (process.computed() - before).as_secs_f64() * 1e6 / answers)
+}
+
+/// Everybody watches what changes.
+async fn watchers(process: &Process, target: &Target) {
+    let before = process.memory().all;
     let streams = load::watch(target, WATCHERS).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    println!("{WATCHERS} event streams, idle: {:.1} MB more", server.memory() - before);
+    println!("{WATCHERS} event streams, idle: {:.1} MB more", process.memory().all - before);
     let begun = Instant::now();
-    let sent = target.change(200).await;
+    let sent = target.change(1000).await;
     let took = begun.elapsed();
     let lags = streams.lags(sent).await;
     println!(
@@ -137,6 +199,24 @@ async fn watchers(server: &Server, target: &Target) {
         lags[lags.len() / 2],
         lags[lags.len() * 99 / 100],
         lags[lags.len() - 1],
-        server.memory() - before,
+        process.memory().all - before,
     );
+}
+
+/// Readers who take nothing while there is much to send.
+async fn stalled(process: &Process, target: &Target) {
+    let before = process.memory().all;
+    let streams = load::stall(target, STALLED).await;
+    let begun = Instant::now();
+    let mut most = 0.0_f64;
+    while target.watchers().await > 0 {
+        most = most.max(process.memory().all - before);
+        assert!(begun.elapsed() < Duration::from_secs(90), "they were not let go");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    println!(
+        "{STALLED} readers who take nothing of all that ever happened: let go after {:.0?}, {most:.1} MB more until then",
+        begun.elapsed()
+    );
+    drop(streams);
 }

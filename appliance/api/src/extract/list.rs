@@ -11,11 +11,13 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use appliance_store::Way;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::field::Field;
 use crate::problem::Problem;
 
 const DEFAULT_LIMIT: usize = 100;
@@ -51,81 +53,6 @@ pub(crate) struct List<T> {
     /// Asks for the next page; missing on the last one.
     #[serde(rename = "continue", skip_serializing_if = "Option::is_none")]
     pub(crate) go_on: Option<String>,
-}
-
-/// What a list is filtered and sorted by.
-#[derive(Debug, Clone, PartialEq, PartialOrd, Serialize, Deserialize)]
-pub(crate) enum Field<'a> {
-    /// Has no value: comes first.
-    None,
-    Bool(bool),
-    Number(u64),
-    Text(Cow<'a, str>),
-}
-
-impl<'a> From<&'a str> for Field<'a> {
-    fn from(text: &'a str) -> Field<'a> {
-        Field::Text(Cow::Borrowed(text))
-    }
-}
-
-impl From<String> for Field<'_> {
-    fn from(text: String) -> Self {
-        Field::Text(Cow::Owned(text))
-    }
-}
-
-impl From<u64> for Field<'_> {
-    fn from(number: u64) -> Self {
-        Field::Number(number)
-    }
-}
-
-impl From<Option<u64>> for Field<'_> {
-    fn from(number: Option<u64>) -> Self {
-        number.map_or(Field::None, Field::Number)
-    }
-}
-
-impl From<bool> for Field<'_> {
-    fn from(flag: bool) -> Self {
-        Field::Bool(flag)
-    }
-}
-
-impl Field<'_> {
-    fn order(&self, other: &Field<'_>) -> Ordering {
-        self.partial_cmp(other).unwrap_or(Ordering::Equal)
-    }
-
-    fn owned(&self) -> Field<'static> {
-        match self {
-            Field::None => Field::None,
-            Field::Bool(flag) => Field::Bool(*flag),
-            Field::Number(number) => Field::Number(*number),
-            Field::Text(text) => Field::Text(Cow::Owned(text.clone().into_owned())),
-        }
-    }
-
-    /// The text of a condition, as a value of the same kind as this one.
-    fn like(&self, text: &str) -> Option<Field<'static>> {
-        match self {
-            // Without a value it is neither below nor above anything.
-            Field::None => text.is_empty().then_some(Field::None),
-            Field::Bool(_) => text.parse().ok().map(Field::Bool),
-            Field::Number(_) => text.parse().ok().map(Field::Number),
-            Field::Text(_) => Some(Field::Text(Cow::Owned(text.to_owned()))),
-        }
-    }
-
-    fn contains(&self, part: &str) -> bool {
-        match self {
-            Field::None => false,
-            Field::Bool(flag) => flag.to_string().contains(part),
-            Field::Number(number) => number.to_string().contains(part),
-            Field::Text(text) => text.to_lowercase().contains(&part.to_lowercase()),
-        }
-    }
 }
 
 /// What can stand in a list.
@@ -182,33 +109,103 @@ struct Mark {
     id: String,
 }
 
-impl<T: Listed> List<T> {
-    /// The page that was asked for.
-    pub(crate) fn page(items: Vec<T>, params: &ListParams) -> Result<List<T>, Problem> {
+/// What a caller wants of a list, understood.
+pub(super) struct Wish {
+    conditions: Vec<Condition>,
+    orders: Vec<Order>,
+    /// The text of `orders`.
+    sort: String,
+    limit: usize,
+    mark: Option<Mark>,
+}
+
+impl Wish {
+    pub(super) fn of<T: Listed>(params: &ListParams) -> Result<Wish, Problem> {
         let conditions = conditions::<T>(params.filter.as_deref().unwrap_or_default())?;
-        let sort = params.sort.as_deref().unwrap_or_default();
-        let orders = orders::<T>(sort)?;
+        let sort = params.sort.clone().unwrap_or_default();
+        let orders = orders::<T>(&sort)?;
         let limit = params.limit.unwrap_or(DEFAULT_LIMIT);
         if !(1..=MOST).contains(&limit) {
             return Err(Problem::invalid("?limit", format!("a page has 1 to {MOST} items")));
         }
-        let mark = params.go_on.as_deref().map(|text| mark(text, sort, orders.len())).transpose()?;
-        let mut items: Vec<T> =
-            items.into_iter().filter(|item| conditions.iter().all(|holds| holds.holds(item))).collect();
-        let total = items.len();
-        items.sort_by(|one, other| order(one, other, &orders));
-        if let Some(mark) = mark {
-            let behind = items.partition_point(|item| against(item, &mark, &orders) != Ordering::Greater);
-            items.drain(..behind);
+        let mark = params.go_on.as_deref().map(|text| mark(text, &sort, orders.len())).transpose()?;
+        Ok(Wish { conditions, orders, sort, limit, mark })
+    }
+
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// The id of the last item of the page before.
+    pub(super) fn behind(&self) -> Option<&str> {
+        self.mark.as_ref().map(|mark| mark.id.as_str())
+    }
+
+    /// Whether every item is wanted, in the order of this field or of ids, and if so which way.
+    pub(super) fn is_all_by(&self, field: Option<&str>) -> Option<Way> {
+        match self.orders.as_slice() {
+            _ if !self.conditions.is_empty() => None,
+            [] => Some(Way::Up),
+            [Order { field: by, .. }] if Some(*by) != field => None,
+            [Order { downwards, .. }] => Some(if *downwards { Way::Down } else { Way::Up }),
+            [_, _, ..] => None,
         }
-        let more = items.len() > limit;
-        items.truncate(limit);
+    }
+
+    /// The page of these items, of which there may be one more than fit.
+    pub(super) fn cut<T: Listed>(&self, mut items: Vec<T>, total: usize) -> List<T> {
+        let more = items.len() > self.limit;
+        items.truncate(self.limit);
         let go_on = items.last().filter(|_| more).map(|last| {
-            let fields = orders.iter().map(|order| last.field(order.field).owned()).collect();
-            let mark = Mark { sort: sort.to_owned(), fields, id: last.id().into_owned() };
+            let fields = self.orders.iter().map(|order| last.field(order.field).owned()).collect();
+            let mark = Mark { sort: self.sort.clone(), fields, id: last.id().into_owned() };
             URL_SAFE_NO_PAD.encode(serde_json::to_vec(&mark).expect("invariant: texts and numbers"))
         });
-        Ok(List { items, total, go_on })
+        List { items, total, go_on }
+    }
+}
+
+/// A page in the making: it is offered every item and keeps a page of them, or two.
+pub(super) struct Selection<T> {
+    wish: Wish,
+    total: usize,
+    kept: Vec<T>,
+}
+
+impl<T: Listed> Selection<T> {
+    pub(super) fn new(wish: Wish) -> Selection<T> {
+        Selection { wish, total: 0, kept: Vec::new() }
+    }
+
+    pub(super) fn offer(&mut self, item: T) {
+        let Wish { conditions, orders, limit, mark, .. } = &self.wish;
+        if !conditions.iter().all(|condition| condition.holds(&item)) {
+            return;
+        }
+        self.total += 1;
+        if mark.as_ref().is_some_and(|mark| against(&item, mark, orders) != Ordering::Greater) {
+            return;
+        }
+        self.kept.push(item);
+        // One more than a page: it says that there is a next one.
+        if self.kept.len() > 2 * (limit + 1) {
+            self.kept.select_nth_unstable_by(*limit, |one, other| order(one, other, orders));
+            self.kept.truncate(limit + 1);
+        }
+    }
+
+    pub(super) fn page(mut self) -> List<T> {
+        self.kept.sort_by(|one, other| order(one, other, &self.wish.orders));
+        self.wish.cut(self.kept, self.total)
+    }
+}
+
+impl<T: Listed> List<T> {
+    /// The page that was asked for.
+    pub(crate) fn page(items: impl IntoIterator<Item = T>, params: &ListParams) -> Result<List<T>, Problem> {
+        let mut selection = Selection::new(Wish::of::<T>(params)?);
+        items.into_iter().for_each(|item| selection.offer(item));
+        Ok(selection.page())
     }
 }
 

@@ -2,11 +2,15 @@
 
 mod body;
 mod condition;
+mod field;
+mod kept;
 mod list;
 mod mutation;
 mod parameters;
 
 pub(crate) use self::condition::etag;
-pub(crate) use self::list::{Field, List, ListParams, Listed};
+pub(crate) use self::field::Field;
+pub(crate) use self::kept::Kept;
+pub(crate) use self::list::{List, ListParams, Listed};
 pub(crate) use self::mutation::{Changing, Mutation};
 pub(crate) use self::parameters::{Path, Query};

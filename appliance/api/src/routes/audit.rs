@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use appliance_store::ledger::AuditEntry;
+use appliance_store::ledger::{AuditEntry, Key};
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::Routes;
 use crate::access::Needs;
 use crate::app::App;
-use crate::extract::{Field, List, ListParams, Listed, Query};
+use crate::extract::{Field, Kept, List, ListParams, Listed, Query};
 use crate::problem::Problem;
 
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -71,6 +71,15 @@ impl Listed for EntryBody {
     }
 }
 
+impl Kept for EntryBody {
+    type Row = AuditEntry;
+    const KEYED: Option<&'static str> = Some("number");
+
+    fn key(id: &str) -> Option<Key> {
+        id.parse().ok().map(Key::Number)
+    }
+}
+
 /// Who did what, the oldest first
 #[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(ListParams),
     responses((status = 200, body = List<EntryBody>)))]
@@ -78,8 +87,7 @@ async fn list_audit(
     State(app): State<App>,
     Query(params): Query<ListParams>,
 ) -> Result<Json<List<EntryBody>>, Problem> {
-    let entries = app.rows::<AuditEntry>().await?.into_iter().map(EntryBody::from).collect();
-    Ok(Json(List::page(entries, &params)?))
+    Ok(Json(app.list(params, |_, entry: AuditEntry| Ok(entry.into())).await?))
 }
 
 /// What following the chain came to.

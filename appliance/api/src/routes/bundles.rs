@@ -107,7 +107,7 @@ async fn list_bundles(
     Query(params): Query<ListParams>,
 ) -> Result<Json<List<BundleBody>>, Problem> {
     let rows = app.rows::<BundleRow>().await?;
-    Ok(Json(List::page(rows.into_iter().map(BundleBody::from).collect(), &params)?))
+    Ok(Json(List::page(rows.into_iter().map(BundleBody::from), &params)?))
 }
 
 /// A bundle on this instance's machine.

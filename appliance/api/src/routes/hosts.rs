@@ -1,12 +1,13 @@
 //! Hosts of sites: how they are reached, the keys they show, and the secrets that let us in.
 
+use appliance_control::ControlError;
 use appliance_control::given::{Reference, ReferenceKind, references};
-use appliance_control::{Checked, ControlError};
 use appliance_store::PinnedKey;
 use appliance_store::ledger::{Command, CredentialCommand, HostKeyCommand, Sealed};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use installer_model::site::Site;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -15,8 +16,9 @@ use utoipa_axum::routes;
 use super::{Routes, sites};
 use crate::access::{Hidden, Needs};
 use crate::app::App;
-use crate::extract::{Changing, Mutation, Path};
+use crate::extract::{Changing, List, ListParams, Mutation, Path, Query};
 use crate::problem::{Flaw, Problem};
+use crate::site_hosts::{self, HostBody};
 use crate::{refusal, trouble};
 
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -35,49 +37,16 @@ fn site(app: &App, name: &str) -> Result<Site, Problem> {
     Site::parse(&row.text).map_err(|errors| trouble::problem(errors.into()))
 }
 
-/// A host of a site.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Host)]
-struct HostBody {
-    name: String,
-    address: String,
-    port: u16,
-    user: String,
-    control_plane: bool,
-    worker: bool,
-    /// Its facts are in the survey of the last check.
-    surveyed: bool,
-    /// At the last check it belonged to this instance.
-    ours: bool,
-}
-
-/// Hosts of a site, in the order of its text.
-#[derive(Debug, Serialize, ToSchema)]
-struct HostList {
-    items: Vec<HostBody>,
-}
-
-/// A site's hosts
-#[utoipa::path(get, path = "/api/v1/sites/{name}/hosts", tag = "hosts", params(("name" = String, Path)),
-    responses((status = 200, body = HostList)))]
-async fn list_hosts(State(app): State<App>, Path(name): Path<String>) -> Result<Json<HostList>, Problem> {
-    let site = site(&app, &name)?;
-    let check = app.reading(move |store| store.check::<Checked>(&name)).await?;
-    let items = site.hosts.iter().map(|host| {
-        let surveyed = check.as_ref().and_then(|check| check.survey.hosts.get(&host.name));
-        HostBody {
-            name: host.name.to_string(),
-            address: host.address.to_string(),
-            port: host.ssh.port,
-            user: host.ssh.user.to_string(),
-            control_plane: host.roles.control_plane,
-            worker: host.roles.worker,
-            surveyed: surveyed.is_some(),
-            ours: surveyed.is_some_and(|surveyed| surveyed.ours),
-        }
-    });
-    Ok(Json(HostList { items: items.collect() }))
+/// A site's hosts, in the order of its text unless they are sorted
+#[utoipa::path(get, path = "/api/v1/sites/{name}/hosts", tag = "hosts", params(("name" = String, Path), ListParams),
+    responses((status = 200, body = List<HostBody>)))]
+async fn list_hosts(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Query(params): Query<ListParams>,
+) -> Result<Response, Problem> {
+    let hosts = site_hosts::hosts(&app, &name).await?;
+    Ok(Json(List::page(hosts.iter(), &params)?).into_response())
 }
 
 /// What stands between this instance and the hosts of a site.

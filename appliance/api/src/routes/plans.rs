@@ -106,8 +106,8 @@ async fn list_plans(
     Query(params): Query<ListParams>,
 ) -> Result<Json<List<PlanBody>>, Problem> {
     sites::row(&app, &name)?;
-    let rows = app.rows::<PlanRow>().await?.into_iter().filter(|row| row.site == name);
-    Ok(Json(List::page(rows.map(PlanBody::from).collect(), &params)?))
+    let of_site = move |row: PlanRow| (row.site == name).then(|| PlanBody::from(row));
+    Ok(Json(app.list_some(params, of_site).await?))
 }
 
 /// What a plan is to bring about.

@@ -1,10 +1,12 @@
 //! Runs: started from plans, followed, cancelled; and the requests that ask for them.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
+use appliance_control::Control;
 use appliance_control::control::{Held, Retried, Start};
 use appliance_store::RunRow;
-use appliance_store::ledger::{Asked, Request, RequestState};
+use appliance_store::ledger::{Asked, Key, Request, RequestState};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,7 +22,7 @@ use utoipa_axum::routes;
 use super::Routes;
 use crate::access::Needs;
 use crate::app::App;
-use crate::extract::{Changing, Field, List, ListParams, Listed, Mutation, Path, Query, etag};
+use crate::extract::{Changing, Field, Kept, List, ListParams, Listed, Mutation, Path, Query, etag};
 use crate::problem::{Flaw, Problem};
 use crate::trouble;
 
@@ -66,21 +68,35 @@ pub(super) struct RunBody {
     revision: u64,
 }
 
-impl RunBody {
-    fn of(row: RunRow, app: &App) -> RunBody {
+/// What the engines do at a moment, for lists of what they are asked.
+struct Engines {
+    live: BTreeSet<RunId>,
+    held: Vec<Held>,
+}
+
+impl Engines {
+    fn now(app: &App) -> Engines {
         let control = app.control().ok();
-        let live = control.is_some_and(|control| control.live().values().any(|run| *run == row.run));
-        let held = control
-            .and_then(|control| control.held().into_iter().find(|held| held.run.as_ref() == Some(&row.run)));
+        let live = control.map(|control| control.live().into_values().collect()).unwrap_or_default();
+        Engines { live, held: control.map(Control::held).unwrap_or_default() }
+    }
+
+    fn held(&self, is_it: impl Fn(&Held) -> bool) -> Option<HeldBody> {
+        self.held.iter().find(|held| is_it(held)).cloned().map(HeldBody::from)
+    }
+}
+
+impl RunBody {
+    fn of(row: RunRow, engines: &Engines) -> RunBody {
         RunBody {
+            live: engines.live.contains(&row.run),
+            held: engines.held(|held| held.run.as_ref() == Some(&row.run)),
             id: row.run.0,
             site: row.site,
             plan: row.plan.0,
             state: row.outcome.map_or_else(|| "open".to_owned(), |outcome| outcome.to_string()),
-            live,
             started_at: row.started_at,
             ended_at: row.ended_at,
-            held: held.map(HeldBody::from),
             revision: row.revision,
         }
     }
@@ -103,6 +119,15 @@ impl Listed for RunBody {
             "endedAt" => self.ended_at.into(),
             _ => self.started_at.into(),
         }
+    }
+}
+
+impl Kept for RunBody {
+    type Row = RunRow;
+    const KEYED: Option<&'static str> = None;
+
+    fn key(id: &str) -> Option<Key> {
+        id.parse().ok().map(Key::Number)
     }
 }
 
@@ -135,9 +160,8 @@ async fn list_runs(
     State(app): State<App>,
     Query(params): Query<ListParams>,
 ) -> Result<Json<List<RunBody>>, Problem> {
-    let rows = app.rows::<RunRow>().await?;
-    let runs = rows.into_iter().map(|row| RunBody::of(row, &app)).collect();
-    Ok(Json(List::page(runs, &params)?))
+    let engines = Engines::now(&app);
+    Ok(Json(app.list(params, move |_, row| Ok(RunBody::of(row, &engines))).await?))
 }
 
 /// A plan to be run.
@@ -186,7 +210,7 @@ async fn start_run(State(app): State<App>, wish: Changing<NewRun>) -> Result<Res
         read?;
     }
     let request: Request = app.row(&id)?.ok_or_else(|| Problem::not_found(format!("request {id}")))?;
-    Ok((StatusCode::ACCEPTED, Json(RequestBody::of(request, &app))).into_response())
+    Ok((StatusCode::ACCEPTED, Json(RequestBody::of(request, &Engines::now(&app)))).into_response())
 }
 
 /// A run with everything that happened in it.
@@ -209,7 +233,7 @@ async fn show_run(State(app): State<App>, Path(id): Path<String>) -> Result<Resp
     let view = app.reading(move |store| store.view(&run)).await?;
     let tag = etag(view.index);
     let view = serde_json::to_value(view).map_err(|error| Problem::internal(&error))?;
-    let whole = WholeRun { run: RunBody::of(row, &app), view };
+    let whole = WholeRun { run: RunBody::of(row, &Engines::now(&app)), view };
     Ok(([(ETAG, tag)], Json(whole)).into_response())
 }
 
@@ -366,11 +390,8 @@ struct RequestBody {
 }
 
 impl RequestBody {
-    fn of(request: Request, app: &App) -> RequestBody {
-        let held = app
-            .control()
-            .ok()
-            .and_then(|control| control.held().into_iter().find(|held| held.request == request.id));
+    fn of(request: Request, engines: &Engines) -> RequestBody {
+        let held = engines.held(|held| held.request == request.id);
         let (asked, about) = match request.asked {
             Asked::Start { .. } => ("start", None),
             Asked::Cancel { run } => ("cancel", Some(run)),
@@ -388,7 +409,7 @@ impl RequestBody {
             state,
             run: run.map(|run| run.0),
             why,
-            held: held.map(HeldBody::from),
+            held,
             by: request.by,
             at: request.at,
             revision: request.revision,
@@ -415,6 +436,15 @@ impl Listed for RequestBody {
     }
 }
 
+impl Kept for RequestBody {
+    type Row = Request;
+    const KEYED: Option<&'static str> = None;
+
+    fn key(id: &str) -> Option<Key> {
+        Some(id.into())
+    }
+}
+
 /// What was asked of the engines
 #[utoipa::path(get, path = "/api/v1/requests", tag = "runs", params(ListParams),
     responses((status = 200, body = List<RequestBody>)))]
@@ -422,9 +452,8 @@ async fn list_requests(
     State(app): State<App>,
     Query(params): Query<ListParams>,
 ) -> Result<Json<List<RequestBody>>, Problem> {
-    let rows = app.rows::<Request>().await?;
-    let all = rows.into_iter().map(|request| RequestBody::of(request, &app)).collect();
-    Ok(Json(List::page(all, &params)?))
+    let engines = Engines::now(&app);
+    Ok(Json(app.list(params, move |_, request| Ok(RequestBody::of(request, &engines))).await?))
 }
 
 /// A request, and what became of it
@@ -433,7 +462,7 @@ async fn list_requests(
 async fn show_request(State(app): State<App>, Path(id): Path<String>) -> Result<Response, Problem> {
     let request: Request = app.row(&id)?.ok_or_else(|| Problem::not_found(format!("request {id}")))?;
     let tag = etag(request.revision);
-    Ok(([(ETAG, tag)], Json(RequestBody::of(request, &app))).into_response())
+    Ok(([(ETAG, tag)], Json(RequestBody::of(request, &Engines::now(&app)))).into_response())
 }
 
 /// Take a start back that waits

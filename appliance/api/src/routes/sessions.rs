@@ -230,22 +230,19 @@ async fn list_sessions(
     Query(params): Query<ListParams>,
 ) -> Result<Json<List<SessionBody>>, Problem> {
     let now = app.now_ms();
-    let sessions = app
-        .rows::<Session>()
-        .await?
-        .into_iter()
-        .filter(|session| !session.is_over(now) && known.sees(&session.user));
-    let bodies = sessions.map(|session| SessionBody {
-        id: session.id().to_owned(),
-        current: known.session() == Some(session.id()),
-        user: session.user,
-        created_at: session.created_at,
-        seen_at: session.seen_at,
-        expires_at: session.expires_at,
-        address: session.address,
-        agent: session.agent,
-    });
-    Ok(Json(List::page(bodies.collect(), &params)?))
+    let theirs = move |session: Session| {
+        (!session.is_over(now) && known.sees(&session.user)).then(|| SessionBody {
+            id: session.id().to_owned(),
+            current: known.session() == Some(session.id()),
+            user: session.user,
+            created_at: session.created_at,
+            seen_at: session.seen_at,
+            expires_at: session.expires_at,
+            address: session.address,
+            agent: session.agent,
+        })
+    };
+    Ok(Json(app.list_some(params, theirs).await?))
 }
 
 /// End a session of the caller; an administrator ends anybody's

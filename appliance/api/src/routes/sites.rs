@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use appliance_store::ledger::{
-    BundleRow, Command, Draft, DraftCommand, Expected, Founded, SiteCommand, SiteRow,
+    BundleRow, Command, Draft, DraftCommand, Expected, Founded, Key, SiteCommand, SiteRow, Target,
 };
+use appliance_store::{Store, StoreError};
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::{ETAG, LOCATION};
@@ -19,8 +20,9 @@ use utoipa_axum::routes;
 use super::Routes;
 use crate::access::Needs;
 use crate::app::App;
-use crate::extract::{Changing, Field, List, ListParams, Listed, Mutation, Path, Query, etag};
+use crate::extract::{Changing, Field, Kept, List, ListParams, Listed, Mutation, Path, Query, etag};
 use crate::problem::Problem;
+use crate::site_hosts::SiteHosts;
 use crate::trouble;
 
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -62,10 +64,10 @@ struct SiteBody {
 }
 
 impl SiteBody {
-    fn of(row: SiteRow, app: &App) -> Result<SiteBody, Problem> {
-        let plan = app.row::<appliance_store::ledger::Target>(&row.name)?.map(|target| target.plan.0);
-        let founded = app.row::<Founded>(&row.name)?.is_some();
-        let hosts = Site::parse(&row.text).map_or(0, |site| site.hosts.len() as u64);
+    fn of(row: SiteRow, store: &Store, hosts: &SiteHosts) -> Result<SiteBody, StoreError> {
+        let plan = store.row::<Target>(row.name.as_str())?.map(|target| target.plan.0);
+        let founded = store.has::<Founded>(row.name.as_str())?;
+        let hosts = hosts.count(&row);
         let SiteRow { name, text, bundle, created_at, changed_at, by, revision } = row;
         Ok(SiteBody {
             name,
@@ -101,6 +103,15 @@ impl Listed for SiteBody {
     }
 }
 
+impl Kept for SiteBody {
+    type Row = SiteRow;
+    const KEYED: Option<&'static str> = Some("name");
+
+    fn key(id: &str) -> Option<Key> {
+        Some(id.into())
+    }
+}
+
 /// Every site
 #[utoipa::path(get, path = "/api/v1/sites", tag = "sites", params(ListParams),
     responses((status = 200, body = List<SiteBody>)))]
@@ -108,9 +119,10 @@ async fn list_sites(
     State(app): State<App>,
     Query(params): Query<ListParams>,
 ) -> Result<Json<List<SiteBody>>, Problem> {
-    let rows = app.rows::<SiteRow>().await?.into_iter();
-    let sites = rows.map(|row| Ok(SiteBody { text: None, ..SiteBody::of(row, &app)? }));
-    Ok(Json(List::page(sites.collect::<Result<_, Problem>>()?, &params)?))
+    let this = app.clone();
+    let site =
+        move |store: &Store, row| Ok(SiteBody { text: None, ..SiteBody::of(row, store, this.site_hosts())? });
+    Ok(Json(app.list(params, site).await?))
 }
 
 /// The text of a site, and the bundle it is installed from.
@@ -141,7 +153,7 @@ async fn add_site(State(app): State<App>, wish: Changing<SiteText>) -> Result<Re
     }
     let place = HeaderValue::from_str(&format!("/api/v1/sites/{name}"));
     let place = place.map_err(|_| Problem::invalid("/text", "its name does not fit into an address"))?;
-    let shown = shown(&app, &name)?;
+    let shown = shown(&app, &name).await?;
     Ok((StatusCode::CREATED, [(LOCATION, place)], shown).into_response())
 }
 
@@ -186,13 +198,17 @@ async fn validate_site(wish: Changing<SiteText>) -> Result<Json<Understood>, Pro
 #[utoipa::path(get, path = "/api/v1/sites/{name}", tag = "sites", params(("name" = String, Path)),
     responses((status = 200, body = SiteBody)))]
 async fn show_site(State(app): State<App>, Path(name): Path<String>) -> Result<Response, Problem> {
-    shown(&app, &name)
+    shown(&app, &name).await
 }
 
-fn shown(app: &App, name: &str) -> Result<Response, Problem> {
-    let row = row(app, name)?;
-    let tag = etag(row.revision);
-    Ok(([(ETAG, tag)], Json(SiteBody::of(row, app)?)).into_response())
+async fn shown(app: &App, name: &str) -> Result<Response, Problem> {
+    let (this, wanted) = (app.clone(), name.to_owned());
+    let site = app.reading(move |store| {
+        let row = store.row::<SiteRow>(wanted.as_str())?;
+        row.map(|row| SiteBody::of(row, store, this.site_hosts())).transpose()
+    });
+    let site = site.await?.ok_or_else(|| Problem::not_found(format!("site {name}")))?;
+    Ok(([(ETAG, etag(site.revision))], Json(site)).into_response())
 }
 
 pub(super) fn row(app: &App, name: &str) -> Result<SiteRow, Problem> {
@@ -216,7 +232,7 @@ async fn put_site(
     if mutation.dry_run {
         return Ok(StatusCode::OK.into_response());
     }
-    shown(&app, &name)
+    shown(&app, &name).await
 }
 
 /// How a site is removed.

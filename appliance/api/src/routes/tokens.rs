@@ -81,8 +81,8 @@ async fn list_tokens(
     known: Known,
     Query(params): Query<ListParams>,
 ) -> Result<Json<List<TokenBody>>, Problem> {
-    let tokens = app.rows::<Token>().await?.into_iter().filter(|token| known.sees(&token.user));
-    Ok(Json(List::page(tokens.map(TokenBody::from).collect(), &params)?))
+    let theirs = move |token: Token| known.sees(&token.user).then(|| TokenBody::from(token));
+    Ok(Json(app.list_some(params, theirs).await?))
 }
 
 /// A token that is to be.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use appliance_store::ledger::{Command, PasswordHash, Role, User, UserCommand};
+use appliance_store::ledger::{Command, Key, PasswordHash, Role, User, UserCommand};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{ETAG, LOCATION};
@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use super::Routes;
 use crate::access::{Hidden, Needs, PasswordFault, Passwords};
 use crate::app::App;
-use crate::extract::{Changing, Field, List, ListParams, Listed, Mutation, Path, Query, etag};
+use crate::extract::{Changing, Field, Kept, List, ListParams, Listed, Mutation, Path, Query, etag};
 use crate::problem::{Kind, Problem};
 
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -102,6 +102,15 @@ impl Listed for UserBody {
     }
 }
 
+impl Kept for UserBody {
+    type Row = User;
+    const KEYED: Option<&'static str> = Some("name");
+
+    fn key(id: &str) -> Option<Key> {
+        Some(id.into())
+    }
+}
+
 /// Every user
 #[utoipa::path(get, path = "/api/v1/users", tag = "users", params(ListParams),
     responses((status = 200, body = List<UserBody>)))]
@@ -109,8 +118,7 @@ async fn list_users(
     State(app): State<App>,
     Query(params): Query<ListParams>,
 ) -> Result<Json<List<UserBody>>, Problem> {
-    let users = app.rows::<User>().await?.into_iter().map(UserBody::from).collect();
-    Ok(Json(List::page(users, &params)?))
+    Ok(Json(app.list(params, |_, user: User| Ok(user.into())).await?))
 }
 
 /// A user who is to be.
