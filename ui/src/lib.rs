@@ -1,0 +1,86 @@
+//! The web UI's files, as the server hands them out: compressed when the binary was built, never again.
+//!
+//! Files under `assets/` carry a hash of their content in their names, so that a browser may keep them for ever; the others
+//! are asked for again with their digest.
+
+/// One file of the UI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asset {
+    /// Relative to the site's root, such as `assets/index-1a2b3c.js`.
+    pub path: &'static str,
+    /// The content, compressed by gzip.
+    pub gzip: &'static [u8],
+    /// 32 hex digits of the content's SHA-256.
+    pub digest: &'static str,
+}
+
+/// In order of their paths.
+static ASSETS: &[Asset] = &include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+
+/// What a browser may do on our pages: load what comes from the same server, and nothing else. No inline script or style,
+/// no frame around us.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+     font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+impl Asset {
+    /// What goes into `Content-Type`.
+    pub fn media_type(&self) -> &'static str {
+        match self.path.rsplit_once('.').map(|(_, ending)| ending) {
+            Some("html") => "text/html; charset=utf-8",
+            Some("js") => "text/javascript; charset=utf-8",
+            Some("css") => "text/css; charset=utf-8",
+            Some("svg") => "image/svg+xml",
+            Some("json") => "application/json",
+            Some("woff2") => "font/woff2",
+            _ => "application/octet-stream",
+        }
+    }
+
+    /// Whether its name changes with its content.
+    pub fn is_immutable(&self) -> bool {
+        self.path.starts_with("assets/")
+    }
+}
+
+/// Whether this binary was built with the UI in it.
+pub fn is_there() -> bool {
+    !ASSETS.is_empty()
+}
+
+/// The file at this path, without its leading slash.
+pub fn asset(path: &str) -> Option<Asset> {
+    ASSETS.binary_search_by(|asset| asset.path.cmp(path)).ok().map(|at| ASSETS[at])
+}
+
+/// The page that every path of the application begins with.
+pub fn page() -> Option<Asset> {
+    asset("index.html")
+}
+
+/// Bytes of all files together, compressed.
+pub fn size() -> usize {
+    ASSETS.iter().map(|asset| asset.gzip.len()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn files_are_found_by_their_paths_and_unpack() {
+        for known in ASSETS {
+            assert_eq!(asset(known.path), Some(*known));
+            let mut whole = Vec::new();
+            flate2::read::GzDecoder::new(known.gzip).read_to_end(&mut whole).unwrap();
+            assert_ne!(known.media_type(), "application/octet-stream", "{}", known.path);
+        }
+        assert_eq!(asset("../Cargo.toml"), None);
+    }
+
+    #[test]
+    fn a_page_is_there_when_anything_is() {
+        assert_eq!(page().is_some(), is_there());
+    }
+}

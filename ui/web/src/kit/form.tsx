@@ -1,0 +1,65 @@
+import { useId, type FormEvent, type ReactNode } from "react";
+
+type FieldProps = {
+  label: string;
+  value: string;
+  onChange: (value: string) => void;
+  type?: "text" | "password" | "number";
+  /** What is wrong with it, said beside it. */
+  error?: string | undefined;
+  hint?: string;
+  lines?: number;
+  required?: boolean;
+  autoComplete?: string;
+  autoFocus?: boolean;
+};
+
+/** One labelled input with its error beside it. */
+export function Field({ label, value, onChange, type = "text", error, hint, lines, required, autoComplete, autoFocus }: FieldProps) {
+  const id = useId();
+  const described = error ? `${id}-error` : hint ? `${id}-hint` : undefined;
+  const shared = {
+    id,
+    value,
+    required,
+    autoFocus,
+    "aria-invalid": error ? true : undefined,
+    "aria-describedby": described,
+    className: lines ? "mono" : undefined,
+  };
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      {lines ? (
+        <textarea {...shared} rows={lines} spellCheck={false} onChange={(event) => onChange(event.target.value)} />
+      ) : (
+        <input {...shared} type={type} autoComplete={autoComplete} onChange={(event) => onChange(event.target.value)} />
+      )}
+      {error && <p id={`${id}-error`} className="field-error">{error}</p>}
+      {!error && hint && <p id={`${id}-hint`} className="muted">{hint}</p>}
+    </div>
+  );
+}
+
+type SelectProps = { label: string; value: string; onChange: (value: string) => void; options: { value: string; label: string }[] };
+
+export function Select({ label, value, onChange, options }: SelectProps) {
+  const id = useId();
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      <select id={id} value={value} onChange={(event) => onChange(event.target.value)}>
+        {options.map((option) => <option key={option.value} value={option.value}>{option.label}</option>)}
+      </select>
+    </div>
+  );
+}
+
+/** Sends on Enter; the page is never loaded anew. */
+export function Form({ onSubmit, children }: { onSubmit: () => void; children: ReactNode }) {
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    onSubmit();
+  };
+  return <form className="form" noValidate onSubmit={submit}>{children}</form>;
+}

@@ -1,0 +1,12 @@
+/** How something stands. Colour never says it alone: each tone has its sign. */
+export type Tone = "ok" | "run" | "bad" | "warn" | "wait";
+
+const SIGNS: Record<Tone, string> = { ok: "✓", run: "▸", bad: "✕", warn: "!", wait: "·" };
+
+export function State({ tone, children }: { tone: Tone; children: string }) {
+  return (
+    <span className={`state state-${tone}`}>
+      <span aria-hidden="true">{SIGNS[tone]}</span> {children}
+    </span>
+  );
+}
