@@ -1,5 +1,5 @@
-//! Compresses what `npm run build` put into `web/dist` and lists it for `src/lib.rs`. Without that folder the list is empty:
-//! a checkout builds and is tested without Node, and says so when a browser asks.
+//! Compresses what `npm run build` put into `web/dist` and lists it for `src/lib.rs`. As long as nothing is there the list is
+//! empty: a checkout builds and is tested without Node, and the program says so when a browser asks.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -12,13 +12,12 @@ use sha2::{Digest, Sha256};
 
 fn main() -> io::Result<()> {
     let dist = Path::new("web/dist");
+    // The folder is always there (its `.gitignore` is committed): cargo takes a path that is missing for one that changed.
     println!("cargo::rerun-if-changed=web/dist");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("invariant: cargo sets it for build scripts"));
     let mut list = String::from("[\n");
     let mut files = Vec::new();
-    if dist.is_dir() {
-        collect(dist, &mut files)?;
-    }
+    collect(dist, &mut files)?;
     files.sort();
     for (number, file) in files.iter().enumerate() {
         let bytes = fs::read(file)?;
@@ -42,6 +41,9 @@ fn main() -> io::Result<()> {
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
+            continue;
+        }
         if path.is_dir() { collect(&path, files)? } else { files.push(path) }
     }
     Ok(())

@@ -20,6 +20,7 @@ use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Pr
 use crate::access::{identify, refuse_other_origins};
 use crate::app::App;
 use crate::hearing::hear_out;
+use crate::pages;
 use crate::problem::{Kind, Problem};
 
 /// An ordinary route answers in this time.
@@ -32,7 +33,7 @@ pub(crate) fn around(router: Router<App>, app: &App) -> Router {
         .and(NotForContentType::new("application/octet-stream"))
         .and(NotForContentType::new("application/gzip"));
     router
-        .fallback(|| async { Problem::new(Kind::NotFound, "There is nothing at this path.") })
+        .fallback(pages::answer)
         .method_not_allowed_fallback(|| async { Problem::new(Kind::MethodNotAllowed, "") })
         .layer(from_fn_with_state(app.clone(), identify))
         .layer(from_fn(refuse_other_origins))

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  doors (server) ──▶ layers ──▶ identify ──▶ needs ──▶ route ──▶ Store
+//!                                         └─ no route: pages ──▶ the web UI
 //!  the command line without a server ─┘ the same router, in its own process
 //! ```
 mod access;
@@ -12,6 +13,7 @@ mod hearing;
 mod layers;
 mod metrics;
 mod oidc;
+mod pages;
 mod problem;
 mod refusal;
 mod routes;

@@ -1,15 +1,16 @@
 import { i18n } from "@lingui/core";
 import { I18nProvider } from "@lingui/react";
-import "@patternfly/react-core/dist/styles/base-no-reset.css";
 import { QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { queries } from "./app/queries";
+import { queries } from "./api/data";
 import { router } from "./app/router";
 import { activate, language } from "./i18n";
+import "./kit/base";
 import "./kit/tokens.css";
 import "./kit/kit.css";
+import "./app/shell.css";
 
 await activate(language());
 const root = document.getElementById("root");

@@ -1,4 +1,1 @@
-declare module "*.json?lingui" {
-  import type { Messages } from "@lingui/core";
-  export const messages: Messages;
-}
+/// <reference types="vite/client" />

@@ -21,6 +21,7 @@ mod audit;
 mod bundles;
 mod checks;
 mod clusters;
+mod entrance;
 mod health;
 mod hosts;
 mod imports;
@@ -55,6 +56,7 @@ pub(crate) use self::sessions::offer_setup;
 fn all(routes: Routes) -> Routes {
     let routes = health::routes(routes);
     let routes = openapi::routes(routes);
+    let routes = entrance::routes(routes);
     let routes = sessions::routes(routes);
     let routes = oidc::routes(routes);
     let routes = users::routes(routes);

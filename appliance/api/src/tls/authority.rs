@@ -91,12 +91,7 @@ impl Authority {
 
     /// As `openssl x509 -fingerprint -sha256` prints it: `AB:CD:…`.
     pub fn fingerprint(&self) -> String {
-        let digest = Sha256::digest(self.der());
-        digest.iter().fold(String::new(), |mut text, byte| {
-            let colon = if text.is_empty() { "" } else { ":" };
-            write!(text, "{colon}{byte:02X}").expect("invariant: a string takes all");
-            text
-        })
+        fingerprint(&self.der())
     }
 
     /// The certificate for clients to trust.
@@ -167,6 +162,23 @@ impl Leaf {
     }
 }
 
+/// SHA-256 of a certificate in DER, as `openssl x509 -fingerprint -sha256` prints it.
+fn fingerprint(der: &[u8]) -> String {
+    Sha256::digest(der).iter().fold(String::new(), |mut text, byte| {
+        let colon = if text.is_empty() { "" } else { ":" };
+        write!(text, "{colon}{byte:02X}").expect("invariant: a string takes all");
+        text
+    })
+}
+
+/// The fingerprint of what [`Authority::certificate_pem`] wrote; `None` of anything else.
+pub(crate) fn fingerprint_of_pem(pem: &str) -> Option<String> {
+    use base64::Engine;
+    let text: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    let der = base64::engine::general_purpose::STANDARD.decode(text).ok()?;
+    (!der.is_empty()).then(|| fingerprint(&der))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +189,8 @@ mod tests {
         let again = Authority::from_bytes(&authority.to_bytes()).unwrap();
         assert_eq!(again.fingerprint(), authority.fingerprint());
         assert_eq!(again.fingerprint().len(), 32 * 3 - 1);
+        assert_eq!(fingerprint_of_pem(&again.certificate_pem()), Some(again.fingerprint()));
+        assert_eq!(fingerprint_of_pem(""), None);
         let leaf = again.issue(&["10.0.0.1".into(), "armilla.example".into()], 1_000_000_000).unwrap();
         assert_eq!(leaf.key.cert[1].as_ref(), authority.der().as_ref());
     }

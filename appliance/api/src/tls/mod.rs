@@ -21,6 +21,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
 use self::authority::Leaf;
+pub(crate) use self::authority::fingerprint_of_pem;
 pub use self::authority::{Authority, AuthorityError};
 use self::names::this_machine;
 

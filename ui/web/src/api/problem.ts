@@ -1,17 +1,17 @@
+import type { Of } from "./client";
+
 /** A problem document (RFC 9457) as the server sends it. */
-export type Problem = {
-  type: string;
-  title: string;
-  status: number;
-  detail?: string;
-  hint?: string;
-  errors?: { pointer: string; detail: string }[];
-};
+export type Problem = Of<"Problem">;
 
 /** What went wrong, fit to be shown: the server's own words, or that there was no answer. */
 export class Trouble extends Error {
   constructor(readonly problem: Problem) {
-    super(problem.detail ?? problem.title);
+    super(problem.detail || problem.title);
+  }
+
+  /** The last word of its type: `not-found`, `login-needed`. */
+  get kind(): string {
+    return this.problem.type.split(":").at(-1) ?? "";
   }
 
   /** What is wrong with one input, by its JSON pointer. */
@@ -20,17 +20,20 @@ export class Trouble extends Error {
   }
 }
 
-const UNREACHABLE: Problem = { type: "urn:armilla:problem:unreachable", title: "unreachable", status: 0 };
+/** There was no answer, or none that this program gives. */
+export const unreachable = (status = 0): Trouble =>
+  new Trouble({ type: "urn:armilla:problem:unreachable", title: "unreachable", status, detail: "" });
+
+/** What openapi-fetch gives for a request. */
+export type Asked<Body> = Promise<{ data?: Body; error?: unknown; response: Response }>;
 
 /** The body of an answer, or the trouble it tells of. */
-export async function settle<Body>(
-  asked: Promise<{ data?: Body; error?: unknown; response: Response }>,
-): Promise<{ body: Body; etag: string | null }> {
+export async function settle<Body>(asked: Asked<Body>): Promise<{ body: Body; etag: string | null }> {
   const answer = await asked.catch(() => {
-    throw new Trouble(UNREACHABLE);
+    throw unreachable();
   });
   if (answer.response.ok) return { body: answer.data as Body, etag: answer.response.headers.get("ETag") };
-  throw new Trouble(isProblem(answer.error) ? answer.error : { ...UNREACHABLE, status: answer.response.status });
+  throw isProblem(answer.error) ? new Trouble(answer.error) : unreachable(answer.response.status);
 }
 
 function isProblem(value: unknown): value is Problem {

@@ -1,77 +1,150 @@
-import { Link, Outlet } from "@tanstack/react-router";
+import { useMutation, useSuspenseQuery } from "@tanstack/react-query";
+import { Link, Outlet, useNavigate } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
-import { watch, type Link as Connection } from "../api/watch";
-import { activate, language, useText, type Language } from "../i18n";
-import { useMe, useSignOut } from "./session";
-import { putOn, theme, type Theme } from "./theme";
+import { api } from "../api/client";
+import { queries, reading, useList, whenLoggedOut } from "../api/data";
+import { logIn, logOut, me } from "../api/session";
+import { watch, type Link as Line } from "../api/watch";
+import { useText } from "../i18n";
+import { Button, Dialog, Dock, Field, Form, Popup, Problem, State, useNow } from "../kit";
+import { navigation } from "./areas";
+import { Languages, Themes } from "./choices";
 import "./shell.css";
-
-const PAGES = ["/sites", "/runs", "/bundles", "/users", "/audit", "/settings"] as const;
 
 /** What stands around every page: where one is, where one can go, who one is. */
 export function Shell() {
   const t = useText();
+  const line = useLine();
+  const user = useSuspenseQuery(me).data;
+  useEffect(() => watch.start(), []);
   return (
     <div className="shell">
-      <a className="skip" href="#main">{t("shell.skip")}</a>
-      <Head />
-      <nav className="shell-nav" aria-label={t("shell.pages")}>
-        {PAGES.map((page) => (
-          <Link key={page} to={page} activeProps={{ "aria-current": "page" }}>{t(`page${page}`)}</Link>
+      <a className="skip" href="#main">{t("app.skip")}</a>
+      <Head name={user.name} />
+      <nav className="shell-nav" aria-label={t("app.pages")}>
+        {navigation(user.role).map(({ group, entries }) => (
+          <section key={group} aria-label={t(`app.group.${group}`)}>
+            <h2>{t(`app.group.${group}`)}</h2>
+            {entries.map(({ to, text }) => (
+              <Link key={to} to={to} activeOptions={{ exact: to === "/" }} activeProps={{ "aria-current": "page" }}>{t(text)}</Link>
+            ))}
+          </section>
         ))}
       </nav>
-      <main id="main" className="shell-main" tabIndex={-1}>
-        <Outlet />
-      </main>
+      <div className="shell-middle">
+        {line.state === "lost" && <Lost retryAt={line.retryAt} />}
+        <main id="main" className="shell-main" tabIndex={-1}><Outlet /></main>
+        <Dock />
+      </div>
+      <Ended line={line} name={user.name} />
     </div>
   );
 }
 
-function Head() {
+function Head({ name }: { name: string }) {
   const t = useText();
-  const me = useMe();
-  const signOut = useSignOut();
-  const link = useConnection();
+  const navigate = useNavigate();
+  const leaving = useMutation({ mutationFn: logOut, onSuccess: () => navigate({ to: "/login" }) });
   return (
     <header className="shell-head">
       <Link to="/" className="brand"><img src="/mark.svg" alt="" width="24" height="24" />{t("app.name")}</Link>
-      {link === "lost" && <span className="shell-bar" role="status">{t("shell.lost")}</span>}
+      <Instance />
+      <Sites />
       <span className="spring" />
+      <Runs />
       <Languages />
       <Themes />
-      {me && <span className="muted">{me.name}</span>}
-      <button type="button" className="quiet" onClick={signOut}>{t("shell.signOut")}</button>
+      <Popup button={name} label={t("app.account", { name })}>
+        {() => <Button onClick={() => leaving.mutate()} busy={leaving.isPending}>{t("app.logOut")}</Button>}
+      </Popup>
     </header>
   );
 }
 
-export function Languages() {
+const version = reading(["instance", "version"], () => api.GET("/api/v1/version"));
+
+/** Which instance one looks at: its address and version. */
+function Instance() {
   const t = useText();
+  const { version: number, ledger } = useSuspenseQuery(version).data;
+  return <span className="chip" title={t("app.ledger", { ledger })}>{window.location.host} <span className="muted">{number}</span></span>;
+}
+
+/** From one site to another. */
+function Sites() {
+  const t = useText();
+  const { rows = [] } = useList("sites", (query) => api.GET("/api/v1/sites", { params: { query } }), { sort: "name" });
+  if (rows.length === 0) return null;
   return (
-    <select aria-label={t("shell.language")} value={language()} onChange={(event) => void activate(event.target.value as Language)}>
-      <option value="en" lang="en">English</option>
-      <option value="zh" lang="zh-CN">中文</option>
-    </select>
+    <Popup button={<>{t("app.sites")} <span className="muted num">{rows.length}</span></>} label={t("app.siteSwitch")}>
+      {(close) => rows.map(({ name }) => <Link key={name} to="/clusters/$site" params={{ site: name }} onClick={close}>{name}</Link>)}
+    </Popup>
   );
 }
 
-export function Themes() {
+/** What is going on now. */
+function Runs() {
   const t = useText();
-  const [now, choose] = useState<Theme>(theme);
-  const change = (wanted: Theme) => {
-    putOn(wanted);
-    choose(wanted);
-  };
+  const live = useList("runs", (query) => api.GET("/api/v1/runs", { params: { query } }), { filter: "state=open", sort: "-startedAt" });
+  const rows = live.rows ?? [];
+  const going = rows.filter((run) => run.live).length;
   return (
-    <select aria-label={t("shell.theme")} value={now} onChange={(event) => change(event.target.value as Theme)}>
-      {(["system", "light", "dark"] as const).map((each) => <option key={each} value={each}>{t(`theme.${each}`)}</option>)}
-    </select>
+    <Popup button={<State tone={going > 0 ? "run" : "wait"}>{t("app.runsNow", { count: going })}</State>} label={t("app.runsTray")}>
+      {(close) => (
+        <>
+          {rows.length === 0 && <p className="muted">{t("app.runsNone")}</p>}
+          {rows.map(({ id, site }) => <Link key={id} to="/runs/$id" params={{ id }} onClick={close}>{site} <span className="muted">{id}</span></Link>)}
+          <Link to="/runs" onClick={close}>{t("app.runsAll")}</Link>
+        </>
+      )}
+    </Popup>
   );
 }
 
 /** Whether the stream of changes is there; what is shown may be old while it is not. */
-function useConnection(): Connection {
-  const [link, setLink] = useState<Connection>("live");
-  useEffect(() => watch.listen((told) => "link" in told && setLink(told.link)), []);
-  return link;
+function useLine(): Line {
+  const [line, setLine] = useState<Line>({ state: "live" });
+  useEffect(() => watch.listen({ link: setLine }), []);
+  return line;
+}
+
+function Lost({ retryAt }: { retryAt: number }) {
+  const t = useText();
+  const seconds = Math.max(0, Math.ceil((retryAt - useNow()) / 1000));
+  return <p className="shell-bar" role="status">{t("app.lost", { seconds })}</p>;
+}
+
+/** The session has ended: the page stays as it is, with all that was typed into it, until the same person is back. */
+function Ended({ line, name }: { line: Line; name: string }) {
+  const t = useText();
+  const [ended, setEnded] = useState(false);
+  const [password, setPassword] = useState("");
+  useEffect(() => whenLoggedOut(() => setEnded(true)), []);
+  useEffect(() => {
+    if (line.state === "ended") setEnded(true);
+  }, [line]);
+  const sending = useMutation({
+    mutationFn: () => logIn(name, password),
+    onSuccess: () => {
+      setEnded(false);
+      setPassword("");
+      watch.close();
+      watch.start();
+      void queries.invalidateQueries();
+    },
+  });
+  const leave = () => window.location.assign("/login");
+  return (
+    <Dialog title={t("app.ended")} open={ended} onClose={leave}>
+      <Form onSubmit={() => sending.mutate()}>
+        <p>{t("app.endedWhy", { name })}</p>
+        <Field label={t("app.password")} value={password} onChange={setPassword} type="password" autoComplete="current-password" autoFocus />
+        <Problem error={sending.error} title={t("app.logInFailed")} />
+        <div className="row">
+          <Button kind="primary" type="submit" busy={sending.isPending} disabled={!password}>{t("app.logIn")}</Button>
+          <Button onClick={leave}>{t("app.logInAsOther")}</Button>
+        </div>
+      </Form>
+    </Dialog>
+  );
 }

@@ -11,3 +11,5 @@ export function putOn(wanted: Theme): void {
   const dark = wanted === "dark" || (wanted === "system" && matchMedia("(prefers-color-scheme: dark)").matches);
   document.documentElement.classList.toggle("pf-v6-theme-dark", dark);
 }
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => theme() === "system" && putOn("system"));

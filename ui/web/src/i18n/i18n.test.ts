@@ -1,40 +1,60 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import en from "./en/messages.json";
-import zh from "./zh/messages.json";
 
-const catalogs: Record<string, Record<string, string>> = { en, zh };
+type Catalog = Record<string, string>;
 
-function sources(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((name) => /\.tsx?$/.test(name) && !name.includes(".test."))
-    .map((name) => readFileSync(join(folder, name), "utf8"));
-}
+const files = readdirSync("src", { recursive: true, encoding: "utf8" }).map((name) => join("src", name));
+const areas = files.filter((name) => name.endsWith("/en.json")).map((name) => dirname(name));
+const read = (area: string, language: string) => JSON.parse(readFileSync(join(area, `${language}.json`), "utf8")) as Catalog;
+const en = Object.assign({}, ...areas.map((area) => read(area, "en"))) as Catalog;
 
-/** `{count}`, `{host}`: the names of what is filled in, sorted. */
+const sources = files
+  .filter((name) => /\.tsx?$/.test(name) && !name.includes(".test.") && name !== "src/api/schema.ts")
+  .map((name) => readFileSync(name, "utf8"))
+  .join("\n");
+
+/** `{count}`, `{host}`: the names of what is filled in, each once. */
 function placeholders(text: string): string[] {
-  return [...text.matchAll(/\{(\w+)/g)].map((match) => match[1] ?? "").sort();
+  return [...new Set([...text.matchAll(/\{(\w+)[,}]/g)].map((match) => match[1] ?? ""))].sort();
 }
 
-test("both catalogues say the same things with the same values", () => {
-  expect(Object.keys(zh).sort()).toEqual(Object.keys(en).sort());
-  for (const [id, text] of Object.entries(en)) {
-    expect(placeholders(catalogs.zh?.[id] ?? ""), id).toEqual(placeholders(text));
-  }
+test.each(areas)("%s says the same things with the same values in both languages", (area) => {
+  const [english, chinese] = [read(area, "en"), read(area, "zh")];
+  expect(Object.keys(chinese).sort()).toEqual(Object.keys(english).sort());
+  for (const [id, text] of Object.entries(english)) expect(placeholders(chinese[id] ?? ""), id).toEqual(placeholders(text));
+});
+
+test.each(areas)("ids of %s begin with its name, so that no two areas have the same", (area) => {
+  const name = area.split("/").at(-1);
+  for (const id of Object.keys(read(area, "en"))) expect(id.split(".")[0]).toBe(name);
 });
 
 test("every id in the sources has a text, and every text is used", () => {
-  const all = sources("src").join("\n");
-  const used = [...all.matchAll(/\bt\(\s*"([^"]+)"/g)].map((match) => match[1] ?? "");
-  const prefixes = [...all.matchAll(/\bt\(\s*`([^`$]+)\$\{/g)].map((match) => match[1] ?? "");
-  for (const id of used) expect(en, id).toHaveProperty([id]);
-  for (const id of Object.keys(en)) {
-    expect(used.includes(id) || prefixes.some((prefix) => id.startsWith(prefix)), `${id} is used`).toBe(true);
-  }
+  const used = new Set([...sources.matchAll(/["'`]([a-z]+(?:\.[\w-]+)+)["'`]/g)].map((match) => match[1] ?? ""));
+  const asked = [...sources.matchAll(/\bt\(\s*"([^"]+)"/g)].map((match) => match[1] ?? "");
+  const prefixes = [...sources.matchAll(/`([a-z]+\.[\w.-]*)\$\{/g)].map((match) => match[1] ?? "");
+  for (const id of asked) expect(en, id).toHaveProperty([id]);
+  const unused = Object.keys(en).filter((id) => !used.has(id) && !prefixes.some((prefix) => id.startsWith(prefix)));
+  expect(unused).toEqual([]);
 });
 
 test("Chinese is Chinese", () => {
-  const same = Object.entries(en).filter(([id, text]) => zh[id as keyof typeof zh] === text && /[a-z]{4}/.test(text));
-  expect(same.map(([id]) => id)).toEqual(["app.name"]);
+  // Names that are the same in every language, and texts that are nothing but values and such names.
+  const names = /Armilla|Kubernetes|SSH|YAML|CIDR|etcd|GPU|CPU|HTML|JSON|OIDC|SHA-256|\{[^}]*\}/g;
+  const same = areas.flatMap((area) => {
+    const chinese = read(area, "zh");
+    return Object.entries(read(area, "en")).filter(([id, text]) => chinese[id] === text && /[a-z]{3}/i.test(text.replace(names, "")));
+  });
+  expect(same.map(([id]) => id)).toEqual([]);
+});
+
+test("what people read comes from a catalogue", () => {
+  const components = files.filter((name) => name.endsWith(".tsx") && !name.includes(".test."));
+  const bare = components.flatMap((name) => {
+    const text = readFileSync(name, "utf8");
+    // Words between two tags: `>Install<`.
+    return [...text.matchAll(/<\/?[\w.]+(?:\s[^<>{}]*)?>\s*([A-Za-z][A-Za-z ,.']{2,})\s*</g)].map((match) => `${name}: ${match[1]}`);
+  });
+  expect(bare.filter((found) => !found.endsWith(": English"))).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import { i18n } from "@lingui/core";
+import { i18n, type Messages } from "@lingui/core";
 import { useLingui } from "@lingui/react";
 
 export type Language = "en" | "zh";
@@ -11,10 +11,10 @@ export function language(): Language {
   return navigator.language.startsWith("zh") ? "zh" : "en";
 }
 
-/** Loads one catalogue, and only that one. */
+/** Loads one language, and only that one. */
 export async function activate(wanted: Language): Promise<void> {
-  const { messages } =
-    wanted === "zh" ? await import("./zh/messages.json?lingui") : await import("./en/messages.json?lingui");
+  const { catalogs } = wanted === "zh" ? await import("./zh") : await import("./en");
+  const messages = Object.assign({}, ...Object.values(catalogs)) as Messages;
   i18n.loadAndActivate({ locale: wanted, messages });
   localStorage.setItem("language", wanted);
   document.documentElement.lang = wanted === "zh" ? "zh-CN" : "en";
@@ -24,4 +24,9 @@ export async function activate(wanted: Language): Promise<void> {
 export function useText(): Text {
   const { i18n: current } = useLingui();
   return (id, values) => current._(id, values);
+}
+
+/** For numbers and dates, where there is no component. */
+export function locale(): string {
+  return i18n.locale === "zh" ? "zh-CN" : "en-GB";
 }

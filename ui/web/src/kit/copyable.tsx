@@ -1,24 +1,52 @@
 import { useState } from "react";
 import { useText } from "../i18n";
+import { shortened } from "./format";
 
-type Props = { value: string; /** Characters left at each end; the whole when absent. */ keep?: number };
-
-/** A digest, address or command: shortened in the middle, copied whole. */
-export function Copyable({ value, keep }: Props) {
+/** Puts a value into the clipboard, and says so for two seconds. */
+function CopyButton({ value, what }: { value: string; what: string }) {
   const t = useText();
   const [copied, setCopied] = useState(false);
-  const short = keep && value.length > 2 * keep + 1 ? `${value.slice(0, keep)}…${value.slice(-keep)}` : value;
   const copy = async () => {
     await navigator.clipboard.writeText(value);
     setCopied(true);
     setTimeout(() => setCopied(false), 2000);
   };
   return (
-    <span className="copyable mono" title={value}>
-      {short}
-      <button type="button" className="copy" onClick={copy} aria-label={t("kit.copy", { what: short })}>
-        {copied ? t("kit.copied") : "⧉"}
+    <>
+      <button type="button" className="copy" onClick={() => void copy()} aria-label={t("kit.copy", { what })}>
+        <span aria-hidden="true">⧉</span>
       </button>
+      <span role="status" className={copied ? "muted" : "unseen"}>{copied ? t("kit.copied") : ""}</span>
+    </>
+  );
+}
+
+type Props = {
+  value: string;
+  /** Characters that are shown of each end; all without it. */
+  keep?: number;
+  /** What it is, for those who do not see it: "digest". */
+  what?: string;
+};
+
+/** A digest, address or version: shortened in the middle, copied whole. */
+export function Copyable({ value, keep, what }: Props) {
+  const short = keep ? shortened(value, keep) : value;
+  return (
+    <span className="copyable">
+      <span className="mono" title={value}>{short}</span>
+      <CopyButton value={value} what={what ?? short} />
     </span>
+  );
+}
+
+/** The same by the command line, to be copied. Lines after the first are set in. */
+export function CopyAsCli({ command }: { command: string }) {
+  const t = useText();
+  return (
+    <figure className="command">
+      <figcaption>{t("kit.cli")} <CopyButton value={command} what={t("kit.cli")} /></figcaption>
+      <pre tabIndex={0} aria-label={t("kit.cli")}><code>{command}</code></pre>
+    </figure>
   );
 }

@@ -1,15 +1,56 @@
 import { Modal, ModalBody, ModalFooter, ModalHeader } from "@patternfly/react-core/dist/esm/components/Modal";
-import type { ReactNode } from "react";
+import { useId, useState, type ReactNode } from "react";
+import { useText } from "../i18n";
+import { Button } from "./button";
+import { Field, Form } from "./form";
 
-type Props = { title: string; open: boolean; onClose: () => void; actions: ReactNode; children: ReactNode };
+type Props = { title: string; open: boolean; onClose: () => void; actions?: ReactNode; children: ReactNode };
 
-/** Asks for one decision. Escape and the cross leave everything as it was. */
+/** Asks for one decision. It takes the focus and gives it back; Escape and the cross leave everything as it was. */
 export function Dialog({ title, open, onClose, actions, children }: Props) {
+  const id = useId();
   return (
-    <Modal variant="medium" isOpen={open} onClose={onClose} aria-labelledby="dialog-title" aria-describedby="dialog-body">
-      <ModalHeader title={title} labelId="dialog-title" />
-      <ModalBody id="dialog-body">{children}</ModalBody>
-      <ModalFooter>{actions}</ModalFooter>
+    <Modal variant="medium" isOpen={open} onClose={onClose} aria-labelledby={`${id}-title`} aria-describedby={`${id}-body`}>
+      <ModalHeader title={title} labelId={`${id}-title`} />
+      <ModalBody id={`${id}-body`}>{children}</ModalBody>
+      {actions && <ModalFooter>{actions}</ModalFooter>}
     </Modal>
+  );
+}
+
+type DestroyProps = {
+  title: string;
+  open: boolean;
+  onClose: () => void;
+  onConfirm: () => void;
+  busy?: boolean;
+  /** The verb on the button: "Delete the bundle". */
+  verb: string;
+  /** What must be typed: the name of the thing. */
+  name: string;
+  /** What is lost with it. */
+  children: ReactNode;
+};
+
+/** For what cannot be taken back: the name is typed, what is lost is said, and the focus stands on the way out. */
+export function DestroyDialog({ title, open, onClose, onConfirm, busy = false, verb, name, children }: DestroyProps) {
+  const t = useText();
+  const [typed, setTyped] = useState("");
+  const close = () => {
+    setTyped("");
+    onClose();
+  };
+  const confirm = () => typed === name && onConfirm();
+  return (
+    <Dialog title={title} open={open} onClose={close}>
+      <Form onSubmit={confirm}>
+        {children}
+        <Field label={t("kit.typeName", { name })} value={typed} onChange={setTyped} autoComplete="off" />
+        <div className="row">
+          <Button onClick={close} autoFocus>{t("kit.cancel")}</Button>
+          <Button kind="danger" type="submit" busy={busy} disabled={typed !== name}>{verb}</Button>
+        </div>
+      </Form>
+    </Dialog>
   );
 }

@@ -17,7 +17,7 @@ type FieldProps = {
 /** One labelled input with its error beside it. */
 export function Field({ label, value, onChange, type = "text", error, hint, lines, required, autoComplete, autoFocus }: FieldProps) {
   const id = useId();
-  const described = error ? `${id}-error` : hint ? `${id}-hint` : undefined;
+  const described = [error && `${id}-error`, hint && `${id}-hint`].filter(Boolean).join(" ") || undefined;
   const shared = {
     id,
     value,
@@ -35,8 +35,8 @@ export function Field({ label, value, onChange, type = "text", error, hint, line
       ) : (
         <input {...shared} type={type} autoComplete={autoComplete} onChange={(event) => onChange(event.target.value)} />
       )}
-      {error && <p id={`${id}-error`} className="field-error">{error}</p>}
-      {!error && hint && <p id={`${id}-hint`} className="muted">{hint}</p>}
+      {error && <p id={`${id}-error`} className="field-error" role="alert">{error}</p>}
+      {hint && <p id={`${id}-hint`} className="muted">{hint}</p>}
     </div>
   );
 }
@@ -51,6 +51,22 @@ export function Select({ label, value, onChange, options }: SelectProps) {
       <select id={id} value={value} onChange={(event) => onChange(event.target.value)}>
         {options.map((option) => <option key={option.value} value={option.value}>{option.label}</option>)}
       </select>
+    </div>
+  );
+}
+
+type CheckProps = { label: string; checked: boolean; onChange: (checked: boolean) => void; hint?: string };
+
+/** Yes or no. */
+export function Check({ label, checked, onChange, hint }: CheckProps) {
+  const id = useId();
+  return (
+    <div className="field">
+      <label className="check">
+        <input type="checkbox" checked={checked} aria-describedby={hint && `${id}-hint`} onChange={(event) => onChange(event.target.checked)} />
+        {label}
+      </label>
+      {hint && <p id={`${id}-hint`} className="muted">{hint}</p>}
     </div>
   );
 }

@@ -1,0 +1,91 @@
+import { AxeBuilder } from "@axe-core/playwright";
+import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from "playwright-core";
+
+export type Language = "en" | "zh";
+export type Theme = "light" | "dark";
+
+/** Debian's Chromium. As root it runs without its sandbox. */
+export const launch = (): Promise<Browser> =>
+  chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [...(process.getuid?.() === 0 ? ["--no-sandbox"] : []), "--disable-dev-shm-usage"],
+  });
+
+/** A person at a browser, and everything that must not happen there. */
+export class Person {
+  /** Requests to other origins, breaches of the policy, errors of scripts. */
+  readonly wrong: string[] = [];
+
+  private constructor(readonly context: BrowserContext, readonly page: Page) {}
+
+  static async at(browser: Browser, url: string, language: Language, theme: Theme, options: BrowserContextOptions = {}): Promise<Person> {
+    const context = await browser.newContext({
+      baseURL: url,
+      ignoreHTTPSErrors: true,
+      locale: language === "zh" ? "zh-CN" : "en-GB",
+      colorScheme: theme,
+      viewport: { width: 1280, height: 720 },
+      ...options,
+    });
+    const person = new Person(context, await context.newPage());
+    await person.guard(new URL(url).origin);
+    return person;
+  }
+
+  private async guard(origin: string): Promise<void> {
+    this.context.on("request", (request) => {
+      if (new URL(request.url()).origin !== origin) this.wrong.push(`asked another origin: ${request.url()}`);
+    });
+    await this.context.exposeFunction("tellBreach", (breach: string) => this.wrong.push(`policy: ${breach}`));
+    await this.context.addInitScript(() => {
+      document.addEventListener("securitypolicyviolation", (event) => {
+        const { tellBreach } = window as unknown as { tellBreach: (breach: string) => void };
+        tellBreach(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`);
+      });
+    });
+    this.page.on("pageerror", (error) => this.wrong.push(`script: ${error.message}`));
+  }
+
+  /** Goes to a page and waits until what it shows is there. */
+  async open(path: string): Promise<void> {
+    await this.page.goto(path);
+    await this.settled();
+  }
+
+  async settled(): Promise<void> {
+    await this.page.waitForSelector("h1");
+    await this.page.waitForFunction(() => !document.querySelector(".skeleton, .boot-shell"));
+  }
+
+  /** What WCAG 2.2 A and AA have against what is on the screen now. */
+  async violations(): Promise<string[]> {
+    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+    const { violations } = await new AxeBuilder({ page: this.page }).withTags(tags).analyze();
+    return violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} at ${target.join(" ")}: ${failureSummary}`));
+  }
+
+  /** What sticks out of the window sideways, or is cut off: the page itself never scrolls sideways. */
+  async overflow(): Promise<string[]> {
+    return this.page.evaluate(() => {
+      const found: string[] = [];
+      const width = document.documentElement.clientWidth;
+      if (document.documentElement.scrollWidth > width) found.push(`the page is ${document.documentElement.scrollWidth} wide, the window ${width}`);
+      const scrolls = (element: Element | null): boolean =>
+        element !== null && (["auto", "scroll"].includes(getComputedStyle(element).overflowX) || scrolls(element.parentElement));
+      for (const element of document.querySelectorAll("button, a, input, select, textarea, h1, h2, label")) {
+        const box = element.getBoundingClientRect();
+        const seen = box.width > 1 && box.height > 1 && getComputedStyle(element).visibility === "visible" && !element.matches(".skip");
+        if (!seen || scrolls(element.parentElement)) continue;
+        const name = `${element.tagName.toLowerCase()} "${element.textContent?.trim().slice(0, 40)}"`;
+        if (box.right > width + 1 || box.left < -1) found.push(`${name} ends at ${Math.round(box.right)} of ${width}`);
+      }
+      const main = document.querySelector("main");
+      if (main && main.scrollWidth > main.clientWidth + 1) found.push(`the content is ${main.scrollWidth} wide in ${main.clientWidth}`);
+      return found;
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.context.close();
+  }
+}

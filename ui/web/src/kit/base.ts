@@ -1,0 +1,2 @@
+/** The styles of the kit below; ours come after them. */
+import "@patternfly/react-core/dist/styles/base.css";

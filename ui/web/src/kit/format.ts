@@ -1,0 +1,57 @@
+/** How times, durations and sizes are said. Pure: the language and the clock come in. */
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** "3 min ago", "in 2 days". Both in Unix milliseconds. */
+export function relative(at: number, now: number, locale: string): string {
+  const past = at - now;
+  const [unit, size] = (
+    [["day", DAY], ["hour", HOUR], ["minute", MINUTE], ["second", SECOND]] as const
+  ).find(([, size]) => Math.abs(past) >= size) ?? ["second", SECOND];
+  return new Intl.RelativeTimeFormat(locale, { style: "short", numeric: "auto" }).format(Math.trunc(past / size), unit);
+}
+
+/** Date and time to the second, in the reader's zone. */
+export function moment(at: number, locale: string): string {
+  return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" }).format(at);
+}
+
+/** The time of day to the second. */
+export function clock(at: number, locale: string): string {
+  return new Intl.DateTimeFormat(locale, { timeStyle: "medium", hour12: false }).format(at);
+}
+
+/** "3 min 12 s", "2 h 5 min", "850 ms"; two units at most. In milliseconds. */
+export function duration(length: number, locale: string): string {
+  if (length < SECOND) return quantity(Math.max(0, Math.round(length)), "millisecond", locale);
+  const units = [["day", DAY], ["hour", HOUR], ["minute", MINUTE], ["second", SECOND]] as const;
+  const first = units.findIndex(([, size]) => length >= size);
+  let rest = length;
+  const said = units.slice(first, first + 2).map(([unit, size]) => {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    return count > 0 ? quantity(count, unit, locale) : "";
+  });
+  return said.filter(Boolean).join(" ");
+}
+
+function quantity(value: number, unit: string, locale: string): string {
+  return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "short" }).format(value);
+}
+
+/** Number and unit apart, so that the unit can be drawn quieter: `["1.4", "GB"]`. Powers of 1000, as disks and networks are sold. */
+export function bytes(count: number, locale: string): [string, string] {
+  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
+  const power = Math.min(units.length - 1, count < 1000 ? 0 : Math.floor(Math.log10(count) / 3));
+  const value = count / 1000 ** power;
+  const digits = power === 0 || value >= 100 ? 0 : 1;
+  return [new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value), units[power] ?? "B"];
+}
+
+/** A long value with its middle left out. */
+export function shortened(value: string, keep: number): string {
+  return value.length > 2 * keep + 1 ? `${value.slice(0, keep)}…${value.slice(-keep)}` : value;
+}

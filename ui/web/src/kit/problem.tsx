@@ -1,0 +1,38 @@
+import type { ReactNode } from "react";
+import { Trouble } from "../api/problem";
+import { useText } from "../i18n";
+import { Banner } from "./banner";
+import { Button } from "./button";
+
+type Props = {
+  error: Error | null | undefined;
+  /** What was being done, as a title: "The run was not started". */
+  title?: string;
+  retry?: () => void;
+  /** JSON pointers that the page shows beside their inputs; what is wrong elsewhere is listed here. */
+  shown?: string[];
+  children?: ReactNode;
+};
+
+/** What went wrong, in the server's own words: what, what to do, and each input that is named (RFC 9457). */
+export function Problem({ error, title, retry, shown = [], children }: Props) {
+  const t = useText();
+  if (!error) return null;
+  const problem = error instanceof Trouble ? error.problem : undefined;
+  const away = problem?.type.endsWith(":unreachable");
+  const flaws = problem?.errors?.filter((flaw) => !shown.includes(flaw.pointer)) ?? [];
+  const detail = away ? t("kit.unreachable", { status: problem?.status ?? 0 }) : (problem?.detail ?? error.message);
+  return (
+    <Banner tone={away ? "warning" : "danger"} title={title ?? t("kit.failed")}>
+      <p>{detail}</p>
+      {problem?.hint && <p>{t("kit.hint", { hint: problem.hint })}</p>}
+      {flaws.length > 0 && (
+        <ul>
+          {flaws.map((flaw) => <li key={flaw.pointer + flaw.detail}><code>{flaw.pointer}</code>: {flaw.detail}</li>)}
+        </ul>
+      )}
+      {children}
+      {retry && <Button onClick={retry}>{t("kit.retry")}</Button>}
+    </Banner>
+  );
+}

@@ -1,0 +1,8 @@
+import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
+import { inside, type Nav } from "../../app/frame";
+
+export const routes = [
+  createRoute({ getParentRoute: () => inside, path: "/bundles", component: lazyRouteComponent(() => import("./list"), "BundleList") }),
+] as const;
+
+export const nav: Nav[] = [{ to: "/bundles", text: "bundles.title", group: "install", order: 3 }];
