@@ -49,5 +49,5 @@ export default defineConfig({
     rollupOptions: { output: { hashCharacters: "hex" } },
   },
   server: { proxy: { "/api": { target: "https://127.0.0.1:9443", secure: false, headers: { origin: "https://127.0.0.1:9443" } } } },
-  test: { environment: "jsdom", include: ["src/**/*.test.{ts,tsx}"] },
+  test: { include: ["src/**/*.test.{ts,tsx}"] },
 });

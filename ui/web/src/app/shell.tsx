@@ -9,7 +9,7 @@ import { useText } from "../i18n";
 import { Button, Dialog, Dock, Field, Form, Popup, Problem, State, useNow } from "../kit";
 import { navigation } from "./areas";
 import { Languages, Themes } from "./choices";
-import "./shell.css";
+import { Palette } from "./palette";
 
 /** What stands around every page: where one is, where one can go, who one is. */
 export function Shell() {
@@ -20,7 +20,7 @@ export function Shell() {
   return (
     <div className="shell">
       <a className="skip" href="#main">{t("app.skip")}</a>
-      <Head name={user.name} />
+      <Head name={user.name} role={user.role} />
       <nav className="shell-nav" aria-label={t("app.pages")}>
         {navigation(user.role).map(({ group, entries }) => (
           <section key={group} aria-label={t(`app.group.${group}`)}>
@@ -41,7 +41,7 @@ export function Shell() {
   );
 }
 
-function Head({ name }: { name: string }) {
+function Head({ name, role }: { name: string; role: string }) {
   const t = useText();
   const navigate = useNavigate();
   const leaving = useMutation({ mutationFn: logOut, onSuccess: () => navigate({ to: "/login" }) });
@@ -51,6 +51,7 @@ function Head({ name }: { name: string }) {
       <Instance />
       <Sites />
       <span className="spring" />
+      <Palette role={role} />
       <Runs />
       <Languages />
       <Themes />

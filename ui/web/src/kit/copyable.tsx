@@ -14,7 +14,7 @@ function CopyButton({ value, what }: { value: string; what: string }) {
   return (
     <>
       <button type="button" className="copy" onClick={() => void copy()} aria-label={t("kit.copy", { what })}>
-        <span aria-hidden="true">⧉</span>
+        <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true"><path d="M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3" /></svg>
       </button>
       <span role="status" className={copied ? "muted" : "unseen"}>{copied ? t("kit.copied") : ""}</span>
     </>

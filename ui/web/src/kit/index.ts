@@ -1,6 +1,7 @@
 /** The parts that pages are made of. Nothing outside this folder knows what lies below. */
 export { Banner } from "./banner";
 export { Button, ButtonAnchor, ButtonLink } from "./button";
+export { Choose } from "./choose";
 export { CopyAsCli, Copyable } from "./copyable";
 export { DestroyDialog, Dialog } from "./dialog";
 export { Dock, dock, undock } from "./dock";

@@ -1,7 +1,7 @@
 import { api, type Item } from "../../api/client";
 import { useList } from "../../api/data";
 import { useText, type Text } from "../../i18n";
-import { Ago, Bytes, CopyAsCli, Copyable, DataGrid, EmptyState, Page, State, type Column } from "../../kit";
+import { Ago, Bytes, Copyable, DataGrid, EmptyState, Page, State, type Column } from "../../kit";
 
 type Bundle = Item<"List_Bundle">;
 
@@ -21,7 +21,6 @@ export function BundleList() {
   return (
     <Page title={t("bundles.title")} lead={t("bundles.lead")}>
       <DataGrid label={t("bundles.title")} columns={columns(t)} list={list} rowId={({ id }) => id} empty={<EmptyState why={t("bundles.empty")} />} />
-      <CopyAsCli command="armilla bundle import /path/to/armilla.bundle" />
     </Page>
   );
 }

@@ -2,7 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { api, type Item } from "../../api/client";
 import { filterValue, useList } from "../../api/data";
 import { useText, type Text } from "../../i18n";
-import { Ago, CopyAsCli, DataGrid, EmptyState, Page, State, type Column } from "../../kit";
+import { Ago, DataGrid, EmptyState, Page, State, type Column } from "../../kit";
 
 type Site = Item<"List_Site">;
 
@@ -22,7 +22,6 @@ export function ClusterList() {
     <Page title={t("clusters.title")} lead={t("clusters.lead")}>
       <DataGrid label={t("clusters.title")} columns={columns(t)} list={list} rowId={({ name }) => name}
         search={byName} empty={<EmptyState why={t("clusters.empty")} />} />
-      <CopyAsCli command="armilla site ls" />
     </Page>
   );
 }

@@ -2,7 +2,7 @@ import { getRouteApi } from "@tanstack/react-router";
 import { api } from "../../api/client";
 import { useRead } from "../../api/data";
 import { useText } from "../../i18n";
-import { Ago, CopyAsCli, Facts, Page, Problem, Section, Skeleton, State } from "../../kit";
+import { Ago, Facts, Page, Problem, Section, Skeleton, State } from "../../kit";
 
 const route = getRouteApi("/inside/clusters/$site");
 
@@ -21,7 +21,6 @@ export function ClusterOverview() {
         [t("clusters.by"), by],
       ]} />
       {founded && <Health site={name} />}
-      <CopyAsCli command={`armilla status ${name}`} />
     </Page>
   );
 }
