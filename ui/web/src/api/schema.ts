@@ -347,6 +347,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/entrance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How one gets in here: for those who are not logged in */
+        get: operations["entrance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/host-keys": {
         parameters: {
             query?: never;
@@ -1295,23 +1312,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/entrance": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** How one gets in here: for those who are not logged in */
-        get: operations["entrance"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1608,6 +1608,18 @@ export interface components {
         DraftContent: {
             /** @description The text of a site, the page of a wizard: nothing in it need be right. */
             content: Record<string, never>;
+        };
+        /** @description The way in. */
+        Entrance: {
+            /** @description There is nobody yet: the first administrator is made with the setup code. */
+            setup: boolean;
+            /** @description One may log in by an identity provider, too. */
+            identityProvider: boolean;
+            /**
+             * @description SHA-256 of this instance's certificate authority, as the server prints it at its start: `AB:CD:…`. Missing where
+             *     there is no server.
+             */
+            fingerprint?: string | null;
         };
         /** @description An etcd member as it tells of itself. */
         Etcd: {
@@ -2721,11 +2733,6 @@ export interface components {
             owner?: null | components["schemas"]["Owner"];
             /** @description RFC 3339. */
             since?: string | null;
-        };
-        Entrance: {
-            setup: boolean;
-            identityProvider: boolean;
-            fingerprint?: string | null;
         };
     };
     responses: never;
@@ -5157,6 +5164,68 @@ export interface operations {
             };
             /** @description Bad Gateway */
             502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    entrance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Entrance"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Internal Server Error */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13245,25 +13314,6 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    entrance: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Entrance"];
                 };
             };
         };
