@@ -136,9 +136,9 @@ impl Demo {
 
     /// Starts the server on the demo's state folder, which has the site and its runs, and makes its administrator.
     fn serve(&self, lab: &Lab) -> Result<Login, DemoError> {
-        let listens = server::start(&self.folder, lab)?;
-        let url = format!("https://{}", self.forward(lab, listens)?.listen);
-        let login = server::login(&self.folder, url)?;
+        let server = server::start(&self.folder, lab)?;
+        let url = format!("https://{}", self.forward(lab, server.listens)?.listen);
+        let login = server::login(&self.folder, &server, url)?;
         // From the machine, as somebody would who stands elsewhere: what is told below works.
         finish(login.command(&self.folder).stdin(login.password_file(&self.folder)?))?;
         Ok(login)

@@ -21,8 +21,15 @@ const START: Duration = Duration::from_secs(60);
 /// What is inside is let finish; a run would go on at the next start.
 const END: Duration = Duration::from_secs(15);
 
-/// Starts the server; where it listens. Its standard streams go to `server.log`.
-pub(super) fn start(folder: &Folder, lab: &Lab) -> Result<SocketAddr, DemoError> {
+/// The server, when it answers and has said how it is trusted.
+pub(super) struct Server {
+    pub(super) listens: SocketAddr,
+    /// Of the certificate authority, as the console shows it.
+    fingerprint: String,
+}
+
+/// Starts the server. Its standard streams go to `server.log`.
+pub(super) fn start(folder: &Folder, lab: &Lab) -> Result<Server, DemoError> {
     let log = log(folder);
     let file = File::create(&log).map_err(file::FileError::new("make", &log))?;
     let both = file.try_clone().map_err(file::FileError::new("use", &log))?;
@@ -37,15 +44,25 @@ pub(super) fn start(folder: &Folder, lab: &Lab) -> Result<SocketAddr, DemoError>
         file::write(&record(folder), &format!("{} {}\n", process.pid, process.started), 0o600)?;
     }
     let begun = Instant::now();
-    while UnixStream::connect(folder.state().join("armilla.sock")).is_err() {
+    loop {
+        let answers = UnixStream::connect(folder.state().join("armilla.sock")).is_ok();
         let ended = child.try_wait().ok().flatten();
+        let said = file::read(&log)?;
+        // It answers a moment before it has said everything.
+        if let (true, Some(fingerprint)) = (answers, fingerprint(&said)) {
+            return Ok(Server { listens: LISTEN, fingerprint: fingerprint.to_owned() });
+        }
         if ended.is_some() || begun.elapsed() > START {
-            let said = std::fs::read_to_string(&log).unwrap_or_default();
             return Err(DemoError::Server { said: said.trim().to_owned() });
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    Ok(LISTEN)
+}
+
+/// Of the certificate authority, once the whole line is there.
+fn fingerprint(said: &str) -> Option<&str> {
+    let (_, rest) = said.split_once("SHA-256 ")?;
+    rest.split_once('\n').map(|(line, _)| line.trim())
 }
 
 /// Ends the server of an earlier demo, if one runs: it has the state folder.
@@ -94,10 +111,7 @@ impl Login {
 }
 
 /// The administrator `admin`, made through the server's socket, as root may; the password stays in `admin.password`.
-pub(super) fn login(folder: &Folder, url: String) -> Result<Login, DemoError> {
-    let said = file::read(&log(folder))?;
-    let fingerprint = said.lines().find_map(|line| line.split_once("SHA-256 ")).map(|(_, rest)| rest.trim());
-    let fingerprint = fingerprint.ok_or_else(|| DemoError::Server { said: said.trim().to_owned() })?;
+pub(super) fn login(folder: &Folder, server: &Server, url: String) -> Result<Login, DemoError> {
     let path = password_file(folder);
     let words: &[&str] = if path.exists() {
         // Of the demo before: its password is given again.
@@ -107,7 +121,7 @@ pub(super) fn login(folder: &Folder, url: String) -> Result<Login, DemoError> {
         &["user", "add", "admin", "--role", "admin"]
     };
     let password = file::read(&path)?.trim().to_owned();
-    let login = Login { url, fingerprint: fingerprint.to_owned(), password };
+    let login = Login { url, fingerprint: server.fingerprint.clone(), password };
     let mut command = Command::new(folder.program());
     command.args(words).arg("--password-stdin").arg("--state").arg(folder.state());
     super::finish(command.stdin(login.password_file(folder)?))?;
@@ -117,4 +131,16 @@ pub(super) fn login(folder: &Folder, url: String) -> Result<Login, DemoError> {
 /// What is known of an administrator goes with the state folder.
 pub(super) fn password_file(folder: &Folder) -> PathBuf {
     folder.path().join("admin.password")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fingerprint;
+
+    #[test]
+    fn a_fingerprint_counts_once_its_line_is_whole() {
+        assert_eq!(fingerprint(""), None);
+        assert_eq!(fingerprint("listens\nauthority: SHA-256 9E:04"), None);
+        assert_eq!(fingerprint("listens\nauthority: SHA-256 9E:04\nsetup"), Some("9E:04"));
+    }
 }
