@@ -914,7 +914,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A site's hosts */
+        /** A site's hosts, in the order of its text unless they are sorted */
         get: operations["list_hosts"];
         put?: never;
         post?: never;
@@ -1710,10 +1710,6 @@ export interface components {
         HostKeyList: {
             items: components["schemas"]["HostKey"][];
         };
-        /** @description Hosts of a site, in the order of its text. */
-        HostList: {
-            items: components["schemas"]["Host"][];
-        };
         /** @description What another installer was told. */
         Import: {
             /** @description Of one installation, such as KubeKey's inventory and its config. */
@@ -1825,6 +1821,26 @@ export interface components {
                 by: string;
                 /** Format: int64 */
                 revision: number;
+            }[];
+            /** @description Items on all pages together. */
+            total: number;
+            /** @description Asks for the next page; missing on the last one. */
+            continue?: string | null;
+        };
+        /** @description A page of a list. */
+        List_Host: {
+            items: {
+                name: string;
+                address: string;
+                /** Format: int32 */
+                port: number;
+                user: string;
+                controlPlane: boolean;
+                worker: boolean;
+                /** @description Its facts are in the survey of the last check. */
+                surveyed: boolean;
+                /** @description At the last check it belonged to this instance. */
+                ours: boolean;
             }[];
             /** @description Items on all pages together. */
             total: number;
@@ -10003,7 +10019,19 @@ export interface operations {
     };
     list_hosts: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Conditions, all of which hold: `field=value`, `field!=value`, `field~part`, `field<value`, `field>value`, separated by
+                 *     commas. A backslash takes the comma after it as it is.
+                 */
+                filter?: string;
+                /** @description Fields to sort by, separated by commas; `-` before one turns it around. */
+                sort?: string;
+                /** @description Items of a page, 1 to 1000. */
+                limit?: number;
+                /** @description What the page before said in `continue`. */
+                continue?: string;
+            };
             header?: never;
             path: {
                 name: string;
@@ -10017,7 +10045,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["HostList"];
+                    "application/json": components["schemas"]["List_Host"];
                 };
             };
             /** @description Bad Request */

@@ -27,7 +27,7 @@ export function Broken({ error, reset }: ErrorComponentProps) {
     void router.invalidate();
   };
   return (
-    <div className="shell-main">
+    <div className="broken">
       <Page title={t(title)}>
         <Problem error={error as Error} title={t(title)} retry={retry} />
         {title === "app.broken" && (

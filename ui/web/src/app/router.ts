@@ -1,4 +1,4 @@
-import { createRouter } from "@tanstack/react-router";
+import { createRoute, createRouter } from "@tanstack/react-router";
 import { doors } from "./doors";
 import { inside, root } from "./frame";
 import { routes } from "./areas";
@@ -8,8 +8,11 @@ import { Shell } from "./shell";
 // Set here and not where it is made: the shell's navigation needs the areas, and the areas' routes hang from it.
 inside.update({ component: Shell });
 
+/** Whatever else: the 404 stands in the shell, so that one can go on from it. */
+const elsewhere = createRoute({ getParentRoute: () => inside, path: "$", component: NotFound });
+
 export const router = createRouter({
-  routeTree: root.addChildren([...doors, inside.addChildren(routes)]),
+  routeTree: root.addChildren([...doors, inside.addChildren([...routes, elsewhere])]),
   defaultPreload: "intent",
   defaultPreloadStaleTime: 0,
   scrollRestoration: false,
