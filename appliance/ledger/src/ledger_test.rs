@@ -106,6 +106,37 @@ fn adopt(name: &str, parent: Option<&str>, live: &[&str]) -> PlanCommand {
     PlanCommand::Adopt { plan: Box::new(plan(name, parent)), live: runs(live) }
 }
 
+fn keep(name: &str, parent: Option<&str>) -> PlanCommand {
+    PlanCommand::Keep { plan: Box::new(plan(name, parent)) }
+}
+
+#[test]
+fn a_plan_that_is_made_again_starts_from_what_is_now() {
+    let mut bench = Bench::default();
+    let first = bench.must(keep("install", None));
+    assert_eq!(bench.must(keep("install", None)), first, "nothing is new");
+    bench.must(adopt("install", None, &[]));
+    let adopted = bench.row::<PlanRow>("install").unwrap();
+    assert_eq!(bench.must(keep("install", Some("install"))), adopted.revision, "it is what the site follows");
+    bench.must(keep("reset", Some("install")));
+    bench.must(adopt("reset", Some("install"), &[]));
+    bench.must(keep("install", Some("reset")));
+    let kept: Plan = bench.row("install").unwrap();
+    assert_eq!(kept.parent, Some(PlanId("reset".into())));
+    bench.must(PlanCommand::Adopt { plan: Box::new(kept), live: runs(&[]) });
+    assert_eq!(bench.row::<Target>("demo").unwrap().plan, PlanId("install".into()));
+    // A text that was changed and changed back: the plan is of the text as it is now.
+    let put = |text: &str| SiteCommand::Put {
+        name: "demo".into(),
+        text: text.into(),
+        bundle: None,
+        expected: Expected::Any,
+    };
+    let site = bench.must(put("text"));
+    assert!(bench.must(keep("install", Some("install"))) > site);
+    assert_eq!(bench.row::<PlanRow>("install").unwrap().parent, Some(PlanId("reset".into())));
+}
+
 fn begin(plan: &str, live: &[&str]) -> RunCommand {
     RunCommand::Begin { site: "demo".into(), plan: PlanId(plan.into()), live: runs(live) }
 }

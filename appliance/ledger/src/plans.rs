@@ -12,6 +12,7 @@ use crate::feed::Topic;
 use crate::refused::Refused;
 use crate::rules::{self, Adopt, AdoptRefused};
 use crate::runs::RunRow;
+use crate::sites::SiteRow;
 use crate::table::{Row, Table};
 
 /// Plans of a site that were made and not adopted, and are kept: the newest.
@@ -77,7 +78,8 @@ impl Row for Target {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum PlanCommand {
-    /// Keeps a plan for people to look at.
+    /// Keeps a plan for people to look at. The same steps have the same id: of a plan that was made before, it is kept what
+    /// they start from now.
     Keep { plan: Box<Plan> },
     /// Makes the plan its site's target, if it was made from the current one and no run of another is going on. `live`
     /// are runs that an engine performs now.
@@ -94,7 +96,7 @@ pub(crate) fn decide(deciding: &mut Deciding<'_>, command: &PlanCommand) -> Resu
 fn keep(deciding: &mut Deciding<'_>, plan: &Plan) -> Result<Reply, Refused> {
     let id = plan.id.0.as_str();
     if let Some(there) = deciding.find::<PlanRow>(id)? {
-        return Ok(Reply::Revision(there.revision));
+        return keep_again(deciding, plan, there);
     }
     let others = deciding.all::<PlanRow>()?.into_iter().map(|(_, row)| row);
     let mut spare: Vec<PlanRow> =
@@ -109,6 +111,24 @@ fn keep(deciding: &mut Deciding<'_>, plan: &Plan) -> Result<Reply, Refused> {
     let row = PlanRow::of(plan, deciding.at, &deciding.actor.name());
     let revision = write(deciding, plan, row);
     deciding.say("plan.keep", id, &[("site", plan.site.clone())]);
+    Ok(Reply::Revision(revision))
+}
+
+/// After a reset the first plan is the right one again, and so it is after the site's text was changed there and back.
+fn keep_again(deciding: &mut Deciding<'_>, plan: &Plan, there: PlanRow) -> Result<Reply, Refused> {
+    // The plan that the site follows now does not come after itself.
+    let is_target = plan.parent.as_ref() == Some(&plan.id);
+    let parent = if is_target { there.parent.clone() } else { plan.parent.clone() };
+    let site = deciding.find::<SiteRow>(plan.site.as_str())?;
+    let is_older = site.is_some_and(|site| site.revision > there.revision);
+    if parent == there.parent && !is_older {
+        return Ok(Reply::Revision(there.revision));
+    }
+    let plan = Plan { parent: parent.clone(), ..plan.clone() };
+    let row =
+        PlanRow { adopted_at: there.adopted_at, ..PlanRow::of(&plan, deciding.at, &deciding.actor.name()) };
+    let revision = write(deciding, &plan, row);
+    deciding.say("plan.keep", &plan.id.0, &[("site", plan.site.clone())]);
     Ok(Reply::Revision(revision))
 }
 
@@ -127,7 +147,8 @@ fn adopt(deciding: &mut Deciding<'_>, plan: &Plan, live: &BTreeSet<RunId>) -> Re
             let made = deciding.find::<PlanRow>(plan.id.0.as_str())?;
             let row = made.unwrap_or_else(|| PlanRow::of(plan, deciding.at, &deciding.actor.name()));
             let adopted_at = Some(deciding.at);
-            let revision = write(deciding, plan, PlanRow { adopted_at, ..row });
+            let parent = plan.parent.clone();
+            let revision = write(deciding, plan, PlanRow { parent, adopted_at, ..row });
             deciding.put(plan.site.as_str(), &Target { plan: plan.id.clone(), revision });
             deciding.say("plan.adopt", &plan.id.0, &[("site", plan.site.clone())]);
             Ok(Reply::Revision(revision))
