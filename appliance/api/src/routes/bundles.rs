@@ -132,9 +132,21 @@ async fn add_bundle(State(app): State<App>, wish: Changing<NewBundle>) -> Result
         return Ok(Json(BundleBody::from(row)).into_response());
     }
     let id = row.id.clone();
+    // Where it was taken in first is where runs and sites know it, as long as it lies there.
+    if let Some(known) = app.row::<BundleRow>(&id)?
+        && known.path != row.path
+        && lies_there(&app, known).await
+    {
+        return created(&app, &id);
+    }
     let put = BundleCommand::Put { bundle: row, expected: Expected::Any };
     app.submit(&mutation, Command::Bundles(put)).await?;
     created(&app, &id)
+}
+
+async fn lies_there(app: &App, BundleRow { id, path, .. }: BundleRow) -> bool {
+    let opened = off_thread(app, move |app| Ok(bundles::open(app.store(), &path)?.id().to_string())).await;
+    opened.is_ok_and(|found| found == id)
 }
 
 pub(super) async fn admit(app: &App, path: PathBuf, uploaded: bool) -> Result<BundleRow, Problem> {
