@@ -2,7 +2,7 @@
 //!
 //! `cargo test -p lab --test install -- --ignored --nocapture first bad_input` is a part of `make test`. Parts of
 //! `make test-full`: `kills`, `pressure`, `secrets`, `takeover` and `residue` of `PART=soak`, `own_host` and `variants` of `PART=sites`, `faults` is
-//! `PART=faults`, `emulated` is `PART=qemu`.
+//! `PART=faults`, `server` is `PART=server`, `emulated` is `PART=qemu`.
 
 #![expect(clippy::unwrap_used, reason = "a scenario ends at the first thing that is not so")]
 #![expect(clippy::print_stdout, reason = "how long things took is a part of what a scenario finds")]
@@ -31,6 +31,8 @@ mod pressure;
 mod residue;
 #[path = "install/secrets.rs"]
 mod secrets;
+#[path = "install/server.rs"]
+mod server;
 #[path = "install/takeover.rs"]
 mod takeover;
 #[path = "install/variants.rs"]

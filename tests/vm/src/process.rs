@@ -38,7 +38,7 @@ impl Process {
 
     /// Ends this very process at once. The handle is opened before the start time is compared, so the number
     /// cannot pass to another process in between.
-    pub(crate) fn kill(self) {
+    pub fn kill(self) {
         let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else { return };
         let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { return };
         if self.is_alive() {
@@ -60,7 +60,7 @@ impl Process {
     }
 
     /// The live children of this process.
-    pub(crate) fn children(self) -> Vec<Process> {
+    pub fn children(self) -> Vec<Process> {
         let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
         entries
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
