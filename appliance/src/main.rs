@@ -1,5 +1,6 @@
 //! `armilla`: match and call.
 
+mod bringing;
 mod cli;
 mod display;
 mod findings;
@@ -13,7 +14,6 @@ mod runs;
 mod served;
 mod service;
 mod serving;
-mod supporting;
 mod taking_over;
 mod wiring;
 

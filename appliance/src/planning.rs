@@ -3,7 +3,7 @@
 #![expect(clippy::print_stderr, reason = "tells the operator what is being done")]
 
 use appliance_control::asks::UnknownHostKey;
-use appliance_control::site_file::hosts_in_words;
+use appliance_control::site_file::{self, hosts_in_words};
 use appliance_control::{Asked, ControlError, Instance, Opened, Ready, bundle, logins};
 
 use crate::cli::{CliError, SiteArgs};
@@ -15,6 +15,7 @@ pub(crate) async fn ready(args: &SiteArgs, asked: Asked) -> Result<Ready, CliErr
     asked.refuse_wrong()?;
     let instance = wiring::instance(&args.state, asked.purpose().verb())?;
     let opened = open(args, &asked, &instance)?;
+    instance.know(asked.site().name.as_str(), &site_file::text(&args.site)?)?;
     for (name, path) in &opened.addons.gone {
         eprintln!(
             "note: bundle {name} is not at {}: a host that lacks something of it cannot be given it; `armilla bundle \

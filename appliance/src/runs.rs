@@ -94,6 +94,14 @@ impl Source {
         }
     }
 
+    /// Whether somebody is still at work on it.
+    pub(crate) async fn is_live(&self, id: &RunId) -> Result<bool, CliError> {
+        match self {
+            Source::Here(_) => Ok(false),
+            Source::Server(client) => Ok(whole(client, id).await?.run.live),
+        }
+    }
+
     /// A plan, where it is known.
     pub(crate) async fn plan(&self, id: &PlanId) -> Option<Plan> {
         match self {

@@ -5,20 +5,24 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use appliance_client::Client;
+use appliance_client::{Client, ClientError};
+use appliance_control::fixing::Fix;
 use appliance_control::here::home;
+use appliance_control::restoring::Left;
 use appliance_control::site_file::{self, hosts_in_words};
+use appliance_control::waiving;
 use hyper::Method;
-use installer_model::event::{Outcome, RunId};
+use installer_model::event::RunId;
 use installer_model::finding::{Finding, Severity};
 use installer_model::plan::Plan;
 use installer_model::site::Site;
 use installer_model::view::View;
-use installer_model::waiver::KeptWaiver;
+use installer_model::waiver::{KeptWaiver, Waiver};
 use installer_run::Observer;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::bringing::Bringing;
 use crate::cli::{CliError, SiteArgs, escaped};
 use crate::display;
 use crate::findings;
@@ -38,6 +42,24 @@ pub(crate) struct Served<'a> {
     place: String,
 }
 
+/// What a plan and its run are told beside what the plan is to bring about.
+#[derive(Default)]
+pub(crate) struct Beside {
+    /// Hosts that are lost and left alone.
+    pub(crate) without: Vec<String>,
+    /// Id of a bundle that is brought to the site, and whether its manifests are applied.
+    pub(crate) import: Option<(String, bool)>,
+}
+
+impl Beside {
+    fn with(&self, args: &SiteArgs, mut wish: Value) -> Value {
+        wish["takeOver"] = json!(args.take_over);
+        wish["without"] = json!(self.without);
+        wish["import"] = json!(self.import.as_ref().map(|(id, apply)| json!({"bundle": id, "apply": apply})));
+        wish
+    }
+}
+
 /// What a look at the hosts came to.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -52,18 +74,81 @@ pub(crate) struct Made {
     pub(crate) id: String,
     pub(crate) report: Vec<String>,
     pub(crate) findings: Vec<Finding>,
+    #[serde(flatten)]
+    pub(crate) left: Left,
 }
 
-#[derive(Deserialize)]
+/// Why a secret was not given.
+enum Ungiven {
+    /// It is not to be had here.
+    Here(CliError),
+    There(ClientError),
+}
+
+impl Ungiven {
+    fn told(self) -> CliError {
+        match self {
+            Ungiven::Here(error) => error,
+            Ungiven::There(error) => failed(&error),
+        }
+    }
+}
+
+/// Secrets that a site's file refers to are here, not there: each is given once, and sealed.
+async fn give_secrets(client: &Client, place: &str) -> Result<(), Ungiven> {
+    let listed = client.get::<Value>(&format!("{place}/credentials")).await.map_err(Ungiven::There)?.value;
+    let wanted: Vec<Credential> = understood(listed["items"].clone()).map_err(Ungiven::Here)?;
+    for credential in wanted.iter().filter(|credential| !credential.given) {
+        let Some(secret) = read_secret(credential).map_err(Ungiven::Here)? else { continue };
+        let place = format!("{place}/credentials/{}", escaped(&credential.id));
+        let given = client.change::<()>(Method::PUT, &place, &json!({"secret": secret}), None).await;
+        given.map_err(Ungiven::There)?;
+    }
+    Ok(())
+}
+
+/// The same for those who only look: a site that is not there needs none, and who may not give any has an answer without.
+pub(crate) async fn give_if_let(client: &Client, site: &str) -> Result<(), CliError> {
+    match give_secrets(client, &format!("/api/v1/sites/{}", escaped(site))).await {
+        Err(Ungiven::There(ClientError::Problem(problem))) if matches!(problem.status, 403 | 404) => Ok(()),
+        given => given.map_err(Ungiven::told),
+    }
+}
+
+/// What stands between a server and the hosts of a site.
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Scan {
-    reached: bool,
-    unknown_keys: Vec<Value>,
+pub(crate) struct Scan {
+    pub(crate) reached: bool,
+    pub(crate) unknown_keys: Vec<Value>,
     secrets: Vec<String>,
     problems: Vec<Flaw>,
 }
 
-#[derive(Deserialize)]
+impl Scan {
+    pub(crate) fn refused(&self) -> CliError {
+        let of_secret = !self.unknown_keys.is_empty() || !self.secrets.is_empty();
+        CliError::all(if of_secret { 7 } else { 8 }, lines(&self.problems))
+    }
+}
+
+/// Whether somebody says of each key that it is right.
+pub(crate) fn vouched(yes: bool, keys: &[Value]) -> bool {
+    keys.iter().all(|key| {
+        let text = |field: &str| key[field].as_str().unwrap_or_default();
+        let (place, fingerprint) = (text("place"), text("fingerprint"));
+        let told = format!("{place} shows host key {fingerprint}, seen for the first time.");
+        confirm(yes, &format!("{told} Trust it from now on?"))
+    })
+}
+
+/// Has a server trust keys of hosts, each with its `place` and `fingerprint`.
+pub(crate) async fn trust(client: &Client, keys: &[Value]) -> Result<(), CliError> {
+    let trusted = client.post::<()>("/api/v1/host-keys", &json!({"items": keys})).await;
+    trusted.map(drop).map_err(|error| failed(&error))
+}
+
+#[derive(Deserialize, Serialize)]
 struct Flaw {
     pointer: String,
     detail: String,
@@ -100,7 +185,7 @@ impl<'a> Served<'a> {
         let place = format!("/api/v1/sites/{}", escaped(site.name.as_str()));
         let served = Served { client, args, site, place };
         served.put_site().await?;
-        served.give_secrets().await?;
+        give_secrets(&served.client, &served.place).await.map_err(Ungiven::told)?;
         eprintln!("{} looks at {} ...", served.client.server(), hosts_in_words(&served.site));
         served.reach().await?;
         Ok(Some(served))
@@ -135,34 +220,18 @@ impl<'a> Served<'a> {
         }
     }
 
-    /// Id of the bundle that was named: a file on the server's machine.
+    /// Id of the bundle that was named, which the server has from then on.
     async fn bundle(&self) -> Result<Option<String>, CliError> {
-        for key in &self.args.trust {
-            let pem = std::fs::read_to_string(key)
-                .map_err(|error| CliError::new(3, format!("read {}: {error}", key.display())))?;
-            self.client
-                .post::<Value>("/api/v1/bundle-keys", &json!({"pem": pem}))
-                .await
-                .map_err(|error| failed(&error))?;
+        match &self.args.bundle {
+            Some(path) => self.bring(path).await.map(Some),
+            None => Ok(None),
         }
-        let Some(path) = &self.args.bundle else { return Ok(None) };
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-        let added = self.client.post::<Value>("/api/v1/bundles", &json!({"path": path})).await;
-        let added = added.map_err(|error| failed(&error))?.value;
-        Ok(added["id"].as_str().map(str::to_owned))
     }
 
-    /// Secrets that the site file refers to are here, not there: each is given once, and sealed.
-    async fn give_secrets(&self) -> Result<(), CliError> {
-        let listed: Value = self.get(&format!("{}/credentials", self.place)).await?;
-        let wanted: Vec<Credential> = understood(listed["items"].clone())?;
-        for credential in wanted.iter().filter(|credential| !credential.given) {
-            let Some(secret) = read_secret(credential)? else { continue };
-            let place = format!("{}/credentials/{}", self.place, escaped(&credential.id));
-            let given = self.client.change::<()>(Method::PUT, &place, &json!({"secret": secret}), None).await;
-            given.map_err(|error| failed(&error))?;
-        }
-        Ok(())
+    /// Id of a bundle that lies here, which the server has from then on.
+    pub(crate) async fn bring(&self, path: &Path) -> Result<String, CliError> {
+        let SiteArgs { trust, yes, state, .. } = self.args;
+        Bringing { client: &self.client, trust, yes: *yes, state }.bring(path).await
     }
 
     /// Has the server reach every host; keys that it sees for the first time are asked about here.
@@ -173,34 +242,42 @@ impl<'a> Served<'a> {
             if scan.reached {
                 return Ok(());
             }
-            let is_question = !scan.unknown_keys.is_empty();
-            let vouched = scan.unknown_keys.iter().all(|key| {
-                let (place, fingerprint) = (&key["place"], &key["fingerprint"]);
-                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-                let (place, fingerprint) = (text(place), text(fingerprint));
-                confirm(
-                    self.args.yes,
-                    &format!(
-                        "{place} shows host key {fingerprint}, seen for the first time. Trust it from now on?"
-                    ),
-                )
-            });
-            if !(is_question && vouched) {
-                let code = if is_question || !scan.secrets.is_empty() { 7 } else { 8 };
-                return Err(CliError::all(code, lines(&scan.problems)));
+            if scan.unknown_keys.is_empty() || !vouched(self.args.yes, &scan.unknown_keys) {
+                return Err(scan.refused());
             }
-            let keys = json!({"items": scan.unknown_keys});
-            self.client.post::<()>("/api/v1/host-keys", &keys).await.map_err(|error| failed(&error))?;
+            trust(&self.client, &scan.unknown_keys).await?;
         }
+    }
+
+    /// Waivers that are taken back, then those that are new: as the verb does in its own process.
+    pub(crate) async fn waive(&self, change: &waiving::Change) -> Result<(), CliError> {
+        for target in &change.remove {
+            let path = format!("{}/waivers/{}", self.place, escaped(&target.to_string()));
+            self.client.delete(&path).await.map_err(|error| failed(&error))?;
+        }
+        for waiver in &change.add {
+            let Waiver { check, host, reason } = waiver;
+            let wish = json!({"check": check, "host": host, "reason": reason});
+            self.post::<()>(&format!("{}/waivers", self.place), &wish).await?;
+        }
+        Ok(())
+    }
+
+    /// Mends what checks can mend by themselves; `dry` asks the hosts what would change.
+    pub(crate) async fn repair(&self, move_data: bool, dry: bool) -> Result<Vec<Fix>, CliError> {
+        let dry = if dry { "?dryRun=All" } else { "" };
+        let path = format!("{}/repairs{dry}", self.place);
+        let done: Value = self.post(&path, &json!({"moveData": move_data})).await?;
+        understood(done["items"].clone())
     }
 
     pub(crate) async fn check(&self) -> Result<Judged, CliError> {
         self.post(&format!("{}/checks", self.place), &json!({})).await
     }
 
-    /// `wish` is what a plan is to bring about, such as `{"intent": "install"}`.
-    pub(crate) async fn make_plan(&self, mut wish: Value) -> Result<(Made, Plan), CliError> {
-        wish["takeOver"] = json!(self.args.take_over);
+    /// `intent` is what a plan is to bring about, such as `{"intent": "install"}`.
+    pub(crate) async fn make_plan(&self, intent: Value, beside: &Beside) -> Result<(Made, Plan), CliError> {
+        let wish = beside.with(self.args, intent);
         let made: Made = self.post(&format!("{}/plans", self.place), &wish).await?;
         let plan = self.get(&format!("/api/v1/plans/{}", escaped(&made.id))).await?;
         Ok((made, plan))
@@ -212,11 +289,18 @@ impl<'a> Served<'a> {
         Ok(site["plan"].as_str().map(str::to_owned))
     }
 
-    /// Has the plan run, and shows the run to its end.
-    pub(crate) async fn perform(&self, made: &Made, plan: &Plan, shown: Shown) -> Result<u8, CliError> {
-        let wish = json!({"plan": made.id, "takeOver": self.args.take_over, "patience": self.args.patience});
+    /// Has the plan run, and shows the run to its end. Gives what came of it.
+    pub(crate) async fn perform(
+        &self,
+        made: &Made,
+        plan: &Plan,
+        beside: &Beside,
+        shown: Shown,
+    ) -> Result<View, CliError> {
+        let wish = json!({"plan": made.id, "patience": self.args.patience});
+        let wish = beside.with(self.args, wish);
         let request: Request = self.post("/api/v1/runs", &wish).await?;
-        let run = self.begun(request).await?;
+        let run = begun(&self.client, &request.id).await?;
         eprintln!("Run {run} goes on whether somebody looks or not; Ctrl-C stops looking.");
         let source = Source::Server(self.client.clone());
         let display: Box<dyn Observer> = match shown {
@@ -225,26 +309,17 @@ impl<'a> Served<'a> {
         };
         display.began(plan, &View::new(run.clone()));
         source.follow(&run, &|record| display.record(record)).await?;
-        let (_, view) = source.run(&run).await?;
-        Ok(exit_code(&view))
+        // What is done after its last step belongs to it, too.
+        while source.is_live(&run).await? {
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(source.run(&run).await?.1)
     }
 
-    /// The run that a request came to.
-    async fn begun(&self, mut request: Request) -> Result<RunId, CliError> {
-        loop {
-            if let Some(run) = request.run {
-                return Ok(RunId(run));
-            }
-            if request.state == "failed" {
-                return Err(CliError::new(4, format!("start the run: {}", request.why.unwrap_or_default())));
-            }
-            if let Some(held) = request.held {
-                return Err(CliError::all(4, lines(&held.problems))
-                    .hint("the server goes on by itself when what it needs is there; `armilla run ls` shows its runs"));
-            }
-            tokio::time::sleep(PAUSE).await;
-            request = self.get(&format!("/api/v1/requests/{}", escaped(&request.id))).await?;
-        }
+    /// What the release of a bundle is called.
+    pub(crate) async fn release_of(&self, bundle: &str) -> Result<String, CliError> {
+        let bundle: Value = self.get(&format!("/api/v1/bundles/{}", escaped(bundle))).await?;
+        Ok(bundle["release"].as_str().unwrap_or_default().to_owned())
     }
 
     pub(crate) fn site(&self) -> &Site {
@@ -257,6 +332,26 @@ impl<'a> Served<'a> {
 
     async fn post<T: serde::de::DeserializeOwned>(&self, path: &str, wish: &Value) -> Result<T, CliError> {
         self.client.post(path, wish).await.map(|answer| answer.value).map_err(|error| failed(&error))
+    }
+}
+
+/// The run that a request came to.
+pub(crate) async fn begun(client: &Client, request: &str) -> Result<RunId, CliError> {
+    let place = format!("/api/v1/requests/{}", escaped(request));
+    loop {
+        let request: Request = client.get(&place).await.map_err(|error| failed(&error))?.value;
+        if let Some(run) = request.run {
+            return Ok(RunId(run));
+        }
+        if request.state == "failed" {
+            return Err(CliError::new(4, format!("start the run: {}", request.why.unwrap_or_default())));
+        }
+        if let Some(held) = request.held {
+            return Err(CliError::all(4, lines(&held.problems)).hint(
+                "the server goes on by itself when what it needs is there; `armilla run ls` shows its runs",
+            ));
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -274,21 +369,6 @@ pub(crate) fn report(findings: &[Finding]) -> Result<(), CliError> {
             Err(CliError::new(5, format!("start: {refused} {stand} in the way"))
                 .hint("nothing was changed; mend them and run again"))
         }
-    }
-}
-
-/// What is done here only, in the words of its option.
-pub(crate) fn refuse(option: &str) -> CliError {
-    CliError::new(2, format!("do that through a server: it does not know {option}"))
-        .hint("end the server, or name another state folder with --state, and run the same line again")
-}
-
-fn exit_code(view: &View) -> u8 {
-    match view.outcome {
-        Some(Outcome::Healthy) => 0,
-        Some(Outcome::Cancelled) => 130,
-        Some(Outcome::Abandoned) => 4,
-        Some(Outcome::Degraded | Outcome::Failed) | None => 1,
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use appliance_api::{App, Authority, DoorLimits, Options, Serving};
-use appliance_control::{Clusters, Control, FromHere, Instance, SshHosts};
+use appliance_control::{Clusters, Control, Instance, SshHosts};
 use appliance_store::Store;
 use appliance_store::ledger::{Actor, Command, CredentialCommand};
 use installer_run::hub::Hub;
@@ -41,7 +41,7 @@ impl Server {
             .map_err(|error| CliError::from_error(1, "", &error))?;
         let hosts = Arc::new(SshHosts::new(instance.clone()));
         let control = Control::begin(instance.store.clone(), hosts)?;
-        let clusters = Clusters::new(instance.clone(), Arc::new(FromHere));
+        let clusters = Clusters::given(instance.clone());
         let app = App::new(instance.store.clone(), env!("CARGO_PKG_VERSION"), pem)
             .with_control(control.clone())
             .with_clusters(clusters);
@@ -73,6 +73,11 @@ impl Server {
             lines.push(format!("setup code: {code}"));
             lines.push("Nobody can log in yet; this makes the first administrator:".to_owned());
             lines.push(format!("  armilla login {url} --setup-code {code}"));
+        }
+        for (run, site) in self.control.left() {
+            lines.push(format!(
+                "{run} of site {site} was left open: it goes on with the next `armilla apply`"
+            ));
         }
         lines.push(String::new());
         lines

@@ -55,6 +55,8 @@ pub enum Kind {
     StorageFull,
     /// The hosts, the cluster or another server did not do their part.
     Upstream,
+    /// A host does not let us in: its key, a login or sudo.
+    NotLetIn,
     /// It is spoken over another protocol.
     UpgradeNeeded,
     /// Our own fault.
@@ -63,7 +65,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, for the documentation.
-    pub const ALL: [Kind; 21] = [
+    pub const ALL: [Kind; 22] = [
         Kind::Malformed,
         Kind::Invalid,
         Kind::LoginNeeded,
@@ -83,6 +85,7 @@ impl Kind {
         Kind::TookTooLong,
         Kind::StorageFull,
         Kind::Upstream,
+        Kind::NotLetIn,
         Kind::UpgradeNeeded,
         Kind::Internal,
     ];
@@ -125,6 +128,7 @@ impl Kind {
             }
             Kind::StorageFull => ("storage-full", "Nothing can be written", StatusCode::INSUFFICIENT_STORAGE),
             Kind::Upstream => ("upstream", "Another machine did not do its part", StatusCode::BAD_GATEWAY),
+            Kind::NotLetIn => ("not-let-in", "A host does not let us in", StatusCode::BAD_GATEWAY),
             Kind::UpgradeNeeded => {
                 ("upgrade-needed", "Another protocol is needed", StatusCode::UPGRADE_REQUIRED)
             }

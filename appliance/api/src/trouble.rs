@@ -12,7 +12,8 @@ pub(crate) fn problem(error: ControlError) -> Problem {
         Trouble::Usage | Trouble::Refused => Kind::Invalid,
         Trouble::NotFound => Kind::NotFound,
         Trouble::Conflict => Kind::Conflict,
-        Trouble::NotLetIn | Trouble::Unreachable => Kind::Upstream,
+        Trouble::NotLetIn => Kind::NotLetIn,
+        Trouble::Unreachable => Kind::Upstream,
         Trouble::Interrupted => Kind::Busy,
     };
     if kind == Kind::Internal {

@@ -65,6 +65,14 @@ impl Client {
         self.transport.to_string()
     }
 
+    /// Whether the server is on this machine and of this user, or this process itself: paths mean the same to both.
+    pub fn is_here(&self) -> bool {
+        match self.transport {
+            Transport::Socket(_) | Transport::Here(_) => true,
+            Transport::Tls(..) => false,
+        }
+    }
+
     /// `path` begins with `/`.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, ClientError> {
         self.json(self.ask(Method::GET, path, HeaderMap::new(), None).await?)
@@ -73,6 +81,32 @@ impl Client {
     /// What is no JSON: a kubeconfig, an archive.
     pub async fn get_bytes(&self, path: &str) -> Result<Answer<Bytes>, ClientError> {
         self.ask(Method::GET, path, HeaderMap::new(), None).await
+    }
+
+    /// What is no JSON and comes piece by piece, such as a log that somebody still writes.
+    pub async fn get_stream(&self, path: &str) -> Result<Coming, ClientError> {
+        let answer = self.begin(&Method::GET, path, &HeaderMap::new(), None).await?;
+        Ok(Coming { body: answer.into_body(), to: self.server() })
+    }
+
+    /// What is no JSON and is asked for with a wish: an archive that is made for it.
+    pub async fn post_for_bytes(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Answer<Bytes>, ClientError> {
+        let body =
+            serde_json::to_vec(body).map_err(|source| ClientError::Answer { to: self.server(), source })?;
+        self.ask(Method::POST, path, of_type("application/json"), Some(body.into())).await
+    }
+
+    /// Sends bytes as they are.
+    pub async fn put_bytes<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        bytes: Bytes,
+    ) -> Result<Answer<T>, ClientError> {
+        self.json(self.ask(Method::PUT, path, of_type("application/octet-stream"), Some(bytes)).await?)
     }
 
     pub async fn post<T: DeserializeOwned>(
@@ -93,8 +127,7 @@ impl Client {
     ) -> Result<Answer<T>, ClientError> {
         let body =
             serde_json::to_vec(body).map_err(|source| ClientError::Answer { to: self.server(), source })?;
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let mut headers = of_type("application/json");
         if let Some(etag) = etag {
             let etag = HeaderValue::from_str(etag).map_err(|_| ClientError::Request(etag.to_owned()))?;
             headers.insert(hyper::header::IF_MATCH, etag);
@@ -170,11 +203,7 @@ impl Client {
         sent.insert(ACCEPT, HeaderValue::from_static("application/json, */*;q=0.5"));
         sent.insert(USER_AGENT, HeaderValue::from_static(concat!("armilla/", env!("CARGO_PKG_VERSION"))));
         sent.extend(headers.iter().map(|(name, value)| (name.clone(), value.clone())));
-        if let Some(token) = &self.token {
-            let bearer = Zeroizing::new(format!("Bearer {}", token.as_str()));
-            let mut bearer = HeaderValue::from_str(&bearer)
-                .map_err(|_| ClientError::Request("a token that is no text of one line".to_owned()))?;
-            bearer.set_sensitive(true);
+        if let Some(bearer) = self.bearer()? {
             sent.insert(AUTHORIZATION, bearer);
         }
         let answer = self.transport.send(request).await?;
@@ -187,6 +216,15 @@ impl Client {
         Err(ClientError::Problem(Box::new(Problem::read(status, &said.to_bytes()))))
     }
 
+    pub(crate) fn bearer(&self) -> Result<Option<HeaderValue>, ClientError> {
+        let Some(token) = &self.token else { return Ok(None) };
+        let bearer = Zeroizing::new(format!("Bearer {}", token.as_str()));
+        let mut bearer = HeaderValue::from_str(&bearer)
+            .map_err(|_| ClientError::Request("a token that is no text of one line".to_owned()))?;
+        bearer.set_sensitive(true);
+        Ok(Some(bearer))
+    }
+
     fn json<T: DeserializeOwned>(&self, answer: Answer<Bytes>) -> Result<Answer<T>, ClientError> {
         // An answer without content is read as JSON's `null`, which is `()` and `None`.
         let bytes: &[u8] = if answer.value.is_empty() { b"null" } else { &answer.value };
@@ -194,6 +232,29 @@ impl Client {
             .map_err(|source| ClientError::Answer { to: self.server(), source })?;
         Ok(Answer { status: answer.status, headers: answer.headers, value })
     }
+}
+
+/// An answer of which more is still to come.
+pub struct Coming {
+    body: Body,
+    to: String,
+}
+
+impl Coming {
+    /// The next piece; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
+        loop {
+            let Some(frame) = self.body.frame().await else { return Ok(None) };
+            let frame = frame.map_err(|source| ClientError::Cut { to: self.to.clone(), source })?;
+            if let Ok(bytes) = frame.into_data() {
+                return Ok(Some(bytes));
+            }
+        }
+    }
+}
+
+fn of_type(content: &'static str) -> HeaderMap {
+    HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content))])
 }
 
 fn fresh_key() -> Result<HeaderValue, ClientError> {

@@ -6,6 +6,7 @@
 //!    ▲                            ├─ Tls      HOST:PORT, certificate of the pinned authority, bearer token
 //!    │                            └─ Here     a function: the router of the own process
 //!    └─ value | Problem ◀─────────┘
+//!  Talk    a terminal: keys there, what it shows here
 //!  Watch   the event stream: goes on after the last index it gave, however often the connection is lost
 //! ```
 
@@ -15,14 +16,18 @@ mod error;
 mod events;
 mod pin;
 mod problem;
+mod talk;
 mod transport;
 mod watch;
+mod words;
 
-pub use client::{Answer, Client};
+pub use client::{Answer, Client, Coming};
 pub use context::{Context, ContextError, Contexts};
 pub use error::ClientError;
 pub use events::{EventError, Message, Parser};
 pub use pin::{Address, AddressError, Fingerprint, FingerprintError, Pin, look};
 pub use problem::{Fault, Problem};
+pub use talk::{Said, Talk};
 pub use transport::{Body, BoxError, Handler, Payload, Transport};
 pub use watch::Watch;
+pub use words::escaped;

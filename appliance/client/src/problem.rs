@@ -28,6 +28,15 @@ pub struct Fault {
     pub detail: String,
 }
 
+impl Fault {
+    /// The host that it is about: `/hosts/NAME`. `/hosts/0` is a place in a site's text.
+    fn host(&self) -> Option<&str> {
+        let host = self.pointer.strip_prefix("/hosts/")?;
+        let is_place = host.contains('/') || host.bytes().all(|byte| byte.is_ascii_digit());
+        (!is_place).then_some(host)
+    }
+}
+
 impl Problem {
     /// The last part of [`Problem::kind`], by which programs tell problems apart.
     pub fn slug(&self) -> &str {
@@ -47,16 +56,22 @@ impl Problem {
 
     /// Every line that people should read: the detail, then each fault with its place.
     pub fn lines(&self) -> Vec<String> {
-        let faults = self.errors.iter().map(|fault| match fault.pointer.as_str() {
-            "" => fault.detail.clone(),
-            pointer => format!("{pointer}: {}", fault.detail),
+        let faults = self.errors.iter().map(|fault| match (fault.pointer.as_str(), fault.host()) {
+            ("", _) => fault.detail.clone(),
+            (_, Some(host)) => format!("{host}: {}", fault.detail),
+            (pointer, None) => format!("{pointer}: {}", fault.detail),
         });
         let faults: Vec<String> = faults.collect();
         if faults.is_empty() { vec![self.detail.clone()] } else { faults }
     }
 
-    /// The exit code that `armilla --help` documents for this status.
+    /// The exit code that `armilla --help` documents for this problem.
     pub fn exit_code(&self) -> u8 {
+        match self.slug() {
+            "not-let-in" => return 7,
+            "took-too-long" => return 124,
+            _ => {}
+        }
         match self.status {
             401 | 403 | 429 => 7,
             404 | 410 => 3,
@@ -85,6 +100,15 @@ mod tests {
     }
 
     #[test]
+    fn a_host_is_told_by_its_name() {
+        let fault = |pointer: &str| Fault { pointer: pointer.to_owned(), detail: "is down".to_owned() };
+        let errors = ["/hosts/h1", "/hosts/0", "/hosts/0/address", ""].map(fault).to_vec();
+        let problem = Problem { errors, ..Problem::default() };
+        let told = ["h1: is down", "/hosts/0: is down", "/hosts/0/address: is down", "is down"];
+        assert_eq!(problem.lines(), told);
+    }
+
+    #[test]
     fn whatever_else_is_answered_is_a_problem_too() {
         assert_eq!(Problem::read(502, b"<html>").detail, "do that: the server answered 502");
         assert_eq!(Problem::read(404, br#"{"title":"Not Found"}"#).lines(), ["Not Found"]);
@@ -102,5 +126,10 @@ mod tests {
         };
         assert_eq!(codes(&[400, 401, 403, 404, 409, 412, 422, 428, 429]), [5, 7, 7, 3, 4, 4, 5, 4, 7]);
         assert_eq!(codes(&[408, 500, 503, 504, 507]), [124, 1, 8, 124, 1]);
+        let of = |slug: &str, status| {
+            let kind = format!("urn:armilla:problem:{slug}");
+            Problem { kind, status, ..Problem::default() }.exit_code()
+        };
+        assert_eq!((of("not-let-in", 502), of("upstream", 502), of("took-too-long", 503)), (7, 8, 124));
     }
 }

@@ -16,6 +16,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper::header::{HOST, HeaderValue};
+use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
@@ -41,6 +42,11 @@ pub type Body = UnsyncBoxBody<Bytes, BoxError>;
 /// The routes in the own process.
 pub type Handler =
     Arc<dyn Fn(Request<Payload>) -> Pinned<Box<dyn Future<Output = Response<Body>> + Send>> + Send + Sync>;
+
+/// What bytes go over, both ways.
+pub(crate) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire for S {}
 
 /// What leads to the routes.
 #[derive(Clone)]
@@ -105,8 +111,40 @@ impl Transport {
         Ok(answer.map(|body| body.map_err(BoxError::from).boxed_unsync()))
     }
 
+    /// A connection, and what the server is called over it: for what is spoken both ways.
+    pub(crate) async fn wire(&self) -> Result<(Box<dyn Wire>, String), ClientError> {
+        match self {
+            Transport::Socket(path) => {
+                let connected = timeout(CONNECT, UnixStream::connect(path)).await;
+                let stream = in_time(connected).map_err(|source| self.unreached(source))?;
+                Ok((Box::new(stream), "localhost".to_owned()))
+            }
+            Transport::Tls(address, config) => {
+                let stream = tls(address, config.clone()).await?;
+                Ok((Box::new(stream), address.authority()))
+            }
+            Transport::Here(handler) => {
+                let (ours, theirs) = UnixStream::pair().map_err(|source| self.unreached(source))?;
+                tokio::spawn(answer(theirs, handler.clone()));
+                Ok((Box::new(ours), "localhost".to_owned()))
+            }
+        }
+    }
+
     fn unreached(&self, source: io::Error) -> ClientError {
         ClientError::Connect { to: self.to_string(), source }
+    }
+}
+
+/// The routes in the own process at the other end of a connection, for requests without a body.
+async fn answer(stream: UnixStream, handler: Handler) {
+    let service = service_fn(async |request: Request<hyper::body::Incoming>| {
+        Ok::<_, std::convert::Infallible>(handler(request.map(|_| Payload::default())).await)
+    });
+    let connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = connection.with_upgrades().await {
+        tracing::debug!(%error, "connection ended");
     }
 }
 

@@ -41,7 +41,7 @@ impl Addon {
 }
 
 /// An add-on to be brought to the site.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Import {
     pub path: PathBuf,
     /// Whether its manifests are applied too.

@@ -172,7 +172,8 @@ impl Opened {
         let keys = HostKeys::kept(&self.instance.store, self.asked.options.trust_new_hosts);
         let (world, _) = self.world(secrets, &keys)?;
         let take_over = &self.asked.options.take_over;
-        let (world, kept) = look::belong(world, &self.asked.site, &self.instance.store, take_over).await?;
+        let (world, strangers, kept) =
+            look::belong(world, &self.asked.site, &self.instance.store, take_over).await?;
         if whole && !kept.is_empty() {
             return Err(kept.into_error(&keys));
         }
@@ -183,6 +184,7 @@ impl Opened {
             world: Arc::new(world),
             bundle: self.bundle.clone(),
             addons: self.addons.addons.clone(),
+            strangers,
         })
     }
 

@@ -51,7 +51,7 @@ pub fn open_bundle(
     instance: &Instance,
     known: Option<&str>,
 ) -> Result<Bundle<Sealed>, ControlError> {
-    let path = if path.is_dir() { joined(&path, &instance.state)? } else { path };
+    let path = whole(path, &instance.state)?;
     let refused = |error: &dyn std::error::Error, hint: &str| {
         let kind = if path.exists() { Kind::Refused } else { Kind::NotFound };
         ControlError::of(kind, &format!("open bundle {}: ", path.display()), error).hint(hint)
@@ -71,6 +71,11 @@ pub fn open_bundle(
         refused(&error, hint)
     })?;
     Ok(sealed)
+}
+
+/// A bundle, or what the parts in a folder are joined to.
+pub fn whole(path: PathBuf, state: &Path) -> Result<PathBuf, ControlError> {
+    if path.is_dir() { joined(&path, state) } else { Ok(path) }
 }
 
 /// The bundle whose parts lie in a folder, joined in the state folder. A later call finds it there.

@@ -17,15 +17,18 @@ use futures_util::future::join_all;
 use installer_cluster::{Certificate, Cluster, ClusterError, Credentials, Dial, Etcd, Exec, WantedAddOn};
 use installer_model::plan::Action;
 use installer_model::site::{Host, Site};
+use installer_run::reader::Reader;
 use installer_ssh::Hand;
 use installer_wire::terminal::Size;
 use zeroize::Zeroizing;
 
 use crate::error::{About, ControlError, Kind, Problem};
+use crate::given::Given;
 use crate::hands::{Acquaintance, hand_on};
 use crate::instance::Instance;
 use crate::secrets::SecretSource;
 use crate::site_file;
+use crate::supporting::{self, Archive, Wanted};
 use crate::terminal::Terminal;
 
 /// Where kubeadm puts the kubeconfig of administrators.
@@ -62,7 +65,8 @@ const CERTIFICATES: [&str; 14] = [
 #[derive(Clone)]
 pub struct Clusters {
     instance: Instance,
-    secrets: Arc<dyn SecretSource>,
+    /// None: what was given to the instance for each site.
+    secrets: Option<Arc<dyn SecretSource>>,
     /// By site and host.
     hands: Arc<Mutex<HashMap<(String, String), Kept>>>,
     /// By site.
@@ -97,8 +101,14 @@ pub struct Seen {
 }
 
 impl Clusters {
+    /// With the secrets of whoever runs this process.
     pub fn new(instance: Instance, secrets: Arc<dyn SecretSource>) -> Clusters {
-        Clusters { instance, secrets, hands: Arc::default(), reached: Arc::default() }
+        Clusters { instance, secrets: Some(secrets), hands: Arc::default(), reached: Arc::default() }
+    }
+
+    /// With what was given to the instance for each site, and nothing else: a server reads no file that a site names.
+    pub fn given(instance: Instance) -> Clusters {
+        Clusters { instance, secrets: None, hands: Arc::default(), reached: Arc::default() }
     }
 
     /// The site as its cluster stands, or as it is wanted where none stands yet.
@@ -212,7 +222,8 @@ impl Clusters {
             return Ok(Arc::clone(&kept.hand));
         }
         let known = Acquaintance::of(&self.instance);
-        let starting = hand_on(host, &known, &*self.secrets);
+        let secrets = self.secrets(site);
+        let starting = hand_on(host, &known, &*secrets);
         let hand = tokio::time::timeout(PATIENCE, starting).await.map_err(|_| {
             let late = format!("it gave no hand within {} s", PATIENCE.as_secs());
             ControlError::all(Kind::Unreachable, vec![Problem::of_host(host.name.as_str(), late)])
@@ -221,6 +232,30 @@ impl Clusters {
         let kept = Kept { hand: Arc::clone(&hand), used: Instant::now() };
         lock(&self.hands).insert(key, kept);
         Ok(hand)
+    }
+
+    fn secrets(&self, site: &Site) -> Arc<dyn SecretSource> {
+        match &self.secrets {
+            Some(secrets) => Arc::clone(secrets),
+            None => Arc::new(Given::new(&self.instance.store, site.name.as_str())),
+        }
+    }
+
+    /// What somebody needs who helps with a site: from the store and from every host that answers within the limit.
+    pub async fn support(&self, site: &Site, limit: Duration, at: u64) -> Archive {
+        let Instance { store, state, holder } = &self.instance;
+        let given = Given::new(store, site.name.as_str());
+        let wanted = Wanted {
+            site: Ok(site),
+            reader: &Reader::of(store, holder.clone()),
+            state,
+            secrets: &*self.secrets(site),
+            known: &|| given.known(site),
+            limit,
+            trust_new: false,
+            tell: &|said| tracing::debug!(said, "collects for support"),
+        };
+        supporting::collect(&wanted, at).await
     }
 
     fn touch(&self, site: &str, host: &str) {

@@ -8,10 +8,10 @@ use installer_model::finding::Finding;
 use installer_model::names::HostName;
 use installer_model::repair::{Change, Repair};
 use installer_run::SiteWorld;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One repair on one host, with what came of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Fix {
     pub host: HostName,
@@ -21,7 +21,7 @@ pub struct Fix {
     /// What it changed, or would change; nothing where it was so already.
     pub changes: Vec<Change>,
     /// Completes "failed to".
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
 }
 

@@ -77,6 +77,11 @@ impl Given {
         Given { store: Arc::clone(store), site: site.to_owned() }
     }
 
+    /// Every secret of the site that was given.
+    pub fn known(&self, site: &Site) -> Vec<Secret> {
+        references(site).iter().filter_map(|reference| self.open(reference).ok()).collect()
+    }
+
     fn open(&self, reference: &Reference) -> Result<Secret, SecretError> {
         let opened = self.store.secret(&reference.place(&self.site));
         let unusable = |why: String| SecretError::Unusable(format!("open the {}: {why}", reference.what));

@@ -7,11 +7,13 @@ use installer_run::BoxFuture;
 
 use crate::asked::Asked;
 use crate::error::{ControlError, Kind};
+use crate::fixing::{self, Fix};
 use crate::given::Given;
 use crate::hands::{Acquaintance, hands};
 use crate::instance::Instance;
 use crate::options::Purpose;
 use crate::performing::{Reached, Running};
+use crate::restoring::{self, Left};
 use crate::wish::Wish;
 
 /// What came of a look.
@@ -22,6 +24,8 @@ pub struct Looked {
     pub unused_waivers: Vec<KeptWaiver>,
     /// Where one was asked for.
     pub plan: Option<Plan>,
+    /// What a reset has to do beside its plan.
+    pub left: Left,
 }
 
 pub trait Hosts: Send + Sync {
@@ -34,6 +38,14 @@ pub trait Hosts: Send + Sync {
 
     /// Whether every host lets us in; what is missing where not. Nothing is judged.
     fn scan<'a>(&'a self, wish: &'a Wish) -> BoxFuture<'a, Result<(), ControlError>>;
+
+    /// Looks at every host and mends what checks can mend by themselves; `dry` asks the hosts what would change.
+    fn repair<'a>(
+        &'a self,
+        wish: &'a Wish,
+        move_data: bool,
+        dry: bool,
+    ) -> BoxFuture<'a, Result<Vec<Fix>, ControlError>>;
 
     /// What a run of the plan needs. `whole`: a host that cannot be asked ends it; otherwise it is left to the run.
     fn reach<'a>(
@@ -57,6 +69,10 @@ impl SshHosts {
     /// Reads what is on this machine, which may be gigabytes, where it holds nobody up.
     async fn open(&self, wish: &Wish, purpose: Purpose) -> Result<crate::Opened, ControlError> {
         let asked = Asked::new(wish.site()?, wish.options(), purpose).without(&wish.without);
+        let asked = match &wish.import {
+            Some(import) => asked.importing(import.clone()),
+            None => asked,
+        };
         let instance = self.instance.clone();
         let opening = tokio::task::spawn_blocking(move || asked.open(&instance));
         opening.await.map_err(|error| ControlError::of(Kind::Failed, "read the bundle: ", &error))?
@@ -67,8 +83,10 @@ impl SshHosts {
     }
 
     async fn looked(&self, wish: &Wish, intent: Option<&Intent>) -> Result<Looked, ControlError> {
-        let opened = self.open(wish, purpose(intent)).await?;
+        let purpose = if wish.import.is_some() { Purpose::Import } else { purpose(intent) };
+        let opened = self.open(wish, purpose).await?;
         let ready = opened.look(&self.given(wish)?).await?;
+        let mut left = Left::default();
         let plan = match intent {
             None => None,
             Some(Intent::Install) => {
@@ -79,10 +97,13 @@ impl SshHosts {
                 // The state folder may lie on one of the hosts, and stays.
                 let keep = std::path::absolute(&ready.state)
                     .map_err(|error| ControlError::of(Kind::Failed, "find the state folder: ", &error))?;
+                left = ready.left(intent).await?;
+                // Looking brought our program to hosts that may never see us again.
+                restoring::sweep(&ready.world, &left.strangers, &ready.state).await?;
                 Some(ready.plan(intent, &[keep.display().to_string()])?)
             }
         };
-        Ok(Looked { findings: ready.findings, unused_waivers: ready.unused_waivers, plan })
+        Ok(Looked { findings: ready.findings, unused_waivers: ready.unused_waivers, plan, left })
     }
 }
 
@@ -110,6 +131,20 @@ impl Hosts for SshHosts {
         })
     }
 
+    fn repair<'a>(
+        &'a self,
+        wish: &'a Wish,
+        move_data: bool,
+        dry: bool,
+    ) -> BoxFuture<'a, Result<Vec<Fix>, ControlError>> {
+        Box::pin(async move {
+            let opened = self.open(wish, Purpose::Check).await?;
+            let ready = opened.look(&self.given(wish)?).await?;
+            let wanted = fixing::wanted(&ready.findings, move_data);
+            Ok(fixing::perform(&ready.world, wanted, dry).await)
+        })
+    }
+
     fn reach<'a>(
         &'a self,
         wish: &'a Wish,
@@ -117,7 +152,8 @@ impl Hosts for SshHosts {
         whole: bool,
     ) -> BoxFuture<'a, Result<Box<dyn Reached>, ControlError>> {
         Box::pin(async move {
-            let opened = self.open(wish, purpose(Some(&plan.intent))).await?;
+            let purpose = if wish.import.is_some() { Purpose::Import } else { purpose(Some(&plan.intent)) };
+            let opened = self.open(wish, purpose).await?;
             let means = opened.reach(&self.given(wish)?, whole).await?;
             Ok(Box::new(Running::new(means)) as Box<dyn Reached>)
         })

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use appliance_store::ledger::{Actor, Command, Expected, SiteCommand, SiteRow};
 use appliance_store::{Holder, Store, StoreError};
 use installer_wire::Claimant;
 
 use crate::error::{ControlError, Kind};
-use crate::here::now_ms;
+use crate::here::{now_ms, operator};
 
 /// A store and its folder, and what this process is called.
 #[derive(Clone)]
@@ -34,6 +35,20 @@ impl Instance {
             ControlError::of(kind, "", &error).hint(hint)
         })?;
         Ok(Instance { store: Arc::new(store), state: folder.to_owned(), holder })
+    }
+
+    /// Writes a site down as its file has it, beside the bundle that was chosen for it: what a server of this folder goes on
+    /// from, and what verbs find by its name.
+    pub fn know(&self, name: &str, text: &str) -> Result<(), ControlError> {
+        let failed = |error| ControlError::store("keep the site: ", &error);
+        let before: Option<SiteRow> = self.store.row(name).map_err(failed)?;
+        if before.as_ref().is_some_and(|before| before.text == text) {
+            return Ok(());
+        }
+        let bundle = before.and_then(|before| before.bundle);
+        let (name, text, expected) = (name.to_owned(), text.to_owned(), Expected::Any);
+        let put = Command::Sites(SiteCommand::Put { name, text, bundle, expected });
+        self.store.submit(&Actor::Local { name: operator() }, &put).map(drop).map_err(failed)
     }
 
     /// This process, as hosts remember who claimed them.

@@ -30,6 +30,18 @@ pub fn for_people(admin: &str, site: &str, server: &str) -> Result<Value, String
     }))
 }
 
+/// Such a kubeconfig, with another server where one is given.
+pub fn through(text: &str, server: Option<&str>) -> Result<Value, String> {
+    let mut ours: Value = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
+    let named = ours["contexts"][0]["name"].is_string();
+    match (named, server) {
+        (false, _) => return Err("it names no context".to_owned()),
+        (true, None) => {}
+        (true, Some(server)) => ours["clusters"][0]["cluster"]["server"] = json!(server),
+    }
+    Ok(ours)
+}
+
 pub fn to_yaml(value: &Value) -> String {
     installer_render::document(value)
 }

@@ -46,19 +46,21 @@ pub(super) async fn look(
     Ok(Seen { world: world.with_take_over(inherited), hands, ours, survey, kept })
 }
 
-/// To whom the hosts belong, and nothing more: what is needed before a run of a plan that is there.
+/// To whom the hosts belong, and nothing more: what is needed before a run of a plan that is there. With the world come the
+/// hosts that hold nothing of this ledger's.
 pub(super) async fn belong(
     world: SiteWorld,
     site: &Site,
     store: &Store,
     take_over: &[String],
-) -> Result<(SiteWorld, Kept), ControlError> {
+) -> Result<(SiteWorld, Vec<String>, Kept), ControlError> {
     let lineage = store.taken_from(site.name.as_str());
     let lineage = lineage.map_err(|error| ControlError::store("", &error))?;
     let mut kept = Kept::default();
     let hands = connect(&world, &mut kept).await;
-    let (_, inherited) = owned(&hands, store.ledger(), &lineage, take_over, &mut kept).await;
-    Ok((world.with_take_over(inherited), kept))
+    let (ours, inherited) = owned(&hands, store.ledger(), &lineage, take_over, &mut kept).await;
+    let strangers = ours.into_iter().filter_map(|(name, ours)| (!ours).then_some(name)).collect();
+    Ok((world.with_take_over(inherited), strangers, kept))
 }
 
 /// Whether each host was claimed by this ledger before. One that another ledger holds is refused unless it is taken

@@ -19,6 +19,7 @@ use installer_run::{
 use crate::addons::{self, Addon};
 use crate::error::{ControlError, Kind};
 use crate::ready::Ready;
+use crate::restoring;
 
 /// The hosts of a run, within reach. The real ones are [`Means`]; tests have simulated ones.
 pub trait Reached: Send + Sync {
@@ -96,6 +97,8 @@ pub struct Means {
     pub world: Arc<SiteWorld>,
     pub bundle: Option<Arc<Bundle<Sealed>>>,
     pub addons: Vec<Addon>,
+    /// Hosts that hold nothing of this ledger's and that a reset leaves as they were, too.
+    pub strangers: Vec<String>,
 }
 
 impl Means {
@@ -111,6 +114,18 @@ impl Means {
             .iter()
             .try_for_each(|addon| self.store.put_addon(name, &addon.release.name, addon))
             .map_err(failed)
+    }
+}
+
+impl Means {
+    /// On hosts on which nothing was installed no step of the plan does it.
+    async fn restore(&self, intent: &Intent) -> Result<(), ControlError> {
+        let Means { world, strangers, store, .. } = self;
+        let repaired = restoring::repaired(world, strangers, intent).await?;
+        for (host, change) in restoring::take_back(world, &repaired).await? {
+            tracing::info!(host, change, "taken back");
+        }
+        restoring::sweep(world, strangers, store.folder()).await
     }
 }
 
@@ -174,10 +189,16 @@ impl Reached for Running {
             if let Some(copies) = copies {
                 copies.finish().await;
             }
-            if ended.is_some_and(|ended| ended.outcome == Outcome::Healthy)
-                && let Err(error) = forget(&self.means.store, self.means.site.name.as_str(), &plan.intent)
-            {
+            if ended.is_none_or(|ended| ended.outcome != Outcome::Healthy) {
+                return;
+            }
+            if let Err(error) = forget(&self.means.store, self.means.site.name.as_str(), &plan.intent) {
                 tracing::warn!(%error, "what is kept of the cluster was not forgotten");
+            }
+            if plan.intent != Intent::Install
+                && let Err(error) = self.means.restore(&plan.intent).await
+            {
+                tracing::warn!(%error, "a host on which nothing was installed is not as it was");
             }
         })
     }

@@ -117,6 +117,8 @@ impl Ready {
             world: Arc::clone(&self.world),
             bundle: self.bundle.clone(),
             addons: self.addons.clone(),
+            // Whoever looked does that, and tells what changes.
+            strangers: Vec::new(),
         }
     }
 

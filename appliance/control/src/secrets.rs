@@ -6,8 +6,6 @@ use installer_model::secret::Secret;
 use installer_model::site::SecretRef;
 use installer_ssh::Auth;
 
-use crate::here::home;
-
 /// Why a secret cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
@@ -29,34 +27,4 @@ pub trait SecretSource: Send + Sync {
 
     /// The text of a certificate that a site file names by its path.
     fn certificate(&self, file: &Path) -> Result<String, SecretError>;
-}
-
-/// Files and the environment of this machine, with nobody to ask.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct FromHere;
-
-impl SecretSource for FromHere {
-    fn secret(&self, from: &SecretRef, what: &str) -> Result<Secret, SecretError> {
-        match from {
-            SecretRef::File(path) => {
-                let text = std::fs::read_to_string(home(path)).map_err(|error| {
-                    SecretError::Unusable(format!("read the {what} from {}: {error}", path.display()))
-                })?;
-                Ok(Secret::new(text.lines().next().unwrap_or_default()))
-            }
-            SecretRef::Env(name) => std::env::var(name).map(Secret::new).map_err(|_| {
-                SecretError::Unusable(format!("read the {what}: environment variable {name} is not set"))
-            }),
-            SecretRef::Prompt => Err(SecretError::Missing(what.to_owned())),
-        }
-    }
-
-    fn private_key(&self, file: &Path, passphrase: Option<Secret>) -> Result<Auth, SecretError> {
-        Ok(Auth::Key { file: home(file), passphrase })
-    }
-
-    fn certificate(&self, file: &Path) -> Result<String, SecretError> {
-        let text = std::fs::read_to_string(home(file));
-        text.map_err(|error| SecretError::Unusable(format!("read {}: {error}", file.display())))
-    }
 }

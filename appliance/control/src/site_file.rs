@@ -23,7 +23,8 @@ pub fn read(path: &Path) -> Result<Site, ControlError> {
     })
 }
 
-fn text(path: &Path) -> Result<String, ControlError> {
+/// A site file as it is written, if it can be one.
+pub fn text(path: &Path) -> Result<String, ControlError> {
     let failed = |error: std::io::Error| {
         let (kind, hint) = match error.kind() {
             std::io::ErrorKind::NotFound => (Kind::NotFound, "`armilla init root@ADDRESS ...` writes one"),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use installer_model::site::Site;
 use serde::{Deserialize, Serialize};
 
+use crate::addons::Import;
 use crate::error::ControlError;
 use crate::options::Options;
 
@@ -29,6 +30,9 @@ pub struct Wish {
     /// Hosts that are left alone.
     #[serde(default)]
     pub without: Vec<String>,
+    /// A bundle that is brought to the site beside its own.
+    #[serde(default)]
+    pub import: Option<Import>,
     /// Seconds after which a host is given up that does not answer.
     #[serde(default = "usual_patience")]
     pub patience: u64,
@@ -39,7 +43,7 @@ pub struct Wish {
 impl Wish {
     pub fn new(text: String, by: String) -> Wish {
         let (take_over, without) = (Vec::new(), Vec::new());
-        Wish { text, bundle: None, take_over, without, patience: usual_patience(), by }
+        Wish { text, bundle: None, take_over, without, import: None, patience: usual_patience(), by }
     }
 
     pub fn site(&self) -> Result<Site, ControlError> {

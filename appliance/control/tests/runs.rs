@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex};
 
 use appliance_control::asks::WantedSecret;
 use appliance_control::control::{Retried, Start};
+use appliance_control::fixing::Fix;
 use appliance_control::performing::Reached;
+use appliance_control::restoring::Left;
 use appliance_control::{Control, ControlError, Hosts, Kind, Looked, Wish};
 use appliance_store::ledger::{
     Actor, Command, Expected, PlanCommand, Request, RequestState, Settings, SettingsCommand, SiteCommand,
@@ -61,11 +63,17 @@ impl Reached for SimReached {
 
 impl Hosts for SimHosts {
     fn look<'a>(&'a self, _: &'a Wish, _: Option<&'a Intent>) -> BoxFuture<'a, Result<Looked, ControlError>> {
-        Box::pin(async { Ok(Looked { findings: Vec::new(), unused_waivers: Vec::new(), plan: None }) })
+        Box::pin(async {
+            Ok(Looked { findings: Vec::new(), unused_waivers: Vec::new(), plan: None, left: Left::default() })
+        })
     }
 
     fn scan<'a>(&'a self, _: &'a Wish) -> BoxFuture<'a, Result<(), ControlError>> {
         Box::pin(async { Ok(()) })
+    }
+
+    fn repair<'a>(&'a self, _: &'a Wish, _: bool, _: bool) -> BoxFuture<'a, Result<Vec<Fix>, ControlError>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 
     fn reach<'a>(

@@ -85,6 +85,8 @@ pub enum SiteCommand {
     Unfound { name: String },
     /// Remembers where the bundle of a site lies.
     SetBase { name: String, bundle: KeptBundle },
+    /// Something was mended on these hosts.
+    Repaired { name: String, hosts: Vec<String> },
     /// Keeps an add-on of a site under its name; one of the same name gives way.
     SetAddon { name: String, addon: String, content: Value },
 }
@@ -117,6 +119,10 @@ pub(crate) fn decide(deciding: &mut Deciding<'_>, command: &SiteCommand) -> Resu
             let revision = deciding.changed(Topic::Sites, name);
             deciding.say("site.bundle", name, &[("path", bundle.path.display().to_string())]);
             Ok(Reply::Revision(revision))
+        }
+        SiteCommand::Repaired { name, hosts } => {
+            deciding.say("site.repair", name, &[("hosts", hosts.join(" "))]);
+            Ok(Reply::Done)
         }
         SiteCommand::SetAddon { name, addon, content } => {
             deciding.put(addon_key(name, addon).as_str(), &Addon(content.clone()));

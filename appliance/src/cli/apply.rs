@@ -5,10 +5,11 @@ use appliance_control::{Purpose, Ready};
 use clap::Args;
 use installer_model::event::Outcome;
 use installer_model::plan::{Intent, Plan};
+use installer_model::view::View;
 
 use super::{CliError, Output, SiteArgs};
 use crate::performing::{Shown, perform};
-use crate::served::{self, Served};
+use crate::served::{self, Beside, Served};
 use crate::{planning, report, wiring};
 
 /// Makes the site what its file says. What was cut off goes on; what is done is not done again.
@@ -45,20 +46,16 @@ pub(super) async fn run(args: &Apply) -> Result<u8, CliError> {
 /// The same, planned and performed by a server.
 async fn apply_served(args: &Apply, served: &Served<'_>) -> Result<u8, CliError> {
     let known = served.follows().await?.is_some();
-    let (made, plan) = served.make_plan(serde_json::json!({"intent": "install"})).await?;
+    let beside = Beside::default();
+    let (made, plan) = served.make_plan(serde_json::json!({"intent": "install"}), &beside).await?;
     served::report(&made.findings)?;
     let question = format!("Install on {} ({} steps)?", hosts_in_words(served.site()), plan.steps.len());
     if !known && !wiring::confirm(args.site.yes, &question) {
         return Err(CliError::new(1, "go on without a yes").hint("answer the question, or add --yes"));
     }
     let shown = if args.output == Output::Json { Shown::Json } else { Shown::Text };
-    let code = served.perform(&made, &plan, shown).await?;
-    match code {
-        0 => eprintln!("The site is as its file says."),
-        130 => eprintln!("Run the same command again to go on: what is done stays done."),
-        _ => eprintln!("Mend what is named above, then run the same command again: what is done stays done."),
-    }
-    Ok(code)
+    let view = served.perform(&made, &plan, &beside, shown).await?;
+    Ok(conclude(&view, &args.site))
 }
 
 /// Performs the plan and says how it ended and what to do next.
@@ -70,8 +67,13 @@ pub(super) async fn carry_out(
 ) -> Result<u8, CliError> {
     let shown = if output == Output::Json { Shown::Json } else { Shown::Text };
     let ended = perform(ready, plan, shown).await?;
-    if ended.exit_code() == 0 {
-        if ended.acts() == 0 {
+    Ok(conclude(&ended.view, args))
+}
+
+/// Says how a run ended and what to do next. Gives the exit code.
+pub(super) fn conclude(view: &View, args: &SiteArgs) -> u8 {
+    if view.exit_code() == 0 {
+        if view.acts() == 0 {
             eprintln!("Nothing to do: the site is as its file says.");
         } else {
             let with = with(args);
@@ -79,12 +81,12 @@ pub(super) async fn carry_out(
                 "The site is as its file says.\n\nLook around:\n  armilla status {with}\n  armilla kubeconfig {with} > kubeconfig && kubectl --kubeconfig kubeconfig get nodes"
             );
         }
-    } else if ended.outcome == Outcome::Cancelled {
+    } else if view.outcome == Some(Outcome::Cancelled) {
         eprintln!("Run the same command again to go on: what is done stays done.");
     } else {
         eprintln!("Mend what is named above, then run the same command again: what is done stays done.");
     }
-    Ok(ended.exit_code())
+    view.exit_code()
 }
 
 /// The options with which other verbs find the same site.

@@ -2,19 +2,22 @@
 
 use std::io::{IsTerminal, Read};
 
-use appliance_client::{Client, ClientError};
+use appliance_client::{Client, ClientError, escaped};
+use clap::Args;
 use installer_model::Utc;
 use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::{CliError, Output};
-use crate::wiring::failed;
+use crate::wiring::{ServerArgs, failed};
 
 /// Items of a page, at most what a server gives.
 const PAGE: usize = 1000;
 /// Longer than any password or token; what is longer is some file.
 const SECRET_LIMIT: u64 = 4096;
+/// The longest secret that a server takes.
+const TEXT_LIMIT: u64 = 64 << 10;
 
 #[derive(Deserialize)]
 struct Page {
@@ -23,19 +26,38 @@ struct Page {
     go_on: Option<String>,
 }
 
+/// Whom to ask, and how the answer is printed.
+#[derive(Debug, Args)]
+pub(super) struct Asking {
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+    #[arg(short = 'o', long, value_enum, default_value_t)]
+    pub(super) output: Output,
+}
+
 /// Every item of a list. `path` may have parameters already.
 pub(crate) async fn list(client: &Client, path: &str) -> Result<Vec<Value>, CliError> {
+    pages(client, path, PAGE).await
+}
+
+/// The same from a server that gives at most so many items at a time.
+pub(super) async fn pages(client: &Client, path: &str, page: usize) -> Result<Vec<Value>, CliError> {
     let joint = if path.contains('?') { '&' } else { '?' };
     let mut items = Vec::new();
     let mut go_on = String::new();
     loop {
-        let page: Page = get(client, &format!("{path}{joint}limit={PAGE}{go_on}")).await?;
-        items.extend(page.items);
-        match page.go_on {
+        let got: Page = get(client, &format!("{path}{joint}limit={page}{go_on}")).await?;
+        items.extend(got.items);
+        match got.go_on {
             Some(next) => go_on = format!("&continue={}", escaped(&next)),
             None => return Ok(items),
         }
     }
+}
+
+/// The items of an answer that has them all.
+pub(super) fn items(listed: &Value) -> &[Value] {
+    listed["items"].as_array().map_or(&[], Vec::as_slice)
 }
 
 pub(super) async fn get<T: serde::de::DeserializeOwned>(client: &Client, path: &str) -> Result<T, CliError> {
@@ -45,20 +67,6 @@ pub(super) async fn get<T: serde::de::DeserializeOwned>(client: &Client, path: &
 /// For `map_err`.
 pub(super) fn told(error: ClientError) -> CliError {
     failed(&error)
-}
-
-/// A part of a path or query in which nothing is a separator (RFC 3986, section 2.3).
-pub(crate) fn escaped(part: &str) -> String {
-    let mut escaped = String::new();
-    for byte in part.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                escaped.push(char::from(byte))
-            }
-            _ => escaped.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    escaped
 }
 
 /// Column titles with the field that each shows.
@@ -78,7 +86,8 @@ pub(super) fn print_json(value: &impl serde::Serialize) {
 
 fn table(items: &[Value], columns: Columns<'_>) -> Vec<String> {
     let head = columns.iter().map(|(title, _)| (*title).to_owned()).collect();
-    let rows = items.iter().map(|item| columns.iter().map(|(_, field)| cell(field, &item[*field])).collect());
+    let rows =
+        items.iter().map(|item| columns.iter().map(|(_, field)| cell(field, at(item, field))).collect());
     let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
     let widths: Vec<usize> = (0..columns.len())
         .map(|at| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0))
@@ -89,6 +98,11 @@ fn table(items: &[Value], columns: Columns<'_>) -> Vec<String> {
         cells.join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect()
+}
+
+/// The field itself, or with `a.b` a field of a field.
+fn at<'a>(item: &'a Value, field: &str) -> &'a Value {
+    field.split('.').fold(item, |value, name| &value[name])
 }
 
 /// Times are fields whose names end so; what is missing is a dash.
@@ -105,7 +119,8 @@ fn cell(field: &str, value: &Value) -> String {
                 fields.iter().map(|(name, value)| format!("{name}={}", cell(name, value))).collect();
             fields.join(" ")
         }
-        Value::Number(_) | Value::Array(_) => value.to_string(),
+        Value::Array(parts) => parts.iter().map(|part| cell("", part)).collect::<Vec<_>>().join(","),
+        Value::Number(_) => value.to_string(),
     }
 }
 
@@ -123,6 +138,17 @@ pub(super) fn secret(from_stdin: bool, question: &str) -> Result<Zeroizing<Strin
             .hint("give it through standard input: see --help"));
     }
     rpassword::prompt_password(question).map(Zeroizing::new).map_err(unread)
+}
+
+/// A text from standard input as it is: a private key, a certificate, or a password without the line's end.
+pub(super) fn text_from_stdin() -> Result<Zeroizing<String>, CliError> {
+    let unread = |error: std::io::Error| CliError::new(1, format!("read a secret: {error}"));
+    let mut text = Zeroizing::new(String::new());
+    std::io::stdin().take(TEXT_LIMIT).read_to_string(&mut text).map_err(unread)?;
+    match text.strip_suffix('\n') {
+        Some(line) if !line.contains('\n') => Ok(Zeroizing::new(line.trim_end_matches('\r').to_owned())),
+        Some(_) | None => Ok(text),
+    }
 }
 
 /// A new password, on the terminal typed twice.
@@ -149,10 +175,5 @@ mod tests {
         assert_eq!(lines[0], "NAME            DISABLED  SINCE");
         assert!(lines[1].starts_with("anna            no        1970-01-01"), "{lines:?}");
         assert_eq!(lines[2], "ben-the-second  yes       -");
-    }
-
-    #[test]
-    fn a_name_cannot_leave_its_place_in_a_path() {
-        assert_eq!(escaped("../users?x=1#ä"), "..%2Fusers%3Fx%3D1%23%C3%A4");
     }
 }

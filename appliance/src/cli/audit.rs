@@ -3,8 +3,8 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::asking::{self, escaped, print_json};
-use super::{CliError, Output};
+use super::asking::{self, print_json};
+use super::{CliError, Output, escaped};
 use crate::wiring::ServerArgs;
 
 #[derive(Debug, Subcommand)]

@@ -2,6 +2,7 @@
 
 mod addon;
 mod import;
+mod kept;
 mod parts;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::{CliError, Output};
+use crate::wiring::ServerArgs;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BundleCommand {
@@ -30,8 +32,18 @@ pub(super) enum BundleCommand {
     Show(OpenArgs),
     /// Hold every byte of a bundle against its seal and digests.
     Verify(OpenArgs),
-    /// Every file and image of a bundle.
-    Ls(OpenArgs),
+    /// Every file and image of a bundle; without one, the bundles that a server keeps.
+    Ls(LsArgs),
+    /// Have a server keep a bundle, which is sent to it where it has to be.
+    Add(kept::AddArgs),
+    /// Have a server forget a bundle that no site uses; what was sent to it is removed.
+    Rm(kept::RmArgs),
+    /// Keep the keys that may seal a server's bundles.
+    #[command(subcommand)]
+    Key(kept::KeyCommand),
+    /// Look after uploads that were cut off.
+    #[command(subcommand)]
+    Upload(kept::UploadCommand),
     /// Cut a bundle into parts, for carriers that do not take it whole.
     Split(parts::SplitArgs),
     /// Make a bundle of its parts again, in any order; goes on where it was cut off.
@@ -83,12 +95,43 @@ pub(super) struct BuildArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct OpenArgs {
+    /// A file, or the id of a bundle that a server keeps, or the beginning of one.
     bundle: PathBuf,
+    #[command(flatten)]
+    server: ServerArgs,
     /// The public key that must have sealed it.
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LsArgs {
+    /// A file, or the id of a bundle that a server keeps, or the beginning of one.
+    bundle: Option<PathBuf>,
+    #[command(flatten)]
+    server: ServerArgs,
+    /// The public key that must have sealed it.
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Output,
+}
+
+impl LsArgs {
+    fn open(self, bundle: PathBuf) -> OpenArgs {
+        let LsArgs { server, trust, output, .. } = self;
+        OpenArgs { bundle, server, trust, output }
+    }
+}
+
+/// An id rather than a file: such a file is not there, and nothing else is written like this.
+fn id_of(bundle: &Path) -> Option<&str> {
+    let text = bundle.to_str()?;
+    let digits = text.strip_prefix("sha256:").unwrap_or(text);
+    let is_id = digits.len() >= 4 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (is_id && !bundle.exists()).then_some(text)
 }
 
 fn parse_file(text: &str) -> Result<((String, Arch), PathBuf), String> {
@@ -101,9 +144,25 @@ pub(super) fn run(command: BundleCommand) -> Result<u8, CliError> {
     match command {
         BundleCommand::Keygen { file } => keygen(&file),
         BundleCommand::Build(args) => build(*args),
-        BundleCommand::Show(args) => show(&args),
-        BundleCommand::Verify(args) => verify(&args),
-        BundleCommand::Ls(args) => list(&args),
+        BundleCommand::Show(args) => match id_of(&args.bundle) {
+            Some(id) => return super::wait(kept::show(&args.server, id, false)),
+            None => show(&args),
+        },
+        BundleCommand::Verify(args) => match id_of(&args.bundle) {
+            Some(id) => return super::wait(kept::verify(&args.server, id, args.output)),
+            None => verify(&args),
+        },
+        BundleCommand::Ls(mut args) => match args.bundle.take() {
+            None => return super::wait(kept::ls(&args.server, args.output)),
+            Some(bundle) => match id_of(&bundle) {
+                Some(id) => return super::wait(kept::show(&args.server, id, true)),
+                None => list(&args.open(bundle)),
+            },
+        },
+        BundleCommand::Add(args) => return super::wait(kept::add(&args)),
+        BundleCommand::Rm(args) => return super::wait(kept::rm(&args)),
+        BundleCommand::Key(command) => return super::wait(kept::key(&command)),
+        BundleCommand::Upload(command) => return super::wait(kept::upload(&command)),
         BundleCommand::Split(args) => parts::split(&args),
         BundleCommand::Join(args) => parts::join(&args),
         BundleCommand::Import(args) => return super::wait(import::run(&args)),

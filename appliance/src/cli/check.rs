@@ -1,14 +1,14 @@
 //! `armilla check`.
 
 use appliance_control::fixing::{self as repairs, Fix};
-use appliance_control::{Purpose, Ready, waiving};
+use appliance_control::{Purpose, waiving};
 use clap::Args;
 use installer_model::finding::Finding;
 use installer_model::waiver::{KeptWaiver, WaiverTarget};
 use serde::Serialize;
 
 use super::{CliError, Output, SiteArgs};
-use crate::served::{self, Judged, Served};
+use crate::served::{Judged, Served};
 use crate::{findings, fixing, planning, wiring};
 
 /// Connects to every host, looks, lets the hosts measure the network between them, and shows all findings at once. Without
@@ -53,15 +53,44 @@ struct Report<'a> {
     unused_waivers: &'a [KeptWaiver],
 }
 
+/// What came of a check, whoever did it.
+struct Done {
+    findings: Vec<Finding>,
+    unused_waivers: Vec<KeptWaiver>,
+    fixes: Option<Vec<Fix>>,
+}
+
 pub(super) async fn run(args: &Check) -> Result<u8, CliError> {
-    if let Some(served) = Served::ready(&args.site).await? {
-        return check_served(args, &served).await;
-    }
+    // A slip in the words is told before anything connects.
     let change = waiving::Change::of(&args.waive, args.reason.as_deref(), &args.unwaive)?;
+    let done = match Served::ready(&args.site).await? {
+        Some(served) => by_server(args, &served, &change).await?,
+        None => here(args, change).await?,
+    };
+    let Done { findings: found, unused_waivers: unused, fixes } = done;
+    match args.output {
+        Output::Json => {
+            let (fixes, dry_run) = (fixes.as_deref(), args.dry_run);
+            let report = Report { fixes, dry_run, findings: &found, unused_waivers: &unused };
+            println!("{}", serde_json::to_string_pretty(&report).expect("plain data"));
+        }
+        Output::Text => {
+            let fixes = fixes.as_deref().map(|fixes| fixing::text(fixes, args.dry_run, findings::language()));
+            print!("{}", fixes.unwrap_or_default());
+            print!("{}{}", findings::text(&found, findings::language()), findings::unused_text(&unused));
+        }
+    }
+    let failed = fixes.iter().flatten().any(|fix| fix.failed.is_some());
+    Ok(if failed { 1 } else { findings::exit_code(&found) })
+}
+
+/// By this process.
+async fn here(args: &Check, change: waiving::Change) -> Result<Done, CliError> {
     let mut ready = planning::ready(&args.site, args.site.asked(Purpose::Check)?.waiving(change)).await?;
     let mut fixes = None;
     if args.fix {
-        let done = fix(args, &ready).await?;
+        let perform = async |wanted, dry| Ok(repairs::perform(&ready.world, wanted, dry).await);
+        let done = fix(args, &ready.findings, perform).await?;
         if !args.dry_run && !done.is_empty() {
             // The store has one holder, and hosts are looked at anew.
             drop(ready);
@@ -69,48 +98,35 @@ pub(super) async fn run(args: &Check) -> Result<u8, CliError> {
         }
         fixes = Some(done);
     }
-    let (found, unused) = (&ready.findings, &ready.unused_waivers);
-    match args.output {
-        Output::Json => {
-            let (fixes, dry_run) = (fixes.as_deref(), args.dry_run);
-            let report = Report { fixes, dry_run, findings: found, unused_waivers: unused };
-            println!("{}", serde_json::to_string_pretty(&report).expect("plain data"));
-        }
-        Output::Text => {
-            let fixes = fixes.as_deref().map(|fixes| fixing::text(fixes, args.dry_run, findings::language()));
-            print!("{}", fixes.unwrap_or_default());
-            print!("{}{}", findings::text(found, findings::language()), findings::unused_text(unused));
-        }
-    }
-    let failed = fixes.iter().flatten().any(|fix| fix.failed.is_some());
-    Ok(if failed { 1 } else { findings::exit_code(found) })
+    Ok(Done { findings: ready.findings.clone(), unused_waivers: ready.unused_waivers.clone(), fixes })
 }
 
-/// The same, done by a server, which keeps the waivers.
-async fn check_served(args: &Check, served: &Served<'_>) -> Result<u8, CliError> {
-    let others =
-        [("--fix", args.fix), ("--waive", !args.waive.is_empty()), ("--unwaive", !args.unwaive.is_empty())];
-    if let Some((option, _)) = others.into_iter().find(|(_, given)| *given) {
-        return Err(served::refuse(option));
-    }
-    let Judged { findings: found, unused_waivers: unused } = &served.check().await?;
-    match args.output {
-        Output::Json => {
-            let report = Report { fixes: None, dry_run: false, findings: found, unused_waivers: unused };
-            println!("{}", serde_json::to_string_pretty(&report).expect("plain data"));
+/// By a server, which keeps the waivers.
+async fn by_server(args: &Check, served: &Served<'_>, change: &waiving::Change) -> Result<Done, CliError> {
+    served.waive(change).await?;
+    let mut judged = served.check().await?;
+    let mut fixes = None;
+    if args.fix {
+        let perform = async |_, dry| served.repair(args.move_data, dry).await;
+        let done = fix(args, &judged.findings, perform).await?;
+        if !args.dry_run && !done.is_empty() {
+            judged = served.check().await?;
         }
-        Output::Text => {
-            print!("{}{}", findings::text(found, findings::language()), findings::unused_text(unused));
-        }
+        fixes = Some(done);
     }
-    Ok(findings::exit_code(found))
+    let Judged { findings, unused_waivers } = judged;
+    Ok(Done { findings, unused_waivers, fixes })
 }
 
 /// Shows what would change, asks, and does it. What the hosts say beforehand is shown on standard error, where the question is.
-async fn fix(args: &Check, ready: &Ready) -> Result<Vec<Fix>, CliError> {
-    let wanted = repairs::wanted(&ready.findings, args.move_data);
-    let left =
-        ready.findings.iter().flat_map(|finding| &finding.repairs).filter(|repair| repair.touches_data());
+/// `perform` takes what is wanted, and whether the hosts are only asked.
+async fn fix(
+    args: &Check,
+    found: &[Finding],
+    perform: impl AsyncFn(Vec<Fix>, bool) -> Result<Vec<Fix>, CliError>,
+) -> Result<Vec<Fix>, CliError> {
+    let wanted = repairs::wanted(found, args.move_data);
+    let left = found.iter().flat_map(|finding| &finding.repairs).filter(|repair| repair.touches_data());
     if !args.move_data && left.count() > 0 {
         eprintln!("Folders that hold another cluster's data stay; --move-data renames them out of the way.");
     }
@@ -118,7 +134,7 @@ async fn fix(args: &Check, ready: &Ready) -> Result<Vec<Fix>, CliError> {
         eprintln!("Nothing that Armilla can mend by itself.");
         return Ok(wanted);
     }
-    let would = repairs::perform(&ready.world, wanted.clone(), true).await;
+    let would = perform(wanted.clone(), true).await?;
     if args.dry_run {
         return Ok(would);
     }
@@ -127,5 +143,5 @@ async fn fix(args: &Check, ready: &Ready) -> Result<Vec<Fix>, CliError> {
     if !wiring::confirm(args.site.yes, &question) {
         return Err(CliError::new(1, "go on without a yes").hint("answer the question, or add --yes"));
     }
-    Ok(repairs::perform(&ready.world, wanted, false).await)
+    perform(wanted, false).await
 }

@@ -80,6 +80,34 @@ Examples:
   armilla run show r-3        its steps, and what failed with the last lines that were said
   armilla run follow          a run that goes on, from another terminal";
 
+pub(super) const SITE: &str = "\
+Examples:
+  armilla site ls
+  armilla site add site.yaml                 as `apply` does by itself
+  armilla site show plant-7 > plant-7.yaml
+  armilla site validate plant-7.yaml         all that is wrong with it, with lines
+  armilla site draft put plant-7 half.yaml
+A site is what its file says. `apply` brings the file along; these verbs are for looking, and for those
+who prepare sites for others.";
+
+pub(super) const HOST: &str = "\
+Examples:
+  armilla host ls -s plant-7
+  armilla host scan                          keys to confirm, secrets to give, hosts that do not answer
+  armilla host credential give 8f3a... --secret-stdin < id_ed25519
+  armilla host shell h2                      as root; it is noted who opens it
+Without -s the site is that of site.yaml here, or the only one that there is.";
+
+pub(super) const CLUSTER: &str = "\
+Examples:
+  armilla cluster health
+  armilla cluster nodes -o json
+  armilla cluster pods -n kube-system
+  armilla cluster logs -n kube-system coredns-7c6f8-x2x9v --follow
+  armilla cluster exec -n shop web-0 -- ls -l /data
+What Kubernetes says now, for whoever may look at the site; kubectl with `armilla kubeconfig` does the rest.
+Exit code 6: it answers, and not all is well.";
+
 pub(super) const SERVE: &str = "\
 Examples:
   armilla serve                                  in the foreground; Ctrl-C ends it
@@ -176,7 +204,9 @@ Examples:
   armilla bundle verify armilla.bundle --trust bundle.key.pub
   armilla bundle split armilla.bundle --size 2G
   armilla bundle build shop.bundle --key shop.key --name shop --archive shop.tar --manifest shop.yaml
-  armilla bundle import shop.bundle --trust shop.key.pub --apply";
+  armilla bundle import shop.bundle --trust shop.key.pub --apply
+  armilla bundle add armilla.bundle --trust bundle.key.pub      to the server; goes on where it was cut off
+  armilla bundle ls                                             what the server keeps";
 
 pub(super) const COMPLETION: &str = "\
 Example:

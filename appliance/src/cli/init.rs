@@ -63,16 +63,25 @@ fn import(args: &Init) -> Result<u8, CliError> {
         CliError::new(5, format!("import: {}", chain(&error)))
             .hint("give the file or files that another installer was told its cluster with; `armilla init HOST...` begins anew")
     })?;
-    let text = match args.output {
-        Output::Text => draft.site_yaml.clone(),
-        Output::Json => {
-            let json = serde_json::to_string_pretty(&draft);
-            json.map_err(|error| CliError::new(1, format!("write the draft as JSON: {error}")))? + "\n"
-        }
-    };
     tell(&draft);
-    write_site(args.file.as_deref().unwrap_or(Path::new("-")), &text)?;
-    Ok(if draft.is_complete() && draft.report.is_empty() { 0 } else { 6 })
+    write_site(args.file.as_deref().unwrap_or(Path::new("-")), &text_of(&draft, args.output)?)?;
+    Ok(exit_code(&draft))
+}
+
+/// The draft as it is asked for.
+pub(super) fn text_of(draft: &Draft, output: Output) -> Result<String, CliError> {
+    match output {
+        Output::Text => Ok(draft.site_yaml.clone()),
+        Output::Json => {
+            let json = serde_json::to_string_pretty(draft);
+            Ok(json.map_err(|error| CliError::new(1, format!("write the draft as JSON: {error}")))? + "\n")
+        }
+    }
+}
+
+/// Something was listed: whoever goes on should have read it.
+pub(super) fn exit_code(draft: &Draft) -> u8 {
+    if draft.is_complete() && draft.report.is_empty() { 0 } else { 6 }
 }
 
 /// At most as much of a file as the importer takes, and a little more, so that it can say so.
@@ -105,7 +114,7 @@ fn read(path: &Path) -> Result<String, CliError> {
 }
 
 /// On standard error: what the draft still lacks, then everything that it does not carry.
-fn tell(draft: &Draft) {
+pub(super) fn tell(draft: &Draft) {
     eprintln!("Read as a file of {}.", draft.format.title());
     if !draft.lacks.is_empty() {
         eprintln!("The draft is not a site yet ({}):", draft.lacks.len());

@@ -6,36 +6,35 @@ use appliance_control::hands::control_plane_hand;
 use appliance_control::kubeconfig;
 use appliance_control::site_file;
 use clap::Args;
+use installer_model::site::Site;
 use serde_json::Value;
 
-use super::{CliError, StateArgs};
+use super::CliError;
+use super::asking::told;
+use super::of_site::OfSite;
 use crate::wiring::{self, Secrets};
 
 /// Its server is a name or address that is reachable from outside and in the API server's certificate.
 #[derive(Debug, Args)]
 pub(super) struct Kubeconfig {
-    /// The site file
-    #[arg(short = 's', long, value_name = "FILE", default_value = "site.yaml")]
-    site: PathBuf,
     #[command(flatten)]
-    state: StateArgs,
+    site: OfSite,
     /// Merge into this file (default $KUBECONFIG or ~/.kube/config) instead of printing; nothing in it is lost
     #[arg(long, value_name = "FILE")]
     merge: Option<Option<PathBuf>>,
     /// Make the merged context the current one
     #[arg(long, requires = "merge")]
     switch: bool,
-    /// Another server than the site's own, such as https://127.0.0.1:16443
-    #[arg(long, value_name = "URL")]
-    server: Option<String>,
+    /// Another API server than the site's own, such as https://127.0.0.1:16443
+    #[arg(long = "server", value_name = "URL")]
+    endpoint: Option<String>,
 }
 
 pub(super) async fn run(args: &Kubeconfig) -> Result<u8, CliError> {
-    let site = site_file::read(&args.site)?;
-    let admin = fetch(args, &site).await?;
-    let server = args.server.clone().unwrap_or_else(|| format!("https://{}", site.kubeconfig_endpoint()));
-    let ours = kubeconfig::for_people(&admin, site.name.as_str(), &server)
-        .map_err(|why| CliError::new(1, format!("understand the cluster's admin.conf: {why}")))?;
+    let ours = match (args.site.server.server()?, args.site.file()) {
+        (None, Some(file)) => of_host(args, &site_file::read(&file)?).await?,
+        (Some(_), _) | (None, None) => of_server(args).await?,
+    };
     match &args.merge {
         None => print!("{}", kubeconfig::to_yaml(&ours)),
         Some(path) => merge(&merge_path(path.as_deref()), &ours, args.switch)?,
@@ -43,8 +42,25 @@ pub(super) async fn run(args: &Kubeconfig) -> Result<u8, CliError> {
     Ok(0)
 }
 
-async fn fetch(args: &Kubeconfig, site: &installer_model::site::Site) -> Result<String, CliError> {
-    let known = wiring::acquaintance(&args.state, "kubeconfig")?;
+/// As the server has it: for administrators, and it is noted who took it.
+async fn of_server(args: &Kubeconfig) -> Result<Value, CliError> {
+    let (client, place) = args.site.cluster("kubeconfig").await?;
+    let text = client.get_bytes(&format!("{place}/kubeconfig")).await.map_err(told)?.value;
+    let understood = std::str::from_utf8(&text).map_err(|error| error.to_string());
+    let understood = understood.and_then(|text| kubeconfig::through(text, args.endpoint.as_deref()));
+    understood.map_err(|why| CliError::new(1, format!("understand the kubeconfig of the server: {why}")))
+}
+
+/// As a control plane has it, asked by this process.
+async fn of_host(args: &Kubeconfig, site: &Site) -> Result<Value, CliError> {
+    let admin = fetch(args, site).await?;
+    let server = args.endpoint.clone().unwrap_or_else(|| format!("https://{}", site.kubeconfig_endpoint()));
+    kubeconfig::for_people(&admin, site.name.as_str(), &server)
+        .map_err(|why| CliError::new(1, format!("understand the cluster's admin.conf: {why}")))
+}
+
+async fn fetch(args: &Kubeconfig, site: &Site) -> Result<String, CliError> {
+    let known = wiring::acquaintance(&args.site.server.state, "kubeconfig")?;
     let hand = control_plane_hand(site, &known, &Secrets::default()).await?;
     let bytes = hand.read("/etc/kubernetes/admin.conf", 1 << 20).await.map_err(|error| {
         CliError::from_error(3, "read /etc/kubernetes/admin.conf: ", &error)

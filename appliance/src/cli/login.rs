@@ -8,8 +8,8 @@ use clap::Args;
 use hyper::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use serde_json::{Value, json};
 
-use super::asking::{self, escaped, print_json, told};
-use super::{CliError, Output};
+use super::asking::{self, print_json, told};
+use super::{CliError, Output, escaped};
 use crate::wiring::{ServerArgs, confirm, contexts, contexts_path};
 
 /// Logs in to a server. Its certificate authority is shown at the first time, and pinned; what is kept is an API token,

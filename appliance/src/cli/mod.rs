@@ -6,22 +6,27 @@ mod asking;
 mod audit;
 mod bundle;
 mod check;
+mod cluster;
 mod completion;
 mod error;
 mod examples;
+mod host;
 mod image;
 mod init;
 mod instance;
 mod kubeconfig;
 mod login;
+mod of_site;
 mod plan;
 mod reset;
 mod run;
 mod serve;
 mod settings;
+mod site;
 mod status;
 mod support;
 pub(crate) mod take_over;
+mod terminal;
 mod token;
 mod user;
 
@@ -31,7 +36,8 @@ use std::process::ExitCode;
 use appliance_control::{Asked, Purpose, site_file};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-pub(crate) use asking::{escaped, list};
+pub(crate) use appliance_client::escaped;
+pub(crate) use asking::list;
 pub(crate) use error::CliError;
 pub(crate) use installer_model::chain;
 
@@ -72,6 +78,15 @@ enum Verb {
     /// Look at runs
     #[command(subcommand, after_help = examples::RUN)]
     Run(run::Run),
+    /// Keep sites: their files, drafts and waivers
+    #[command(subcommand, after_help = examples::SITE)]
+    Site(site::SiteCommand),
+    /// Look at the hosts of a site, at what lets us in, and open a shell on them
+    #[command(subcommand, after_help = examples::HOST)]
+    Host(host::HostCommand),
+    /// Look into a site's running cluster
+    #[command(subcommand, after_help = examples::CLUSTER)]
+    Cluster(cluster::ClusterCommand),
     /// Keep sites as a server with a login, an API and runs that outlive their callers
     #[command(after_help = examples::SERVE)]
     Serve(serve::Serve),
@@ -206,6 +221,9 @@ pub(crate) fn main() -> ExitCode {
         Verb::Status(args) => wait(status::run(&args)),
         Verb::Kubeconfig(args) => wait(kubeconfig::run(&args)),
         Verb::Run(args) => wait(run::run(&args)),
+        Verb::Site(command) => wait(site::run(&command)),
+        Verb::Host(command) => wait(host::run(&command)),
+        Verb::Cluster(command) => wait(cluster::run(&command)),
         Verb::Serve(args) => wait(serve::run(&args)),
         Verb::Login(args) => wait(login::login(&args)),
         Verb::Logout(args) => wait(login::logout(&args)),

@@ -5,7 +5,7 @@ use clap::Args;
 use installer_model::plan::Intent;
 
 use super::{CliError, Output, SiteArgs};
-use crate::served::{self, Served};
+use crate::served::{self, Beside, Served};
 use crate::{planning, report};
 
 /// Connects, looks, and shows every step that apply would take, and what differs from the last plan.
@@ -47,7 +47,7 @@ pub(super) async fn run(args: &PlanArgs) -> Result<u8, CliError> {
 /// The same, made by a server.
 async fn plan_served(args: &PlanArgs, served: &Served<'_>) -> Result<u8, CliError> {
     let last = served.follows().await?;
-    let (made, plan) = served.make_plan(serde_json::json!({"intent": "install"})).await?;
+    let (made, plan) = served.make_plan(serde_json::json!({"intent": "install"}), &Beside::default()).await?;
     // What would stop a run is no reason not to show the plan.
     let _ = served::report(&made.findings);
     match args.output {

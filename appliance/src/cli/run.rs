@@ -11,16 +11,17 @@ use installer_model::view::{StepState, StepView};
 use installer_run::Observer;
 use serde_json::Value;
 
-use super::asking::{escaped, told};
-use super::{CliError, Output};
+use super::asking::{self, Asking, told};
+use super::{CliError, Output, escaped};
 use crate::display;
 use crate::runs::Source;
+use crate::served;
 use crate::wiring::ServerArgs;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Run {
     /// List runs, the newest first
-    Ls(Ls),
+    Ls(Asking),
     /// Show one run: its steps and what failed
     Show(Show),
     /// Show a run while it goes on, from its beginning to its end
@@ -29,14 +30,10 @@ pub(super) enum Run {
     Cancel(Cancel),
     /// Have a server try a host again that dropped out: in its run, or in another one of the same plan
     Retry(Retry),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Ls {
-    #[command(flatten)]
-    server: ServerArgs,
-    #[arg(short = 'o', long, value_enum, default_value_t)]
-    output: Output,
+    /// List what was asked of a server: starts, cancels and retries, and what became of them
+    Requests(Asking),
+    /// Take a start back that waits
+    Withdraw(Withdraw),
 }
 
 #[derive(Debug, Args)]
@@ -66,41 +63,74 @@ pub(super) struct Retry {
     server: ServerArgs,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Withdraw {
+    /// As `run requests` lists it
+    request: String,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+const REQUESTS: asking::Columns<'static> = &[
+    ("ID", "id"),
+    ("SITE", "site"),
+    ("ASKED", "asked"),
+    ("STATE", "state"),
+    ("RUN", "run"),
+    ("BY", "by"),
+    ("AT", "at"),
+];
+
 pub(super) async fn run(args: &Run) -> Result<u8, CliError> {
     match args {
         Run::Ls(args) => ls(args).await,
         Run::Show(args) => show(args).await,
         Run::Follow(args) => follow(args).await,
         Run::Cancel(args) => {
-            let client = served(&args.server)?;
+            let client = engine(&args.server)?;
             let path = format!("/api/v1/runs/{}/cancel", escaped(&args.run));
             client.post::<()>(&path, &serde_json::json!({})).await.map_err(told)?;
             println!("{} ends when what has started has ended", args.run);
             Ok(0)
         }
         Run::Retry(args) => {
-            let client = served(&args.server)?;
+            let client = engine(&args.server)?;
             let (run, host) = (escaped(&args.run), escaped(&args.host));
             let path = format!("/api/v1/runs/{run}/hosts/{host}/retry");
             let retried: Value = client.post(&path, &serde_json::json!({})).await.map_err(told)?.value;
-            match retried["run"].as_str() {
-                Some(run) => println!("{} takes part in {run} again", args.host),
-                None => println!("a new run of the same plan was asked for"),
+            match (retried["run"].as_str(), retried["request"].as_str()) {
+                (Some(run), _) => println!("{} takes part in {run} again", args.host),
+                (None, Some(request)) => {
+                    let run = served::begun(&client, request).await?;
+                    println!("{run} tries {} again, by the same plan", args.host);
+                }
+                (None, None) => println!("{} is tried again", args.host),
             }
+            Ok(0)
+        }
+        Run::Requests(args) => {
+            let client = engine(&args.server)?;
+            asking::show(&asking::list(&client, "/api/v1/requests?sort=at").await?, REQUESTS, args.output);
+            Ok(0)
+        }
+        Run::Withdraw(args) => {
+            let client = engine(&args.server)?;
+            client.delete(&format!("/api/v1/requests/{}", escaped(&args.request))).await.map_err(told)?;
+            println!("{} is taken back", args.request);
             Ok(0)
         }
     }
 }
 
 /// What only an engine that outlives this process can do.
-fn served(args: &ServerArgs) -> Result<Client, CliError> {
+fn engine(args: &ServerArgs) -> Result<Client, CliError> {
     args.server()?.ok_or_else(|| {
         CliError::new(3, "find a server: none has this state folder")
             .hint("Ctrl-C where `armilla apply` runs cancels its run; a second `apply` tries hosts again")
     })
 }
 
-async fn ls(args: &Ls) -> Result<u8, CliError> {
+async fn ls(args: &Asking) -> Result<u8, CliError> {
     let mut runs = Source::of(&args.server, "run ls")?.runs().await?;
     runs.reverse();
     if args.output == Output::Json {

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::asking::{print_json, told};
+use super::asking::{self, print_json, told};
 use super::{CliError, Output};
 use crate::wiring::ServerArgs;
 
@@ -15,6 +15,8 @@ pub(super) enum SettingsCommand {
     Get(Get),
     /// Change settings; what is not named stays
     Set(Set),
+    /// Keep the secret that the identity provider gave this server; it is sealed and never shown
+    OidcSecret(OidcSecret),
 }
 
 #[derive(Debug, Args)]
@@ -32,6 +34,15 @@ pub(super) struct Set {
     /// Such as sessionHours=8; a value is JSON where it is, else text; `KEY=null` takes one away
     #[arg(required = true, value_name = "KEY=VALUE", value_parser = pair)]
     pairs: Vec<(String, Value)>,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct OidcSecret {
+    /// Read it from standard input instead of asking for it
+    #[arg(long)]
+    secret_stdin: bool,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -69,6 +80,14 @@ pub(super) async fn run(command: &SettingsCommand) -> Result<u8, CliError> {
             let changed = client.change::<Value>(hyper::Method::PUT, PATH, &settings, etag.as_deref()).await;
             changed.map_err(told)?;
             args.pairs.iter().for_each(|(key, value)| println!("{key}={value}"));
+        }
+        SettingsCommand::OidcSecret(args) => {
+            let client = args.server.client("settings oidc-secret")?;
+            let secret = asking::secret(args.secret_stdin, "Secret of the identity provider: ")?;
+            let wish = serde_json::json!({"secret": *secret});
+            let path = "/api/v1/settings/oidc-secret";
+            client.change::<()>(hyper::Method::PUT, path, &wish, None).await.map_err(told)?;
+            println!("the secret is kept");
         }
     }
     Ok(0)

@@ -3,27 +3,19 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::asking::{self, escaped, print_json, told};
+use super::asking::{self, Asking, print_json, told};
 use super::user::RoleName;
-use super::{CliError, Output};
+use super::{CliError, Output, escaped};
 use crate::wiring::ServerArgs;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
     /// List API tokens, without what opens
-    Ls(Ls),
+    Ls(Asking),
     /// Make an API token and print it: it is shown this once
     Create(Create),
     /// Revoke an API token
     Revoke(Revoke),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Ls {
-    #[command(flatten)]
-    server: ServerArgs,
-    #[arg(short = 'o', long, value_enum, default_value_t)]
-    output: Output,
 }
 
 #[derive(Debug, Args)]

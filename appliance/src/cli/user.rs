@@ -3,21 +3,41 @@
 use appliance_client::Client;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
-use super::asking::{self, escaped, told};
-use super::{CliError, Output};
+use super::asking::{self, Asking, told};
+use super::{CliError, escaped};
 use crate::wiring::ServerArgs;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
     /// List users
-    Ls(Ls),
+    Ls(Asking),
     /// Add a user
     Add(Add),
     /// Change a user: the role, or whether they may log in
     Set(Set),
     /// Remove a user, with their sessions and tokens
     Rm(Rm),
+    /// Look after sessions of browsers
+    #[command(subcommand)]
+    Session(SessionCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SessionCommand {
+    /// List open sessions: one's own, or as an administrator everybody's
+    Ls(Asking),
+    /// End a session
+    End(End),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct End {
+    /// As `user session ls` lists it
+    id: String,
+    #[command(flatten)]
+    server: ServerArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -38,14 +58,6 @@ impl RoleName {
             RoleName::Admin => "admin",
         }
     }
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Ls {
-    #[command(flatten)]
-    server: ServerArgs,
-    #[arg(short = 'o', long, value_enum, default_value_t)]
-    output: Output,
 }
 
 #[derive(Debug, Args)]
@@ -87,8 +99,8 @@ pub(super) struct Rm {
 pub(super) struct Passwd {
     /// Whose; without it one's own
     name: Option<String>,
-    /// Read the new password from standard input instead of asking for it
-    #[arg(long, requires = "name")]
+    /// Read the new password from standard input instead of asking for it; before one's own a line with that of now
+    #[arg(long)]
     password_stdin: bool,
     #[command(flatten)]
     server: ServerArgs,
@@ -96,6 +108,15 @@ pub(super) struct Passwd {
 
 const COLUMNS: asking::Columns<'static> =
     &[("NAME", "name"), ("ROLE", "role"), ("DISABLED", "disabled"), ("SINCE", "createdAt")];
+
+const SESSIONS: asking::Columns<'static> = &[
+    ("ID", "id"),
+    ("USER", "user"),
+    ("FROM", "address"),
+    ("SINCE", "createdAt"),
+    ("SEEN", "seenAt"),
+    ("ENDS", "expiresAt"),
+];
 
 pub(super) async fn run(command: &UserCommand) -> Result<u8, CliError> {
     match command {
@@ -115,6 +136,15 @@ pub(super) async fn run(command: &UserCommand) -> Result<u8, CliError> {
             let client = args.server.client("user rm")?;
             client.delete(&place(&args.name)).await.map_err(told)?;
             println!("removed user {}", args.name);
+        }
+        UserCommand::Session(SessionCommand::Ls(args)) => {
+            let client = args.server.client("user session ls")?;
+            asking::show(&asking::list(&client, "/api/v1/sessions").await?, SESSIONS, args.output);
+        }
+        UserCommand::Session(SessionCommand::End(args)) => {
+            let client = args.server.client("user session end")?;
+            client.delete(&format!("/api/v1/sessions/{}", escaped(&args.id))).await.map_err(told)?;
+            println!("ended session {}", args.id);
         }
     }
     Ok(0)
@@ -147,6 +177,19 @@ async fn change(client: &Client, name: &str, wish: &Value) -> Result<(), CliErro
     changed.map(drop).map_err(told)
 }
 
+/// The password of now and the new one.
+fn own_passwords(from_stdin: bool) -> Result<(Zeroizing<String>, Zeroizing<String>), CliError> {
+    if !from_stdin {
+        let current = asking::secret(false, "Your password of now: ")?;
+        return Ok((current, asking::new_password(false, "yours")?));
+    }
+    let both = asking::secret(true, "")?;
+    let (current, new) = both.split_once('\n').ok_or_else(|| {
+        CliError::new(2, "read two passwords: want a line with that of now and one with the new one")
+    })?;
+    Ok((Zeroizing::new(current.trim_end_matches('\r').to_owned()), Zeroizing::new(new.to_owned())))
+}
+
 pub(super) async fn passwd(args: &Passwd) -> Result<u8, CliError> {
     let client = args.server.client("passwd")?;
     let (path, wish) = match &args.name {
@@ -155,8 +198,7 @@ pub(super) async fn passwd(args: &Passwd) -> Result<u8, CliError> {
             (format!("{}/password", place(name)), json!({"password": *password}))
         }
         None => {
-            let current = asking::secret(false, "Your password of now: ")?;
-            let password = asking::new_password(false, "yours")?;
+            let (current, password) = own_passwords(args.password_stdin)?;
             let wish = json!({"current": *current, "password": *password});
             ("/api/v1/me/password".to_owned(), wish)
         }

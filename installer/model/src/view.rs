@@ -101,6 +101,27 @@ impl View {
         view
     }
 
+    /// Steps that were acted, that is, not found met.
+    pub fn acts(&self) -> usize {
+        self.steps.values().filter(|step| step.state == StepState::Done).count()
+    }
+
+    /// The exit code of the command that had it run: of the first failure where there is one.
+    pub fn exit_code(&self) -> u8 {
+        match self.outcome {
+            Some(Outcome::Healthy) => 0,
+            Some(Outcome::Cancelled) => 130,
+            Some(Outcome::Abandoned) => 4,
+            Some(Outcome::Degraded | Outcome::Failed) | None => {
+                let first = self.steps.values().filter_map(|step| match &step.state {
+                    StepState::Failed(failure) => Some((step.ended_at, failure.exit_code)),
+                    StepState::Started | StepState::Met | StepState::Done => None,
+                });
+                first.min().map_or(1, |(_, code)| code.max(1))
+            }
+        }
+    }
+
     /// Takes one event in. Events of other runs and those already taken in change nothing.
     pub fn apply(&mut self, record: &Record) {
         if record.run != self.run || record.index <= self.index {

@@ -67,23 +67,12 @@ impl Ended {
 
     /// Steps that were acted, that is, not found met.
     pub fn acts(&self) -> usize {
-        self.view.steps.values().filter(|step| step.state == StepState::Done).count()
+        self.view.acts()
     }
 
     /// The exit code of the command: of the first failure where there is one.
     pub fn exit_code(&self) -> u8 {
-        match self.outcome {
-            Outcome::Healthy => 0,
-            Outcome::Cancelled => 130,
-            Outcome::Abandoned => 4,
-            Outcome::Degraded | Outcome::Failed => {
-                let first = self.view.steps.values().filter_map(|step| match &step.state {
-                    StepState::Failed(failure) => Some((step.ended_at, failure.exit_code)),
-                    StepState::Started | StepState::Met | StepState::Done => None,
-                });
-                first.min().map_or(1, |(_, code)| code.max(1))
-            }
-        }
+        self.view.exit_code()
     }
 }
 

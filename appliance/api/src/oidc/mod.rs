@@ -33,6 +33,9 @@ use self::id_token::{Keys, NotBelieved, Wanted};
 
 /// A login takes no longer than this.
 const LOGIN_TIME: Duration = Duration::from_secs(600);
+/// All but what RFC 3986, section 2.3, never takes for a separator.
+const SEPARATORS: &percent_encoding::AsciiSet =
+    &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// Logins under way at once; the oldest give way.
 const MOST: usize = 1000;
 
@@ -257,16 +260,7 @@ fn random() -> Result<String, OidcError> {
 
 /// RFC 3986, section 2.3: what is not unreserved is written in percent signs.
 fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                escaped.push(char::from(byte))
-            }
-            _ => escaped.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    escaped
+    percent_encoding::utf8_percent_encode(text, SEPARATORS).to_string()
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add_stream(Needs::Operator, routes!(check_site))
         .add(Needs::Viewer, routes!(show_check))
         .add(Needs::Viewer, routes!(show_survey))
+        .add_stream(Needs::Operator, routes!(repair_hosts))
         .add(Needs::Viewer, routes!(list_waivers))
         .add(Needs::Operator, routes!(add_waiver))
         .add(Needs::Operator, routes!(withdraw_waiver))
@@ -105,6 +106,39 @@ async fn show_check(State(app): State<App>, Path(name): Path<String>) -> Result<
 async fn show_survey(State(app): State<App>, Path(name): Path<String>) -> Result<Json<Value>, Problem> {
     let survey = last(&app, &name).await?.survey;
     Ok(Json(serde_json::to_value(survey).map_err(|error| Problem::internal(&error))?))
+}
+
+/// Which repairs are wanted.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct NewRepairs {
+    /// Also those that rename folders with another cluster's data out of the way.
+    #[serde(default)]
+    move_data: bool,
+}
+
+/// What was mended.
+#[derive(Debug, Serialize, ToSchema)]
+struct RepairList {
+    /// In the order in which they were done, each with the check that names it and what changed.
+    #[schema(value_type = Vec<Object>)]
+    items: Vec<Value>,
+}
+
+/// Mend on a site's hosts what checks can mend by themselves
+///
+/// A dry run asks the hosts what would change. A reset takes it all back.
+#[utoipa::path(post, path = "/api/v1/sites/{name}/repairs", tag = "checks", params(("name" = String, Path)),
+    request_body = NewRepairs, responses((status = 200, body = RepairList)))]
+async fn repair_hosts(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    wish: Changing<NewRepairs>,
+) -> Result<Json<RepairList>, Problem> {
+    let Changing { mutation, body } = wish;
+    let fixes = app.control()?.repair(&mutation.actor, &name, body.move_data, mutation.dry_run).await;
+    let items = fixes.map_err(trouble::problem)?.iter().map(serde_json::to_value).collect::<Result<_, _>>();
+    Ok(Json(RepairList { items: items.map_err(|error| Problem::internal(&error))? }))
 }
 
 /// What is gone on with in spite of.

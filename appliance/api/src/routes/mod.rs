@@ -32,6 +32,7 @@ mod runs;
 mod sessions;
 mod settings;
 mod sites;
+mod support;
 mod terminals;
 mod tokens;
 mod uploads;
@@ -72,6 +73,7 @@ fn all(routes: Routes) -> Routes {
     let routes = plans::routes(routes);
     let routes = runs::routes(routes);
     let routes = clusters::routes(routes);
+    let routes = support::routes(routes);
     let routes = terminals::routes(routes);
     watch::routes(routes)
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use appliance_control::control::Start;
+use appliance_control::control::{Imported, Start};
 use appliance_store::ledger::PlanRow;
 use axum::Json;
 use axum::extract::State;
@@ -135,6 +135,28 @@ struct NewPlan {
     /// Hosts that are taken from the instance that holds them.
     #[serde(default)]
     take_over: Vec<String>,
+    /// With `reset` and `resetHosts`: hosts that are lost and left alone.
+    #[serde(default)]
+    without: Vec<String>,
+    /// With `install`: a bundle of this instance that is brought to the site beside its own.
+    import: Option<NewImport>,
+}
+
+/// A bundle that becomes an add-on of a site.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewImport {
+    /// Its id.
+    bundle: String,
+    /// Whether its manifests are applied too.
+    #[serde(default)]
+    apply: bool,
+}
+
+impl From<NewImport> for Imported {
+    fn from(NewImport { bundle, apply }: NewImport) -> Imported {
+        Imported { bundle, apply }
+    }
 }
 
 /// A plan with what was found on the way.
@@ -150,6 +172,10 @@ struct MadePlan {
     findings: Vec<Value>,
     /// Findings that keep a run from starting.
     stopping: u64,
+    /// Of a reset: hosts that hold nothing of this instance's, and are left as they are.
+    strangers: Vec<String>,
+    /// Of a reset: those of them on which something was repaired, which its run takes back.
+    repaired: Vec<String>,
 }
 
 /// Look at a site's hosts and make a plan
@@ -168,7 +194,11 @@ async fn make_plan(
         let looked = app.control()?.check(&mutation.actor, &name).await.map_err(trouble::problem)?;
         return Ok(Json(checks::findings(&looked.findings)?).into_response());
     }
-    let options = Start { take_over: body.take_over, patience: None };
+    let NewPlan { take_over, without, import, .. } = body;
+    if !without.is_empty() && intent == Intent::Install {
+        return Err(Problem::invalid("/without", "an installation does without no host"));
+    }
+    let options = Start { take_over, without, import: import.map(Imported::from), patience: None };
     let made = app.control()?.plan(&mutation.actor, &name, &intent, &options).await;
     let (plan, looked) = made.map_err(trouble::problem)?;
     let stopping = looked.findings.iter().filter(|finding| finding.stops()).count() as u64;
@@ -178,6 +208,8 @@ async fn make_plan(
         report: plan.report,
         findings: checks::findings(&looked.findings)?,
         stopping,
+        strangers: looked.left.strangers,
+        repaired: looked.left.repaired,
     };
     Ok((StatusCode::CREATED, Json(body)).into_response())
 }

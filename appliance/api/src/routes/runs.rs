@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use appliance_control::Control;
-use appliance_control::control::{Held, Retried, Start};
+use appliance_control::control::{Held, Imported, Retried, Start};
 use appliance_store::RunRow;
 use appliance_store::ledger::{Asked, Key, Request, RequestState};
 use axum::Json;
@@ -20,6 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 use super::Routes;
+use super::plans::NewImport;
 use crate::access::Needs;
 use crate::app::App;
 use crate::extract::{Changing, Field, Kept, List, ListParams, Listed, Mutation, Path, Query, etag};
@@ -173,6 +174,11 @@ struct NewRun {
     /// Hosts that are taken from the instance that holds them.
     #[serde(default)]
     take_over: Vec<String>,
+    /// Hosts that are lost and left alone: those that the plan was made without.
+    #[serde(default)]
+    without: Vec<String>,
+    /// The bundle that the plan brings to the site beside its own.
+    import: Option<NewImport>,
     /// Seconds after which a host is given up that does not answer.
     #[schema(minimum = 1, maximum = 86400)]
     patience: Option<u64>,
@@ -189,8 +195,9 @@ struct NewRun {
 async fn start_run(State(app): State<App>, wish: Changing<NewRun>) -> Result<Response, Problem> {
     let Changing { mutation, body } = wish;
     let control = app.control()?;
-    let options = Start { take_over: body.take_over, patience: body.patience };
-    let plan = PlanId(body.plan);
+    let NewRun { plan, take_over, without, import, patience } = body;
+    let options = Start { take_over, without, import: import.map(Imported::from), patience };
+    let plan = PlanId(plan);
     let id = control.start(&mutation.actor, &plan, &options, mutation.dry_run).map_err(trouble::problem)?;
     if mutation.dry_run {
         return Ok(StatusCode::OK.into_response());

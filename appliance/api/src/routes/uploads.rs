@@ -57,6 +57,9 @@ struct UploadBody {
     size: u64,
     /// Bytes that are on disk for sure: the next chunk begins here.
     received: u64,
+    /// sha256 of the whole in hex digits, where it was announced: who sends a file knows its upload again by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
     by: String,
     /// Unix times in milliseconds.
     begun_at: u64,
@@ -66,8 +69,8 @@ struct UploadBody {
 
 impl From<Upload> for UploadBody {
     fn from(upload: Upload) -> UploadBody {
-        let Upload { id, name, size, received, by, begun_at, expires_at, revision, .. } = upload;
-        UploadBody { id, name, size, received, by, begun_at, expires_at, revision }
+        let Upload { id, name, size, received, digest, by, begun_at, expires_at, revision } = upload;
+        UploadBody { id, name, size, received, digest, by, begun_at, expires_at, revision }
     }
 }
 

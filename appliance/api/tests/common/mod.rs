@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use appliance_api::{App, Authority, DoorLimits, Options, Peer, Serving};
 use appliance_client::{Client, Pin, Transport};
-use appliance_control::{Clusters, FromHere, Instance};
+use appliance_control::{Clusters, Instance};
 use appliance_store::{Holder, Store};
 use axum::Router;
 use axum::body::Body;
@@ -63,7 +63,7 @@ pub(crate) fn app(dir: &Path) -> App {
     let holder = Holder::this_process("test", 0);
     let store = Arc::new(Store::open(dir, &holder).unwrap());
     let instance = Instance { store: store.clone(), state: dir.to_owned(), holder };
-    App::new(store, "test", String::new()).with_clusters(Clusters::new(instance, Arc::new(FromHere)))
+    App::new(store, "test", String::new()).with_clusters(Clusters::given(instance))
 }
 
 fn socket(dir: &Path) -> PathBuf {

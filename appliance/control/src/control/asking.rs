@@ -1,8 +1,8 @@
 //! What callers ask of a control.
 
 use appliance_store::ledger::{
-    Actor, Asked, BundleRow, Command, PlanCommand, PlanRow, Request, RequestCommand, RequestState, RunRow,
-    SiteRow,
+    Actor, Asked, BundleRow, Command, Founded, PlanCommand, PlanRow, Request, RequestCommand, RequestState,
+    RunRow, SiteCommand, SiteRow,
 };
 use installer_model::event::{Event, Outcome, RunId};
 use installer_model::finding::Finding;
@@ -13,13 +13,15 @@ use installer_run::Level;
 use serde::{Deserialize, Serialize};
 
 use super::{BundlePath, Control, Inner, Job, stored};
+use crate::addons::Import;
 use crate::asked::Checked;
 use crate::error::{ControlError, Kind};
-use crate::findings;
+use crate::fixing::Fix;
 use crate::here::{nonce, now_ms};
 use crate::hosts::Looked;
 use crate::ready::waived;
 use crate::wish::Wish;
+use crate::{findings, site_file};
 
 /// What a start may say beside its plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,8 +29,23 @@ use crate::wish::Wish;
 pub struct Start {
     /// Hosts that are taken from the ledger that holds them.
     pub take_over: Vec<String>,
+    /// Hosts that are left alone: they are lost.
+    pub without: Vec<String>,
+    /// A bundle that is brought to the site beside its own.
+    pub import: Option<Imported>,
     /// Seconds after which a host is given up that does not answer.
     pub patience: Option<u64>,
+}
+
+/// A bundle of this instance that becomes an add-on of a site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Imported {
+    /// Its id.
+    pub bundle: String,
+    /// Whether its manifests are applied too.
+    #[serde(default)]
+    pub apply: bool,
 }
 
 /// How a host is tried again.
@@ -47,6 +64,30 @@ impl Control {
         self.0.hosts.look(&wish, None).await
     }
 
+    /// Mends on a site's hosts what checks can mend by themselves; `dry` asks them what would change. Nobody else is at
+    /// work on them meanwhile.
+    pub async fn repair(
+        &self,
+        actor: &Actor,
+        site: &str,
+        move_data: bool,
+        dry: bool,
+    ) -> Result<Vec<Fix>, ControlError> {
+        let wish = self.0.wish_of(site, actor)?;
+        if self.0.lock().running.contains_key(site) {
+            let why = format!("repair hosts of site {site}: a run goes on there");
+            return Err(ControlError::new(Kind::Conflict, why).hint("wait for it to end"));
+        }
+        let fixes = self.0.hosts.repair(&wish, move_data, dry).await?;
+        if !dry && !fixes.is_empty() {
+            let mut hosts: Vec<String> = fixes.iter().map(|fix| fix.host.to_string()).collect();
+            hosts.dedup();
+            let repaired = SiteCommand::Repaired { name: site.to_owned(), hosts };
+            self.0.store.submit(actor, &Command::Sites(repaired)).map_err(stored("note the repairs: "))?;
+        }
+        Ok(fixes)
+    }
+
     /// Connects to a site's hosts. What stands in between comes back as the error.
     pub async fn scan(&self, actor: &Actor, site: &str) -> Result<(), ControlError> {
         let wish = self.0.wish_of(site, actor)?;
@@ -62,6 +103,7 @@ impl Control {
         options: &Start,
     ) -> Result<(Plan, Looked), ControlError> {
         let wish = self.0.wish_with(site, actor, options)?;
+        self.0.refuse_import(site, options)?;
         let looked = self.0.hosts.look(&wish, Some(intent)).await?;
         let plan = looked.plan.clone().expect("invariant: one was asked for");
         let command = Command::Plans(PlanCommand::Keep { plan: Box::new(plan.clone()) });
@@ -195,7 +237,7 @@ impl Inner {
     }
 
     /// The site as it is written now, with the bundle that was chosen for it.
-    fn wish_of(&self, site: &str, actor: &Actor) -> Result<Wish, ControlError> {
+    pub(super) fn wish_of(&self, site: &str, actor: &Actor) -> Result<Wish, ControlError> {
         let row: Option<SiteRow> = self.store.row(site).map_err(stored(""))?;
         let row = row.ok_or_else(|| missing("site", site))?;
         let bundle = self.path_of(row.bundle.as_deref())?;
@@ -205,8 +247,27 @@ impl Inner {
     fn wish_with(&self, site: &str, actor: &Actor, options: &Start) -> Result<Wish, ControlError> {
         let mut wish = self.wish_of(site, actor)?;
         wish.take_over.clone_from(&options.take_over);
+        wish.without.clone_from(&options.without);
+        let parsed = wish.site()?;
+        wish.without.iter().try_for_each(|name| site_file::host(&parsed, name).map(drop))?;
+        if let Some(Imported { bundle, apply }) = &options.import {
+            let path = self.path_of(Some(bundle))?;
+            wish.import = path.map(|path| Import { path, apply: *apply });
+        }
         wish.patience = options.patience.unwrap_or(wish.patience);
         Ok(wish)
+    }
+
+    /// What is brought to a site needs nodes to be on.
+    fn refuse_import(&self, site: &str, options: &Start) -> Result<(), ControlError> {
+        let founded: Option<Founded> = self.store.row(site).map_err(stored(""))?;
+        match options.import.is_none() || founded.is_some() {
+            true => Ok(()),
+            false => {
+                let why = format!("import into site {site}: it is not installed");
+                Err(ControlError::new(Kind::Conflict, why).hint("run `armilla apply` first"))
+            }
+        }
     }
 
     fn path_of(&self, bundle: Option<&str>) -> Result<BundlePath, ControlError> {
@@ -263,7 +324,13 @@ impl Inner {
         Ok(request)
     }
 
-    fn ask(&self, actor: &Actor, site: &str, asked: Asked, dry: bool) -> Result<String, ControlError> {
+    pub(super) fn ask(
+        &self,
+        actor: &Actor,
+        site: &str,
+        asked: Asked,
+        dry: bool,
+    ) -> Result<String, ControlError> {
         let id = nonce().map_err(|error| ControlError::of(Kind::Failed, "get a random number: ", &error))?;
         let live = self.store.live_runs();
         let ask = RequestCommand::Ask { id: id.clone(), site: site.to_owned(), asked, live };

@@ -28,7 +28,7 @@ use installer_run::{Canceller, Level, Progress};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use self::asking::{Retried, Start};
+pub use self::asking::{Imported, Retried, Start};
 pub use self::following::Following;
 use crate::asks::WantedSecret;
 use crate::error::{ControlError, Kind, Problem};
@@ -60,6 +60,8 @@ struct State {
     running: BTreeMap<String, Performed>,
     queue: VecDeque<Job>,
     held: Vec<(Job, Held)>,
+    /// Runs with their sites that nobody can go on with but who began them.
+    left: Vec<(RunId, String)>,
     closing: bool,
 }
 
@@ -123,6 +125,12 @@ impl Control {
     /// What does not go on, and why.
     pub fn held(&self) -> Vec<Held> {
         self.0.lock().held.iter().map(|(_, held)| held.clone()).collect()
+    }
+
+    /// Runs with their sites that were open when this began and that only `armilla apply` can go on with: the site was
+    /// never written down here.
+    pub fn left(&self) -> Vec<(RunId, String)> {
+        self.0.lock().left.clone()
     }
 
     /// Counts up whenever a run begins, ends or is held.

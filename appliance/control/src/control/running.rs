@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use appliance_store::ledger::{Asked, Request, RequestState};
+use appliance_store::ledger::{Actor, Asked, Request, RequestState, RunRow, SiteRow};
 use installer_model::event::{Event, Record, RunId};
 use installer_model::plan::Plan;
 use installer_model::view::View;
@@ -26,8 +26,14 @@ impl Inner {
             let waits = || requests.iter().rfind(|request| is_for(request, &row.site, &row.plan));
             match named.or_else(waits).and_then(job) {
                 Some(job) => state.queue.push_back(Job { goes_on: Some(row.run), ..job }),
-                // Begun from the command line, with files and secrets that only it knows.
-                None => tracing::info!(run = %row.run, "it goes on with the next `armilla apply`"),
+                None => match self.ask_to_go_on(&row) {
+                    Ok(Some(job)) => state.queue.push_back(job),
+                    Ok(None) => state.left.push((row.run, row.site)),
+                    Err(error) => {
+                        tracing::warn!(run = %row.run, %error, "a run that was left open does not go on");
+                        state.left.push((row.run, row.site));
+                    }
+                },
             }
         }
         let waiting = requests.iter().filter(|request| starts(request, None)).filter_map(job);
@@ -37,6 +43,23 @@ impl Inner {
             }
         }
         Ok(())
+    }
+
+    /// A run that was begun from the command line and left open goes on as the site is written now, with the bundle that
+    /// it began with. `None` where the site was never written down here.
+    fn ask_to_go_on(&self, row: &RunRow) -> Result<Option<Job>, ControlError> {
+        let site: Option<SiteRow> = self.store.row(row.site.as_str()).map_err(stored(""))?;
+        if site.is_none() {
+            return Ok(None);
+        }
+        let mut wish = self.wish_of(&row.site, &Actor::Instance)?;
+        let base = self.store.base(&row.site).map_err(stored(""))?;
+        wish.bundle = base.map(|base| base.path).or(wish.bundle);
+        let options = serde_json::to_value(&wish).expect("plain data");
+        let asked = Asked::Start { plan: row.plan.clone(), options };
+        let request = self.ask(&Actor::Instance, &row.site, asked, false)?;
+        let (site, plan, goes_on) = (row.site.clone(), row.plan.clone(), Some(row.run.clone()));
+        Ok(Some(Job { request, site, plan, wish, goes_on }))
     }
 
     /// Performs what there is room for: one run of each site, so many in all.

@@ -74,13 +74,13 @@ const QUESTION_PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a host gave, file by file, and what it did not give.
 #[derive(Default)]
-pub(crate) struct Given {
-    pub(crate) files: Vec<(String, Vec<u8>)>,
-    pub(crate) missing: Vec<(String, String)>,
+pub(super) struct Given {
+    pub(super) files: Vec<(String, Vec<u8>)>,
+    pub(super) missing: Vec<(String, String)>,
 }
 
 /// Asks one host everything; ends at the limit with what there is by then.
-pub(crate) async fn ask(
+pub(super) async fn ask(
     site: &Site,
     host: &Host,
     target: &Target,

@@ -7,45 +7,45 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use installer_model::redact::Redactor;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The most that one file keeps: of a log, its end is what matters.
-pub(crate) const FILE_LIMIT: usize = 2 << 20;
+pub(super) const FILE_LIMIT: usize = 2 << 20;
 /// The most that all files have together, before they are compressed.
 const TOTAL_LIMIT: usize = 96 << 20;
 
 /// What is in the archive, and what is not.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Index {
+pub struct Index {
     /// Version of this shape.
-    pub(crate) format: u32,
-    pub(crate) armilla: String,
+    pub format: u32,
+    pub armilla: String,
     /// Who collected.
-    pub(crate) by: String,
+    pub by: String,
     /// Unix time in milliseconds.
-    pub(crate) at: u64,
-    pub(crate) site: Option<String>,
-    pub(crate) files: Vec<Entry>,
-    pub(crate) missing: Vec<Missing>,
+    pub at: u64,
+    pub site: Option<String>,
+    pub files: Vec<Entry>,
+    pub missing: Vec<Missing>,
     /// How many secrets were taken out.
-    pub(crate) redacted: usize,
+    pub redacted: usize,
 }
 
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Entry {
-    pub(crate) path: String,
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Entry {
+    pub path: String,
     /// Bytes kept.
-    pub(crate) bytes: usize,
+    pub bytes: usize,
     /// Bytes from the beginning that were left out.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub(crate) cut: usize,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cut: usize,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Missing {
-    pub(crate) what: String,
-    pub(crate) why: String,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    pub what: String,
+    pub why: String,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
@@ -54,20 +54,20 @@ fn is_zero(count: &usize) -> bool {
 }
 
 /// Files in memory until they are written: they are bounded, and a half-written archive helps nobody.
-pub(crate) struct Archive {
+pub struct Archive {
     redactor: Redactor,
-    pub(crate) index: Index,
+    pub index: Index,
     files: Vec<(String, Vec<u8>)>,
     total: usize,
 }
 
 impl Archive {
-    pub(crate) fn new(redactor: Redactor, index: Index) -> Archive {
+    pub fn new(redactor: Redactor, index: Index) -> Archive {
         Archive { redactor, index: Index { format: 1, ..index }, files: Vec::new(), total: 0 }
     }
 
     /// Secrets that became known later than the archive was begun.
-    pub(crate) fn redact_with(&mut self, redactor: Redactor) {
+    pub fn redact_with(&mut self, redactor: Redactor) {
         self.redactor = redactor;
         let before = std::mem::take(&mut self.files);
         self.total = 0;
@@ -78,7 +78,7 @@ impl Archive {
     }
 
     /// Takes a file, without its secrets. Of one that is too long the end is kept.
-    pub(crate) fn put(&mut self, path: &str, content: &[u8]) {
+    pub fn put(&mut self, path: &str, content: &[u8]) {
         let cut = content.len().saturating_sub(FILE_LIMIT);
         let (text, redacted) = self.redactor.text(&String::from_utf8_lossy(&content[cut..]));
         if self.total + text.len() > TOTAL_LIMIT {
@@ -91,7 +91,7 @@ impl Archive {
         self.files.push((path.to_owned(), text.into_bytes()));
     }
 
-    pub(crate) fn put_json(&mut self, path: &str, value: &impl Serialize) {
+    pub fn put_json(&mut self, path: &str, value: &impl Serialize) {
         match serde_json::to_vec_pretty(value) {
             Ok(text) => self.put(path, &text),
             Err(error) => self.missing(path, &error.to_string()),
@@ -99,17 +99,29 @@ impl Archive {
     }
 
     /// Notes what could not be had, and why.
-    pub(crate) fn missing(&mut self, what: &str, why: &str) {
+    pub fn missing(&mut self, what: &str, why: &str) {
         let (why, _) = self.redactor.text(why.trim());
         self.index.missing.push(Missing { what: what.to_owned(), why });
     }
 
     /// Writes all of it as `tar.gz`, everything below one folder, readable by its owner alone.
-    pub(crate) fn write(&self, to: &Path, folder: &str) -> io::Result<()> {
+    pub fn write(&self, to: &Path, folder: &str) -> io::Result<()> {
         let partial = to.with_extension("partial");
         let file =
             std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
-        let mut tar = tar::Builder::new(GzEncoder::new(io::BufWriter::new(file), Compression::default()));
+        let mut file = self.pack(io::BufWriter::new(file), folder)?;
+        file.flush()?;
+        file.get_ref().sync_all()?;
+        std::fs::rename(&partial, to)
+    }
+
+    /// The same in memory.
+    pub fn bytes(&self, folder: &str) -> io::Result<Vec<u8>> {
+        self.pack(Vec::new(), folder)
+    }
+
+    fn pack<W: Write>(&self, to: W, folder: &str) -> io::Result<W> {
+        let mut tar = tar::Builder::new(GzEncoder::new(to, Compression::default()));
         let index = serde_json::to_vec_pretty(&self.index)?;
         let files = self.files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()));
         for (path, bytes) in [("index.json", index.as_slice())].into_iter().chain(files) {
@@ -119,10 +131,7 @@ impl Archive {
             header.set_mtime(self.index.at / 1000);
             tar.append_data(&mut header, format!("{folder}/{path}"), bytes)?;
         }
-        let mut file = tar.into_inner()?.finish()?;
-        file.flush()?;
-        file.get_ref().sync_all()?;
-        std::fs::rename(&partial, to)
+        tar.into_inner()?.finish()
     }
 }
 

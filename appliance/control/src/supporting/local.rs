@@ -12,7 +12,7 @@ use super::archive::{Archive, FILE_LIMIT};
 const RUNS: usize = 5;
 
 /// Everything that the state folder says about the site, whoever has it open.
-pub(crate) fn collect(reader: &Reader, site: &str, archive: &mut Archive) {
+pub(super) fn collect(reader: &Reader, site: &str, archive: &mut Archive) {
     let runs = match reader.runs() {
         Ok(runs) => runs,
         Err(error) => return archive.missing("state", &chain(&error)),

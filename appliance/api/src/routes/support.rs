@@ -1,0 +1,66 @@
+//! What somebody needs who helps: one archive of what is known of a site, without its secrets.
+
+use std::time::Duration;
+
+use appliance_control::supporting;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::routes;
+
+use super::Routes;
+use super::clusters::To;
+use crate::access::Needs;
+use crate::app::App;
+use crate::extract::{Changing, Path};
+use crate::problem::Problem;
+
+/// Seconds that each host is given unless something else is said, and the most that may be.
+const USUAL: u32 = 120;
+const MOST: u32 = 600;
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes.add_stream(Needs::Operator, routes!(collect_support))
+}
+
+/// An archive that is wished for.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewSupport {
+    /// Seconds that each host is given.
+    #[schema(minimum = 1, maximum = 600)]
+    timeout: Option<u32>,
+}
+
+/// Collect what somebody needs who helps: versions, plan, events, output, findings, logs of every host that answers
+///
+/// Secrets are taken out, and `index.json` in the archive says what could not be had and why.
+#[utoipa::path(post, path = "/api/v1/sites/{name}/support", tag = "support", params(("name" = String, Path)),
+    request_body = NewSupport,
+    responses((status = 200, description = "An archive, tar.gz", body = Vec<u8>, content_type = "application/gzip"),
+        (status = 204, description = "A dry run")))]
+async fn collect_support(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    wish: Changing<NewSupport>,
+) -> Result<Response, Problem> {
+    let seconds = wish.body.timeout.unwrap_or(USUAL);
+    if !(1..=MOST).contains(&seconds) {
+        return Err(Problem::invalid("/timeout", format!("1 to {MOST} seconds are given to a host")));
+    }
+    let to = To::site(&app, name).await?;
+    if wish.mutation.dry_run {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let at = app.now_ms();
+    let limit = Duration::from_secs(seconds.into());
+    let archive = app.clusters()?.support(&to.site, limit, at).await;
+    let folder = supporting::folder(Some(to.site.name.as_str()), at);
+    let packed = tokio::task::spawn_blocking(move || archive.bytes(&folder)).await;
+    let packed = packed.map_err(|error| Problem::internal(&error))?;
+    let bytes = packed.map_err(|error| Problem::internal(&error))?;
+    Ok(([(CONTENT_TYPE, "application/gzip")], bytes).into_response())
+}
