@@ -9,24 +9,24 @@ use serde_json::{Value, json};
 
 /// Method and path of a request, without its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked(String);
+pub(crate) struct Asked(String);
 
 impl Asked {
     /// Whether it is a request of `METHOD /path/{parameter}`.
-    pub fn is_of(&self, route: &str) -> bool {
+    pub(crate) fn is_of(&self, route: &str) -> bool {
         let (one, other): (Vec<&str>, Vec<&str>) = (self.0.split('/').collect(), route.split('/').collect());
         one.len() == other.len()
             && one.iter().zip(&other).all(|(one, other)| other.starts_with('{') || one == other)
     }
 }
 
-pub struct Recorder {
+pub(crate) struct Recorder {
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Recorder {
     /// Listens until the test ends.
-    pub fn start(socket: &Path) -> Recorder {
+    pub(crate) fn start(socket: &Path) -> Recorder {
         let listener = UnixListener::bind(socket).unwrap();
         let recorder = Recorder { asked: Arc::default() };
         let asked = Arc::clone(&recorder.asked);
@@ -40,7 +40,7 @@ impl Recorder {
     }
 
     /// What it was asked since the last time.
-    pub fn take(&self) -> Vec<Asked> {
+    pub(crate) fn take(&self) -> Vec<Asked> {
         std::mem::take(&mut *self.asked.lock().unwrap())
     }
 }
