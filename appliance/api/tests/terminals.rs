@@ -86,6 +86,13 @@ async fn a_cluster_that_does_not_answer_is_somebody_elses_fault() {
     let direct = Direct::new();
     assert_eq!(direct.hear(ask("GET", "/api/v1/clusters/plant/nodes")).await.status, 404);
     direct.app.store().submit(&Actor::Instance, &site()).unwrap();
+    // No file of this machine is read in the place of what nobody gave.
+    let said = direct.hear(ask("GET", "/api/v1/clusters/plant/nodes")).await;
+    assert_eq!((said.status.as_u16(), said.problem()), (502, "not-let-in"), "{said:?}");
+    let listed = direct.hear(ask("GET", "/api/v1/sites/plant/credentials")).await;
+    let path = format!("/api/v1/sites/plant/credentials/{}", listed.json["items"][0]["id"].as_str().unwrap());
+    let given = direct.hear(ask("PUT", &path).json(&serde_json::json!({"secret": "a key"}))).await;
+    assert_eq!(given.status, 204, "{given:?}");
     for path in ["", "/nodes", "/nodes/h1", "/pods", "/events", "/workloads", "/addons", "/certificates"] {
         let said = direct.hear(ask("GET", &format!("/api/v1/clusters/plant{path}"))).await;
         assert_eq!((said.status.as_u16(), said.problem()), (502, "upstream"), "{path}: {said:?}");

@@ -17,7 +17,7 @@ use installer_ssh::{Binary, BinarySource, Hand, HandError};
 use crate::asks::Asks;
 use crate::error::{ControlError, Kind, Problem};
 use crate::instance::Instance;
-use crate::logins::{HostKeys, Logins, SECRETS, targets};
+use crate::logins::{HostKeys, Logins, targets};
 use crate::owner::{belongs, owner};
 use crate::secrets::SecretSource;
 use crate::site_file::founder;
@@ -158,8 +158,9 @@ pub async fn hand_on(
     secrets: &dyn SecretSource,
 ) -> Result<Arc<Hand>, ControlError> {
     let name = host.name.as_str();
-    let target = Logins::new(secrets, &known.keys).target(host).map_err(|problem| {
-        ControlError::all(Kind::NotLetIn, vec![Problem::of_host(name, problem)]).hint(SECRETS)
+    let logins = Logins::new(secrets, &known.keys);
+    let target = logins.target(host).map_err(|problem| {
+        ControlError::all(Kind::NotLetIn, vec![Problem::of_host(name, problem)]).hint(logins.hint())
     })?;
     let failed = |error: HandError| {
         let mut failed = ControlError::of_hand(&format!("{name}: "), &error);

@@ -15,7 +15,11 @@ use crate::here::now_ms;
 use crate::secrets::{SecretError, SecretSource};
 
 /// What helps when something that the site file refers to cannot be had.
-pub const SECRETS: &str = "the site file refers to these as {file: PATH}, {env: NAME} or {prompt: true}: make each one readable here; no host was connected to";
+const SECRETS: &str = "the site file refers to these as {file: PATH}, {env: NAME} or {prompt: true}: make each one readable here; no host was connected to";
+
+/// What helps where nobody gave it.
+const GIVE: &str = "`armilla host credential ls` lists what the site refers to, `armilla host credential give` gives it; so does any \
+    verb with the site's file from where they are";
 
 /// Where SSH goes for every host of the site. Everything that is wrong is named at once.
 pub fn targets(
@@ -35,7 +39,7 @@ pub fn targets(
     if problems.is_empty() {
         return Ok(targets);
     }
-    let mut error = ControlError::all(Kind::NotLetIn, problems).hint(SECRETS);
+    let mut error = ControlError::all(Kind::NotLetIn, problems).hint(logins.hint());
     error.asks.secrets = logins.wanted();
     Err(error)
 }
@@ -77,7 +81,8 @@ pub fn registries(site: &Site, secrets: &dyn SecretSource) -> Result<RegistryPar
     if problems.is_empty() {
         return Ok((cas, passwords));
     }
-    let mut error = ControlError::all(Kind::Refused, problems).hint(SECRETS);
+    let hint = if wanted.is_empty() { SECRETS } else { GIVE };
+    let mut error = ControlError::all(Kind::Refused, problems).hint(hint);
     error.asks.secrets = wanted;
     Err(error)
 }
@@ -178,6 +183,11 @@ pub struct Logins<'a> {
 impl<'a> Logins<'a> {
     pub fn new(secrets: &'a dyn SecretSource, keys: &'a HostKeys) -> Logins<'a> {
         Logins { secrets, keys, wanted: Mutex::default() }
+    }
+
+    /// What helps when a host cannot be logged in to.
+    pub(crate) fn hint(&self) -> &'static str {
+        if self.wanted().is_empty() { SECRETS } else { GIVE }
     }
 
     fn wanted(&self) -> Vec<WantedSecret> {
