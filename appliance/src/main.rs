@@ -6,6 +6,7 @@ mod display;
 mod findings;
 mod fixing;
 mod live;
+mod memory;
 mod performing;
 mod planning;
 mod private;

@@ -8,6 +8,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{CliError, StateArgs};
+use crate::memory;
 use crate::service::{self, Heart, Service};
 use crate::serving::Server;
 use crate::wiring;
@@ -74,6 +75,7 @@ async fn serve(args: &Serve) -> Result<u8, CliError> {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        () = memory::give_back() => {}
         () = heart.beat(&status, async || own.get_bytes("/livez").await.is_ok()) => {}
     }
     heart.stopping();
