@@ -4,7 +4,7 @@ import { State, type Tone } from "../../kit";
 
 type Run = Pick<Item<"List_Run">, "state" | "live" | "held">;
 
-const TONES: Record<string, Tone> = { healthy: "ok", degraded: "warn", failed: "bad", cancelled: "wait", abandoned: "wait" };
+export const TONES: Record<string, Tone> = { healthy: "ok", degraded: "warn", failed: "bad", cancelled: "wait", abandoned: "wait" };
 
 /** How a run stands, in one word. An open one that nobody performs says whether it waits for a person. */
 export function RunState({ run }: { run: Run }) {
