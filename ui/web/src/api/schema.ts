@@ -962,6 +962,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{name}/repairs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mend on a site's hosts what checks can mend by themselves
+         * @description A dry run asks the hosts what would change. A reset takes it all back.
+         */
+        post: operations["repair_hosts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sites/{name}/scan": {
         parameters: {
             query?: never;
@@ -973,6 +993,26 @@ export interface paths {
         put?: never;
         /** Connect to a site's hosts and say what is missing: keys to confirm, secrets to give, hosts that do not answer */
         post: operations["scan_hosts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{name}/support": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Collect what somebody needs who helps: versions, plan, events, output, findings, logs of every host that answers
+         * @description Secrets are taken out, and `index.json` in the archive says what could not be had and why.
+         */
+        post: operations["collect_support"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2063,6 +2103,10 @@ export interface components {
              * @description Findings that keep a run from starting.
              */
             stopping: number;
+            /** @description Of a reset: hosts that hold nothing of this instance's, and are left as they are. */
+            strangers: string[];
+            /** @description Of a reset: those of them on which something was repaired, which its run takes back. */
+            repaired: string[];
         };
         /** @description A token with what opens: shown this once. */
         MadeToken: {
@@ -2096,6 +2140,13 @@ export interface components {
              */
             secret: string;
         };
+        /** @description A bundle that becomes an add-on of a site. */
+        NewImport: {
+            /** @description Its id. */
+            bundle: string;
+            /** @description Whether its manifests are applied too. */
+            apply?: boolean;
+        };
         /** @description A password. */
         NewPassword: {
             /** Format: password */
@@ -2108,6 +2159,14 @@ export interface components {
             hosts?: string[];
             /** @description Hosts that are taken from the instance that holds them. */
             takeOver?: string[];
+            /** @description With `reset` and `resetHosts`: hosts that are lost and left alone. */
+            without?: string[];
+            import?: null | components["schemas"]["NewImport"];
+        };
+        /** @description Which repairs are wanted. */
+        NewRepairs: {
+            /** @description Also those that rename folders with another cluster's data out of the way. */
+            moveData?: boolean;
         };
         /** @description A plan to be run. */
         NewRun: {
@@ -2115,11 +2174,22 @@ export interface components {
             plan: string;
             /** @description Hosts that are taken from the instance that holds them. */
             takeOver?: string[];
+            /** @description Hosts that are lost and left alone: those that the plan was made without. */
+            without?: string[];
+            import?: null | components["schemas"]["NewImport"];
             /**
              * Format: int64
              * @description Seconds after which a host is given up that does not answer.
              */
             patience?: number | null;
+        };
+        /** @description An archive that is wished for. */
+        NewSupport: {
+            /**
+             * Format: int32
+             * @description Seconds that each host is given.
+             */
+            timeout?: number | null;
         };
         /** @description A token that is to be. */
         NewToken: {
@@ -2411,6 +2481,11 @@ export interface components {
             /** @description Each thing that is wrong with the request, and where. */
             errors?: components["schemas"]["Flaw"][];
         };
+        /** @description What was mended. */
+        RepairList: {
+            /** @description In the order in which they were done, each with the check that names it and what changed. */
+            items: Record<string, never>[];
+        };
         /** @description Something that was asked of the engines. */
         Request: {
             id: string;
@@ -2624,6 +2699,8 @@ export interface components {
              * @description Bytes that are on disk for sure: the next chunk begins here.
              */
             received: number;
+            /** @description sha256 of the whole in hex digits, where it was announced: who sends a file knows its upload again by it. */
+            digest?: string | null;
             by: string;
             /**
              * Format: int64
@@ -10485,6 +10562,152 @@ export interface operations {
             };
         };
     };
+    repair_hosts: {
+        parameters: {
+            query?: {
+                /** @description `All`: decides and answers, and changes nothing */
+                dryRun?: "All";
+            };
+            header?: {
+                /** @description Carries the request out once, however often it is sent */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRepairs"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RepairList"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Payload Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     scan_hosts: {
         parameters: {
             query?: {
@@ -10548,6 +10771,160 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    collect_support: {
+        parameters: {
+            query?: {
+                /** @description `All`: decides and answers, and changes nothing */
+                dryRun?: "All";
+            };
+            header?: {
+                /** @description Carries the request out once, however often it is sent */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSupport"];
+            };
+        };
+        responses: {
+            /** @description An archive, tar.gz */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": number[];
+                };
+            };
+            /** @description A dry run */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Payload Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
