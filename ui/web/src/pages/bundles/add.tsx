@@ -54,6 +54,7 @@ export function AddBundle() {
       <Problem error={trouble} title={t("bundles.notBegun")} />
       {asks && <TrustDialog dropped={asks} onClose={() => ask(undefined)} onSend={() => void send(asks)} />}
       <ByPath />
+      <CopyAsCli command="armilla bundle add armilla.bundle --trust bundle.key.pub" />
     </div>
   );
 }
@@ -128,6 +129,7 @@ function ByPath() {
       <Form onSubmit={() => add.mutate(path.trim(), { onSuccess: () => setPath("") })}>
         <Field label={t("bundles.path")} value={path} onChange={setPath} error={trouble?.at("/path")} hint={t("bundles.pathHint")} autoComplete="off" />
         <Button type="submit" busy={add.isPending} disabled={!path.trim()}>{t("bundles.takeIn")}</Button>
+        {path.trim() && <CopyAsCli command={`armilla bundle add ${path.trim()} --there`} />}
         {add.isPending && <p className="muted" role="status">{t("bundles.reading")}</p>}
         <Problem error={trouble} title={t("bundles.notTakenIn")} shown={["/path", ""]}>
           {unknownKey && <ButtonLink to="/trust">{t("bundles.toKeys")}</ButtonLink>}

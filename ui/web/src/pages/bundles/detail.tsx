@@ -37,8 +37,7 @@ export function BundlePage() {
       ]} />
       <UsedBy id={id} />
       {contents.data ? <Contents release={contents.data as unknown as Release} /> : contents.error ? <Problem error={contents.error} title={t("bundles.notRead")} retry={() => void contents.refetch()} /> : <Skeleton rows={8} />}
-      <CopyAsCli command={`armilla bundle show ${uploaded ? "armilla.bundle" : bundle.data.path}`} />
-    </Page>
+          </Page>
   );
 }
 
@@ -88,6 +87,7 @@ function Actions({ bundle }: { bundle: Of<"Bundle"> }) {
       <DestroyDialog title={t("bundles.deleteTitle", { name })} open={asks} onClose={() => ask(false)} name={bundle.version} verb={t("bundles.delete")} busy={remove.isPending}
         onConfirm={() => remove.mutate(undefined, { onSuccess: () => void navigate({ to: "/bundles" }) })}>
         <p>{t(bundle.uploaded ? "bundles.deleteUploaded" : "bundles.deleteFile", { path: bundle.path })}</p>
+        <CopyAsCli command={`armilla bundle rm ${bundle.id}`} />
         <Problem error={remove.error} title={t("bundles.notDeleted")} />
       </DestroyDialog>
     </>

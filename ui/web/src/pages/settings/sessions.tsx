@@ -2,7 +2,7 @@ import { useState } from "react";
 import { api, type Item } from "../../api/client";
 import { useChange, useList } from "../../api/data";
 import { useText, type Text } from "../../i18n";
-import { Ago, Button, DataGrid, EmptyState, Field, Form, Page, Problem, Section, State, type Column } from "../../kit";
+import { Ago, Button, CopyAsCli, DataGrid, EmptyState, Field, Form, Page, Problem, Section, State, type Column } from "../../kit";
 import { browser } from "./agent";
 
 type Session = Item<"List_Session">;
@@ -27,6 +27,7 @@ export function Sessions() {
     <Page title={t("settings.sessions")} lead={t("settings.sessionsLead")} {...(others.length > 0 && { actions: <Button busy={end.isPending} onClick={endOthers}>{t("settings.endOthers", { count: others.length })}</Button> })}>
       <Problem error={end.error} title={t("settings.notEnded")} />
       <DataGrid label={t("settings.sessions")} columns={columns(t, (id) => end.mutate(id))} list={list} rowId={({ id }) => id} empty={<EmptyState why={t("settings.sessionsEmpty")} />} />
+      <CopyAsCli command="armilla user session ls" />
       <OwnPassword />
     </Page>
   );

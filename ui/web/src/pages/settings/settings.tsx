@@ -97,6 +97,7 @@ function OidcSecret() {
           {put.isSuccess && !secret && <span role="status"><State tone="ok">{t("settings.secretKept")}</State></span>}
         </div>
       </Form>
+      <CopyAsCli command="armilla settings oidc-secret" />
     </Section>
   );
 }

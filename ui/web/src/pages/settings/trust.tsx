@@ -4,7 +4,7 @@ import { api, type Of } from "../../api/client";
 import { useChange, useRead } from "../../api/data";
 import { me } from "../../api/session";
 import { useText, type Text } from "../../i18n";
-import { Ago, Button, Copyable, DataGrid, Dialog, EmptyState, Field, FileChoice, Form, Page, Problem, Section, State, type Column } from "../../kit";
+import { Ago, Button, CopyAsCli, Copyable, DataGrid, Dialog, EmptyState, Field, FileChoice, Form, Page, Problem, Section, State, type Column } from "../../kit";
 import "./settings.css";
 
 type HostKey = Of<"HostKey">;
@@ -49,6 +49,7 @@ function BundleKeys() {
           <p>{t("settings.forgetBundleKeyWhat")}</p>
           <p><Copyable value={asks.fingerprint} keep={20} what={t("settings.fingerprint")} /></p>
           <Problem error={remove.error} title={t("settings.notForgotten")} />
+          <CopyAsCli command={`armilla bundle key rm ${asks.fingerprint}`} />
         </Dialog>
       )}
     </Section>
@@ -77,6 +78,7 @@ function NewBundleKey() {
         {seen && <p>{t("settings.compare")} <Copyable value={seen} what={t("settings.fingerprint")} /></p>}
         <Problem error={look.error ?? trust.error} title={t("settings.notTrusted")} shown={["/pem"]} />
         <Button kind="primary" type="submit" busy={trust.isPending} disabled={!seen}>{t("settings.trustKey")}</Button>
+        <CopyAsCli command="armilla bundle key trust bundle.key.pub" />
       </Form>
     </details>
   );
@@ -104,6 +106,7 @@ function HostKeys() {
         }>
           <p>{t("settings.forgetHostKeyWhat")}</p>
           <Problem error={remove.error} title={t("settings.notForgotten")} />
+          <CopyAsCli command={`armilla host key rm ${asks.place}`} />
         </Dialog>
       )}
       {remove.isSuccess && <p role="status"><State tone="ok">{t("settings.forgotten")}</State></p>}
