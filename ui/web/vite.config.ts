@@ -48,6 +48,6 @@ export default defineConfig({
     sourcemap: false,
     rollupOptions: { output: { hashCharacters: "hex" } },
   },
-  server: { proxy: { "/api": { target: "https://127.0.0.1:9443", secure: false, headers: { origin: "https://127.0.0.1:9443" } } } },
+  server: { proxy: { "/api": { target: "https://127.0.0.1:9443", secure: false, ws: true, headers: { origin: "https://127.0.0.1:9443" } } } },
   test: { include: ["src/**/*.test.{ts,tsx}"] },
 });
