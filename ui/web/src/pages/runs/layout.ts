@@ -73,6 +73,14 @@ function lay(bars: Bar[]): number {
   return Math.max(1, free.length);
 }
 
+/** What a host waits for: the open steps of others that its next step comes after, or else of its own. */
+export function waitsFor(own: Step[], view: View): string[] {
+  const ids = new Set(own.map(({ id }) => id));
+  const open = (step: Step) => step.after.filter((id) => !succeeded(view.steps.get(id)));
+  const waiting = own.filter(({ id }) => !view.steps.has(id)).map(open).filter((ids) => ids.length > 0);
+  return waiting.find((each) => !each.some((id) => ids.has(id))) ?? waiting[0] ?? [];
+}
+
 const SECOND = 1000;
 /** Steps of a time axis, in milliseconds. */
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400].map((seconds) => seconds * SECOND);

@@ -10,7 +10,7 @@ import { PlaceDrawer, Retry } from "./drawer";
 import { estimate } from "./estimate";
 import { useFollowed, type Followed } from "./follow";
 import { Gantt, SIGNS } from "./gantt";
-import { rows, type Bar, type Row } from "./layout";
+import { rows, waitsFor, type Row } from "./layout";
 import { HeldBy } from "./held";
 import { useHistory } from "./history";
 import type { Filter } from "./log";
@@ -77,7 +77,7 @@ function Whole({ run, plan, followed, stale }: { run: Run; plan: Plan; followed:
           <ul className="failures">
             {failures.slice(0, 20).map(([step, { failure }]) => (
               <li key={step}>
-                <b>{step.split("/")[0]}</b>: {t("runs.failedTo", { what: failure?.what ?? "" })}{" "}
+                <b>{step}</b>: {t("runs.failedTo", { what: failure?.what ?? "" })}{" "}
                 <Link to="/runs/$id" params={{ id }} search={{ ...search, at: step }}>{t("runs.details")}</Link>
               </li>
             ))}
@@ -182,13 +182,14 @@ function Phases({ rows: all, chosen, choose }: { rows: Row[]; chosen: string | u
 }
 
 /** What a host is at, or why it is at nothing. */
-function doing(row: Row, { view, rates }: Followed, plan: Plan, t: Text): string {
+function doing(row: Row, { view }: Followed, plan: Plan, t: Text): string {
+  const own = plan.steps.filter(({ host }) => host === row.host);
+  const busy = own.filter(({ id }) => view.steps.get(id)?.state === "started" && view.outcome === undefined);
+  if (busy.length > 0) return busy.map(({ action }) => label(action, t)).join("; ");
   const dropped = view.dropped.get(row.host);
-  const busy = plan.steps.filter(({ id, host }) => host === row.host && view.steps.get(id)?.state === "started" && view.outcome === undefined);
-  if (busy.length > 0) return busy.map(({ id, action }) => rates.note(id) ?? label(action, t)).join("; ");
   if (dropped) return t("runs.droppedOut", { step: dropped });
   if (row.done === row.steps) return t("runs.ready");
   if (view.outcome !== undefined) return t("runs.bar.never");
-  const waits: Bar | undefined = row.bars.find(({ state }) => state === "waiting");
-  return waits?.waitsFor[0] ? t("runs.waitsForStep", { step: waits.waitsFor[0], more: waits.waitsFor.length - 1 }) : t("runs.bar.waiting");
+  const waits = waitsFor(own, view);
+  return waits[0] ? t("runs.waitsForStep", { step: waits[0], more: waits.length - 1 }) : t("runs.bar.waiting");
 }
