@@ -4,7 +4,7 @@ import { useEffect } from "react";
 export type Key = { kind: "palette" } | { kind: "help" } | { kind: "filter" } | { kind: "go"; letter: string };
 
 /** Where `g` and a letter lead. */
-export const LETTERS: Record<string, string> = { d: "/", r: "/runs", b: "/bundles", c: "/clusters", u: "/users", a: "/audit", t: "/tokens", s: "/settings" };
+export const LETTERS: Record<string, string> = { d: "/", r: "/runs", b: "/bundles", c: "/clusters", u: "/users", a: "/audit", h: "/hosts", t: "/tokens", s: "/settings" };
 
 /** How long a letter may come after `g`, in milliseconds. */
 const PATIENCE = 1200;
