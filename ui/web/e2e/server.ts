@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** The program under test: `ARMILLA`, or what `.ci/binary` built. */
-const program = process.env.ARMILLA ?? `../../dist/${process.arch === "arm64" ? "aarch64" : "x86_64"}/armilla`;
+export const program = process.env.ARMILLA ?? `../../dist/${process.arch === "arm64" ? "aarch64" : "x86_64"}/armilla`;
 
 /** A real `armilla serve` on a port and a state folder of its own. */
 export class Server {

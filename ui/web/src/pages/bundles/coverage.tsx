@@ -11,7 +11,7 @@ export function Coverage({ release }: { release: Release }) {
   return (
     <>
       <p className="muted">{t("bundles.coverageWhy")}</p>
-      <div className="scrolls" tabIndex={0} role="region" aria-label={t("bundles.coverage")}>
+      <div className="scrolls" tabIndex={0} role="group" aria-label={t("bundles.coverage")}>
         <table className="coverage">
           <thead>
             <tr>

@@ -33,7 +33,7 @@ export type Sending = {
 type Job = { file: File; head: Head | undefined; stop: AbortController; /** Ends when nothing of it is being sent any more. */ running: Promise<void> };
 
 /** Bytes of one request. What of a request that breaks off has arrived stays there. */
-const CHUNK = 16 << 20;
+const CHUNK = 8 << 20;
 const pause = (tries: number) => Math.min(10_000, 500 * 2 ** tries);
 
 const jobs = new Map<string, Job>();
