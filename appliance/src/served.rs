@@ -220,12 +220,26 @@ impl<'a> Served<'a> {
         }
     }
 
-    /// Id of the bundle that was named, which the server has from then on.
+    /// Id of the bundle that was named, by the command or in the site file, which the server has from then on. A path in the
+    /// file that leads nowhere here may be one of the server's machine: whether it took that in, it says itself.
     async fn bundle(&self) -> Result<Option<String>, CliError> {
-        match &self.args.bundle {
-            Some(path) => self.bring(path).await.map(Some),
-            None => Ok(None),
+        if let Some(path) = &self.args.bundle {
+            return self.bring(path).await.map(Some);
         }
+        let Some(choice) = &self.site.bundle else { return Ok(None) };
+        let folder = self.args.site.parent().unwrap_or(Path::new(""));
+        let path = folder.join(home(&choice.path));
+        if !path.exists() {
+            return Ok(None);
+        }
+        if let Some(pem) = &choice.trust {
+            // Who may not vouch for keys goes on with those that are trusted.
+            match self.client.post::<Value>("/api/v1/bundle-keys", &json!({"pem": pem})).await {
+                Err(ClientError::Problem(problem)) if problem.status == 403 => {}
+                trusted => drop(trusted.map_err(|error| failed(&error))?),
+            }
+        }
+        self.bring(&path).await.map(Some)
     }
 
     /// Id of a bundle that lies here, which the server has from then on.

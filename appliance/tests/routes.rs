@@ -31,6 +31,7 @@ const TABLE: &[(&str, Verb)] = &[
     ("DELETE /api/v1/tokens/{id}", Verb::Line("token revoke x", "")),
     ("PUT /api/v1/settings", Verb::Line("settings set sessionHours=8", "")),
     ("PUT /api/v1/settings/oidc-secret", Verb::Line("settings oidc-secret --secret-stdin", PASSWORD)),
+    ("POST /api/v1/instance/backup", Verb::Line("instance backup -o -", "")),
     ("POST /api/v1/sites", Verb::Line("site add site.yaml", "")),
     ("PUT /api/v1/sites/{name}", Verb::Line("site put site.yaml", "")),
     ("DELETE /api/v1/sites/{name}", Verb::Line("site rm x", "")),

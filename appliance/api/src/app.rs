@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use appliance_control::{Clusters, Control};
-use appliance_store::ledger::{Actor, Command, ONLY, Row, Settings};
+use appliance_store::ledger::{Actor, Command, Keyed, ONLY, Reply, Row, Settings};
 use appliance_store::{Committed, Store, StoreError};
 use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
@@ -45,6 +45,7 @@ struct Parts {
     clusters: OnceLock<Clusters>,
     terminals: Arc<Semaphore>,
     writers: Writers,
+    backups: Arc<Semaphore>,
     authority: String,
 }
 
@@ -66,6 +67,7 @@ impl App {
             clusters: OnceLock::new(),
             terminals: Arc::new(Semaphore::new(TERMINALS)),
             writers: Writers::default(),
+            backups: Arc::new(Semaphore::new(1)),
             authority,
         }))
     }
@@ -108,6 +110,10 @@ impl App {
     /// Who writes to uploads.
     pub(crate) fn writers(&self) -> &Writers {
         &self.0.writers
+    }
+
+    pub(crate) fn backups(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.backups)
     }
 
     pub fn store(&self) -> &Arc<Store> {
@@ -205,8 +211,30 @@ impl App {
         if mutation.dry_run {
             return self.reading(move |store| store.dry_run(&actor, &command)).await;
         }
-        let command = mutation.once(self.now_ms(), command);
+        let command = match self.keyed(mutation) {
+            Some(keyed) => keyed.once(command),
+            None => command,
+        };
         self.submit_as(actor, command).await
+    }
+
+    /// What a request that is carried out once is known by.
+    pub(crate) fn keyed(&self, mutation: &Mutation) -> Option<Keyed> {
+        mutation.keyed(self.store(), self.now_ms())
+    }
+
+    /// What was answered when this request came before, under the same idempotency key. Asked by routes that look at what is
+    /// there before they have a command: the first time may have changed it.
+    pub(crate) async fn answered(&self, mutation: &Mutation) -> Result<Option<Reply>, Problem> {
+        let Some(keyed) = self.keyed(mutation) else { return Ok(None) };
+        let actor = mutation.actor.clone();
+        self.reading(move |store| store.answered(&actor, &keyed)).await
+    }
+
+    /// The name of what this request made when it came before.
+    pub(crate) async fn made_before(&self, mutation: &Mutation) -> Result<Option<String>, Problem> {
+        let made = |reply| if let Reply::Made { id, .. } = reply { Some(id) } else { None };
+        Ok(self.answered(mutation).await?.and_then(made))
     }
 
     /// Carries a command out that is of no request, or only a part of one.

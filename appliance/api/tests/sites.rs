@@ -3,10 +3,6 @@
 
 mod common;
 
-use std::sync::Arc;
-
-use appliance_control::{Control, Instance, SshHosts};
-use appliance_store::Holder;
 use appliance_store::ledger::{Actor, Command, PlanCommand};
 use common::{Direct, Said, ask};
 use installer_model::plan::{Intent, PLAN_FORMAT, Plan, PlanId};
@@ -15,18 +11,6 @@ use serde_json::{Value, json};
 const SITE: &str = "apiVersion: armilla/v1\nkind: Site\nmetadata: {name: lab}\nssh: {user: root, port: 1, password: {env: LOGIN}}\n\
     hosts:\n- {name: h1, address: 127.0.0.1, clusterAddress: 10.0.0.1, roles: [control-plane]}\n\
     - {name: h2, address: 127.0.0.2, clusterAddress: 10.0.0.2}\n";
-
-/// With a control over what the routes serve.
-fn direct() -> Direct {
-    let mut direct = Direct::new();
-    let store = direct.app.store().clone();
-    let (state, holder) = (direct.dir.path().to_owned(), Holder::this_process("test", 0));
-    let instance = Instance { store: store.clone(), state, holder };
-    let control = Control::begin(store, Arc::new(SshHosts::new(instance))).unwrap();
-    direct.app = direct.app.with_control(control);
-    direct.router = appliance_api::router(&direct.app).0;
-    direct
-}
 
 async fn post(direct: &Direct, path: &str, body: &Value) -> Said {
     direct.hear(ask("POST", path).json(body)).await
@@ -37,7 +21,7 @@ async fn get(direct: &Direct, path: &str) -> Said {
 }
 
 async fn with_site() -> Direct {
-    let direct = direct();
+    let direct = Direct::with_control();
     let said = post(&direct, "/api/v1/sites", &json!({"text": SITE})).await;
     assert_eq!((said.status.as_u16(), said.header("location")), (201, "/api/v1/sites/lab"), "{said:?}");
     direct
@@ -50,7 +34,7 @@ fn pointers(said: &Said) -> Vec<&str> {
 
 #[tokio::test]
 async fn every_mistake_of_a_site_has_a_pointer() {
-    let direct = direct();
+    let direct = Direct::with_control();
     let text = SITE.replace("127.0.0.2", "10.0.0.300").replace("port: 1", "prot: 1");
     for path in ["/api/v1/sites", "/api/v1/sites/validate"] {
         let said = post(&direct, path, &json!({"text": text})).await;
@@ -84,7 +68,7 @@ async fn a_site_is_changed_only_by_who_has_seen_it_as_it_is() {
 
 #[tokio::test]
 async fn a_draft_need_not_be_right() {
-    let direct = direct();
+    let direct = Direct::with_control();
     let put = ask("PUT", "/api/v1/sites/new/draft").json(&json!({"content": {"text": "hosts: ["}}));
     assert_eq!(direct.hear(put).await.status, 200);
     assert_eq!(get(&direct, "/api/v1/sites/new/draft").await.json["content"]["text"], "hosts: [");
@@ -124,7 +108,7 @@ async fn what_is_missing_is_said_of_all_hosts_and_secrets_are_sealed() {
 
 #[tokio::test]
 async fn keys_of_hosts_are_trusted_many_at_once() {
-    let direct = direct();
+    let direct = Direct::with_control();
     let key = |place: &str, print: &str| json!({"place": place, "fingerprint": print});
     let good = "SHA256:uNiVztksCsDhcc0u9e8BrrJXVUDF3S4wuaOyKrJKbFk";
     let wrong = json!({"items": [key("10.0.0.1:22", good), key("10.0.0.2:22", "MD5:00")]});

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::error::ClientError;
 use crate::problem::Problem;
-use crate::transport::{Body, Payload, Transport};
+use crate::transport::{Body, BoxError, Payload, Transport};
 use crate::watch::Watch;
 
 /// An answer that is held in memory, at most.
@@ -23,6 +23,8 @@ const ANSWER_LIMIT: usize = 64 << 20;
 /// The longest that a server thinks about an answer: it looks at hosts of which some do not answer. What takes longer is a
 /// run, and followed.
 const ANSWER: Duration = Duration::from_secs(900);
+/// Between two pieces of what is downloaded.
+const SILENCE: Duration = Duration::from_secs(120);
 /// What may be asked again is asked this often in all, after these pauses.
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(800)];
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -133,6 +135,28 @@ impl Client {
             headers.insert(hyper::header::IF_MATCH, etag);
         }
         self.json(self.ask(method, path, headers, Some(body.into())).await?)
+    }
+
+    /// Sends a request without a body and writes what comes back, however long it is, as it comes. Nothing is asked again:
+    /// the beginning was written already. What does not come for `SILENCE` comes no more.
+    pub async fn download(
+        &self,
+        method: Method,
+        path: &str,
+        out: &mut (dyn std::io::Write + Send),
+    ) -> Result<u64, ClientError> {
+        let cut = |source: BoxError| ClientError::Cut { to: self.server(), source };
+        let late = || ClientError::TimedOut { to: self.server(), seconds: SILENCE.as_secs() };
+        let begun = timeout(ANSWER, self.begin(&method, path, &HeaderMap::new(), None)).await;
+        let mut body = begun.map_err(|_| late())??.into_body();
+        let mut written = 0;
+        while let Some(frame) = timeout(SILENCE, body.frame()).await.map_err(|_| late())? {
+            let Ok(bytes) = frame.map_err(&cut)?.into_data() else { continue };
+            out.write_all(&bytes)
+                .map_err(|source| ClientError::Read { what: "what came to the end".to_owned(), source })?;
+            written += bytes.len() as u64;
+        }
+        Ok(written)
     }
 
     pub async fn delete(&self, path: &str) -> Result<(), ClientError> {

@@ -107,7 +107,7 @@ impl Asked {
             Some(bundle) => bundle.release().clone(),
             None => last_release(&instance.store, site)?,
         };
-        let waivers = waiving::settle(&instance.store, &self.whole, &self.waivers, &options.by)?;
+        let waivers = waiving::settle(&instance.store, &self.whole, &self.waivers, options)?;
         let addons = match self.purpose {
             // What goes needs nothing from where it came.
             Purpose::Reset => addons::Opened::default(),
@@ -208,8 +208,10 @@ impl Opened {
             Purpose::Reset => (Vec::new(), waivers.clone()),
         };
         let check = Checked { findings, survey, unused_waivers, at: now_ms() };
-        let kept = instance.store.put_check(site.name.as_str(), &check);
-        kept.map_err(|error| ControlError::store("keep the survey: ", &error))?;
+        if asked.options.keep {
+            let kept = instance.store.put_check(site.name.as_str(), &check);
+            kept.map_err(|error| ControlError::store("keep the survey: ", &error))?;
+        }
         let Checked { findings, survey, unused_waivers, .. } = check;
         Ok(Ready {
             shared: decide::site_settings(site, &survey),

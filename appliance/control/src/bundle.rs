@@ -2,20 +2,40 @@
 
 use std::path::{Path, PathBuf};
 
+use appliance_store::ledger::BundleRow;
 use appliance_store::{FileStamp, PinnedKey, Store};
 use bundles_format::Release;
 use bundles_store::{Bundle, JoinError, Parts, PublicKey, Sealed, Trust, VerifyError};
 use installer_model::site::Site;
 
 use crate::asks::UnknownBundleKey;
+use crate::bundles;
 use crate::error::{ControlError, Kind};
 use crate::here::{home, now_ms};
 use crate::instance::Instance;
-use crate::options::Options;
+use crate::options::{Options, Trusting};
 
-/// The bundle that the site file names; its path is meant from the site file on.
+/// The bundle that the site file names; its path is meant from the site file on. A text that somebody gave to a server names
+/// none: whoever may write sites would have any file of the server's user opened. [`taken_in`] is what stands in for it.
 fn bundle_of_site(options: &Options, site: &Site) -> Option<PathBuf> {
-    site.bundle.as_ref().map(|choice| options.folder.join(home(&choice.path)))
+    match options.trust {
+        Trusting::Operator(_) => site.bundle.as_ref().map(|choice| options.folder.join(home(&choice.path))),
+        Trusting::Administrators => None,
+    }
+}
+
+/// The bundle of this instance that lies where a site's text says, of several the newest. Refused where there is none.
+pub fn taken_in(store: &Store, site: &Site) -> Result<Option<BundleRow>, ControlError> {
+    let Some(choice) = &site.bundle else { return Ok(None) };
+    let rows = store.rows::<BundleRow>(None, usize::MAX);
+    let rows = rows.map_err(|error| ControlError::store("read the bundles: ", &error))?;
+    let there = rows.into_iter().map(|(_, row)| row).filter(|row| row.path == choice.path);
+    let newest = there.max_by_key(|row| row.added_at);
+    newest.map(Some).ok_or_else(|| {
+        let why = format!("use bundle {}: this instance has none of that path", choice.path.display());
+        ControlError::new(Kind::Refused, why)
+            .hint("an administrator takes in what lies on the server's machine: POST /api/v1/bundles; anything else is uploaded")
+    })
 }
 
 /// The bundle, where it serves and is not needed: that the site file's is gone is no mistake.
@@ -39,7 +59,19 @@ pub fn bundle(options: &Options, site: &Site, instance: &Instance) -> Result<Bun
         )
         .hint("add `-b FILE`, or `bundle.path` in the site file")
     })?;
-    open_bundle(path, options, site, instance, last.as_ref().map(|last| last.signer.as_str()))
+    let bundle = open_bundle(path, options, site, instance, last.as_ref().map(|last| last.signer.as_str()))?;
+    match &options.bundle_id {
+        Some(wanted) if bundle.id().to_string() != *wanted => {
+            let why = format!(
+                "open bundle {}: another one lies there than was chosen: {}, not {wanted}",
+                bundle.path().display(),
+                bundle.id()
+            );
+            Err(ControlError::new(Kind::Conflict, why)
+                .hint("put the one that was chosen back, or choose this one for the site and plan again"))
+        }
+        Some(_) | None => Ok(bundle),
+    }
 }
 
 /// Opens a bundle, or joins a folder of parts to one, under a trusted key. `known`: the key in PEM that was trusted for
@@ -63,7 +95,7 @@ pub fn open_bundle(
     let sealed = unverified
         .seal(&trust)
         .map_err(|error| refused(&error, "the key comes with whoever made the bundle: --trust FILE"))?;
-    verify(&sealed, &instance.store).map_err(|error| {
+    verify(&sealed, &instance.store, options.keep).map_err(|error| {
         let hint = match error.was_sealed_so() {
             true => "it was sealed like this: whoever made it must make it again",
             false => "the file changed after it was sealed: copy it again from where it was made",
@@ -97,8 +129,8 @@ fn joined(folder: &Path, state: &Path) -> Result<PathBuf, ControlError> {
 }
 
 /// Reads every byte before anything is connected to: a flipped bit that is found in the middle of an installation costs
-/// more than this. A file in which all was right once, and which nobody touched since, is not read again.
-pub(crate) fn verify(bundle: &Bundle<Sealed>, store: &Store) -> Result<(), VerifyError> {
+/// more than this. A file in which all was right once, and which nobody touched since, is not read again; `keep` remembers it.
+pub(crate) fn verify(bundle: &Bundle<Sealed>, store: &Store, keep: bool) -> Result<(), VerifyError> {
     let id = bundle.id().to_string();
     let stamp = std::fs::metadata(bundle.path()).ok().map(|metadata| FileStamp::of(&metadata));
     if stamp.is_some() && store.verified(&id).ok().flatten() == stamp {
@@ -106,7 +138,7 @@ pub(crate) fn verify(bundle: &Bundle<Sealed>, store: &Store) -> Result<(), Verif
     }
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     bundle.verify(threads, |_, _| {})?;
-    if let Some(Err(error)) = stamp.map(|stamp| store.put_verified(&id, &stamp)) {
+    if let Some(Err(error)) = stamp.filter(|_| keep).map(|stamp| store.put_verified(&id, &stamp)) {
         tracing::warn!(%error, "the bundle will be read again the next time");
     }
     Ok(())
@@ -120,28 +152,61 @@ fn trust(
     known: Option<&str>,
     path: &Path,
 ) -> Result<Trust, ControlError> {
-    let named = options.trust.iter().map(|file| {
-        let kind = if file.exists() { Kind::Refused } else { Kind::NotFound };
-        Trust::read(file).map_err(|error| {
-            ControlError::of(kind, "", &error)
-                .hint("--trust wants the .pub file that `armilla bundle keygen` wrote")
-        })
-    });
-    if let Some(trust) = named.reduce(|one, other| Ok(one?.and(other?))) {
-        return trust;
+    let key_of_site =
+        || site.bundle.as_ref().and_then(|choice| choice.trust.as_ref()).map(|text| key_in(text));
+    match &options.trust {
+        Trusting::Operator(files) => {
+            if let Some(trust) =
+                files.iter().map(|file| key_file(file)).reduce(|one, other| Ok(one?.and(other?)))
+            {
+                return trust;
+            }
+            if let Some(trust) = key_of_site() {
+                return trust;
+            }
+            if known.and_then(PublicKey::from_pem).is_some_and(|known| known == *signer) {
+                return Ok(Trust::key(signer.clone()));
+            }
+            pinned(&instance.store, signer, path)
+        }
+        Trusting::Administrators => {
+            let settled = bundles::vouched(&instance.store, signer, path)?;
+            match key_of_site().transpose()? {
+                Some(narrower) if !narrower.has(signer) => Err(ControlError::new(
+                    Kind::Refused,
+                    format!(
+                        "open bundle {}: it is sealed by {}, and the site takes another key alone",
+                        path.display(),
+                        signer.fingerprint()
+                    ),
+                )
+                .hint("choose another bundle, or change `bundle.trust` in the site")),
+                Some(_) | None => Ok(settled),
+            }
+        }
     }
-    if let Some(text) = site.bundle.as_ref().and_then(|choice| choice.trust.as_ref()) {
-        return Trust::from_pem(text).ok_or_else(|| {
-            ControlError::new(
-                Kind::Refused,
-                "understand bundle.trust of the site file: it is no public key in PEM",
-            )
-        });
-    }
-    if known.and_then(PublicKey::from_pem).is_some_and(|known| known == *signer) {
-        return Ok(Trust::key(signer.clone()));
-    }
-    let pinned = instance.store.bundle_keys().map_err(|error| ControlError::store("", &error))?;
+}
+
+fn key_file(file: &Path) -> Result<Trust, ControlError> {
+    let kind = if file.exists() { Kind::Refused } else { Kind::NotFound };
+    Trust::read(file).map_err(|error| {
+        ControlError::of(kind, "", &error)
+            .hint("--trust wants the .pub file that `armilla bundle keygen` wrote")
+    })
+}
+
+fn key_in(text: &str) -> Result<Trust, ControlError> {
+    Trust::from_pem(text).ok_or_else(|| {
+        ControlError::new(
+            Kind::Refused,
+            "understand bundle.trust of the site file: it is no public key in PEM",
+        )
+    })
+}
+
+/// The key that was trusted at first use, if this is it. Where there is none yet, it is asked about.
+fn pinned(store: &Store, signer: &PublicKey, path: &Path) -> Result<Trust, ControlError> {
+    let pinned = store.bundle_keys().map_err(|error| ControlError::store("", &error))?;
     let fingerprint = signer.fingerprint().to_string();
     if pinned.iter().any(|key| key.fingerprint == fingerprint) {
         return Ok(Trust::key(signer.clone()));
@@ -172,6 +237,17 @@ pub fn trust_key(store: &Store, key: &UnknownBundleKey) -> Result<(), ControlErr
     let UnknownBundleKey { fingerprint, pem, .. } = key.clone();
     let key = PinnedKey { fingerprint, key: pem, pinned_at: now_ms() };
     store.pin_bundle_key(&key).map_err(|error| ControlError::store("", &error))
+}
+
+/// Whoever has a bundle run on hosts out of this state folder vouches for its key: a server of the folder goes on with it.
+pub(crate) fn vouch(store: &Store, bundle: &Bundle<Sealed>) -> Result<(), ControlError> {
+    let fingerprint = bundle.signer().to_string();
+    let known = store.bundle_keys().map_err(|error| ControlError::store("", &error))?;
+    if known.iter().any(|key| key.fingerprint == fingerprint) {
+        return Ok(());
+    }
+    let (path, pem) = (bundle.path().to_owned(), bundle.signer_pem());
+    trust_key(store, &UnknownBundleKey { path, fingerprint, pem })
 }
 
 /// One line about the bundle, for people.

@@ -11,13 +11,15 @@ use crate::bundle::verify;
 use crate::error::{ControlError, Kind};
 use crate::here::now_ms;
 
-/// Opens the bundle at this path, reads every byte of it, and says what it is. Blocks for as long as that takes.
-pub fn admit(store: &Store, path: &Path, uploaded: bool) -> Result<BundleRow, ControlError> {
+/// Opens the bundle at this path, reads every byte of it, and says what it is. Blocks for as long as that takes. `keep`
+/// remembers that it was read.
+pub fn admit(store: &Store, path: &Path, uploaded: bool, keep: bool) -> Result<BundleRow, ControlError> {
     let bundle = open(store, path)?;
     let failed = |error: &dyn std::error::Error, hint: &str| {
         ControlError::of(Kind::Refused, &format!("open bundle {}: ", path.display()), error).hint(hint)
     };
-    verify(&bundle, store).map_err(|error| failed(&error, "bring it here again from where it was made"))?;
+    verify(&bundle, store, keep)
+        .map_err(|error| failed(&error, "bring it here again from where it was made"))?;
     let release = bundle.release();
     Ok(BundleRow {
         id: bundle.id().to_string(),
@@ -40,18 +42,24 @@ pub fn open(store: &Store, path: &Path) -> Result<Bundle<Sealed>, ControlError> 
     let kind = if path.exists() { Kind::Refused } else { Kind::NotFound };
     let what = format!("open bundle {}: ", path.display());
     let unverified = Bundle::inspect(path).map_err(|error| ControlError::of(kind, &what, &error))?;
-    let signer: PublicKey = unverified.signer().clone();
+    let trust = vouched(store, unverified.signer(), path)?;
+    unverified.seal(&trust).map_err(|error| ControlError::of(Kind::Refused, &what, &error))
+}
+
+/// The key that sealed the bundle at this path, if an administrator trusts it.
+pub(crate) fn vouched(store: &Store, signer: &PublicKey, path: &Path) -> Result<Trust, ControlError> {
     let fingerprint = signer.fingerprint().to_string();
     let keys = store.bundle_keys().map_err(|error| ControlError::store("read the keys: ", &error))?;
-    if !keys.iter().any(|key| key.fingerprint == fingerprint) {
-        let why = format!("{what}it is sealed by {fingerprint}, which nobody vouched for");
-        let mut error = ControlError::new(Kind::Conflict, why)
-            .hint("an administrator trusts the key that came with it: POST /api/v1/bundle-keys");
-        let (path, pem) = (path.to_owned(), signer.to_pem());
-        error.asks.bundle_key = Some(UnknownBundleKey { path, fingerprint, pem });
-        return Err(error);
+    if keys.iter().any(|key| key.fingerprint == fingerprint) {
+        return Ok(Trust::key(signer.clone()));
     }
-    unverified.seal(&Trust::key(signer)).map_err(|error| ControlError::of(Kind::Refused, &what, &error))
+    let why =
+        format!("open bundle {}: it is sealed by {fingerprint}, which nobody vouched for", path.display());
+    let mut error = ControlError::new(Kind::Conflict, why)
+        .hint("an administrator trusts the key that came with it: POST /api/v1/bundle-keys");
+    let (path, pem) = (path.to_owned(), signer.to_pem());
+    error.asks.bundle_key = Some(UnknownBundleKey { path, fingerprint, pem });
+    Err(error)
 }
 
 /// The fingerprint of a public key in PEM, if it is one that seals bundles.

@@ -39,7 +39,7 @@ pub use control::Control;
 pub use error::{ControlError, Kind, Problem};
 pub use hosts::{Hosts, Looked, SshHosts};
 pub use instance::Instance;
-pub use options::{Options, Purpose};
+pub use options::{Options, Purpose, Trusting};
 pub use ready::Ready;
 pub use secrets::{SecretError, SecretSource};
 pub use terminal::Terminal;

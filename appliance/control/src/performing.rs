@@ -17,6 +17,7 @@ use installer_run::{
 };
 
 use crate::addons::{self, Addon};
+use crate::bundle;
 use crate::error::{ControlError, Kind};
 use crate::ready::Ready;
 use crate::restoring;
@@ -108,6 +109,7 @@ impl Means {
         let failed = |error| ControlError::store("keep the site's bundles: ", &error);
         let name = self.site.name.as_str();
         if let Some(bundle) = &self.bundle {
+            bundle::vouch(&self.store, bundle)?;
             self.store.put_base(name, &addons::kept(bundle)?).map_err(failed)?;
         }
         self.addons

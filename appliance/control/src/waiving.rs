@@ -7,6 +7,7 @@ use installer_plan::preflight::waive;
 
 use crate::error::{ControlError, Kind, Problem};
 use crate::here::now_ms;
+use crate::options::Options;
 
 /// What a command changes about the waivers of its site.
 #[derive(Debug, Clone, Default)]
@@ -63,10 +64,10 @@ pub fn settle(
     store: &Store,
     site: &Site,
     change: &Change,
-    by: &str,
+    options: &Options,
 ) -> Result<Vec<KeptWaiver>, ControlError> {
     let failed = |error| ControlError::store("keep the waivers: ", &error);
-    let name = site.name.as_str();
+    let (name, by) = (site.name.as_str(), options.by.as_str());
     let before = store.waivers(name).map_err(failed)?;
     let at = now_ms();
     let mut now = merged(&before, &site.waivers, by, at);
@@ -87,7 +88,7 @@ pub fn settle(
         now.retain(|kept| kept.said != Said::CommandLine || !kept.waiver.is_for_the_same(waiver));
         now.push(KeptWaiver { waiver: waiver.clone(), by: by.to_owned(), at, said: Said::CommandLine });
     }
-    if now != before {
+    if now != before && options.keep {
         store.put_waivers(name, &now).map_err(failed)?;
     }
     Ok(now)

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::addons::Import;
 use crate::error::ControlError;
-use crate::options::Options;
+use crate::options::{Options, Trusting};
 
 fn usual_patience() -> u64 {
     180
@@ -21,9 +21,12 @@ fn usual_patience() -> u64 {
 pub struct Wish {
     /// The text of `site.yaml`.
     pub text: String,
-    /// The bundle that was chosen, instead of the one that the text names.
+    /// Where the bundle lies that was chosen; the text names none that would be opened.
     #[serde(default)]
     pub bundle: Option<PathBuf>,
+    /// Its id: another one that lies there meanwhile is refused.
+    #[serde(default)]
+    pub bundle_id: Option<String>,
     /// Hosts that are taken from the ledger that holds them.
     #[serde(default)]
     pub take_over: Vec<String>,
@@ -38,12 +41,17 @@ pub struct Wish {
     pub patience: u64,
     /// Who asked.
     pub by: String,
+    /// Look and judge, and write nothing down.
+    #[serde(default)]
+    pub dry: bool,
 }
 
 impl Wish {
     pub fn new(text: String, by: String) -> Wish {
         let (take_over, without) = (Vec::new(), Vec::new());
-        Wish { text, bundle: None, take_over, without, import: None, patience: usual_patience(), by }
+        let (bundle, bundle_id, import) = (None, None, None);
+        let patience = usual_patience();
+        Wish { text, bundle, bundle_id, take_over, without, import, patience, by, dry: false }
     }
 
     pub fn site(&self) -> Result<Site, ControlError> {
@@ -56,10 +64,12 @@ impl Wish {
             by: self.by.clone(),
             folder: PathBuf::from("/"),
             bundle: self.bundle.clone(),
-            trust: Vec::new(),
+            bundle_id: self.bundle_id.clone(),
+            trust: Trusting::Administrators,
             take_over: self.take_over.clone(),
             patience: Duration::from_secs(self.patience),
             trust_new_hosts: false,
+            keep: !self.dry,
         }
     }
 }

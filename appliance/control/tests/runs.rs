@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use appliance_control::asks::WantedSecret;
-use appliance_control::control::{Retried, Start};
+use appliance_control::control::{Asker, Retried, Start};
 use appliance_control::fixing::Fix;
 use appliance_control::performing::Reached;
 use appliance_control::restoring::Left;
@@ -164,7 +164,7 @@ fn hex(name: &str) -> String {
 }
 
 fn start(control: &Control, plan: &Plan) -> String {
-    control.start(&ANNA(), &plan.id, &Start::default(), false).unwrap()
+    control.start(&ANNA().into(), &plan.id, &Start::default()).unwrap()
 }
 
 /// Waits until it is so. Time is simulated: a thousand hours pass in no time, and then it will never be so.
@@ -247,10 +247,10 @@ fn two_runs_of_one_site_do_not_start() {
     let plan = machine.site("lab");
     machine.life(async |control| {
         start(&control, &plan);
-        let refused = control.start(&ANNA(), &plan.id, &Start::default(), false).unwrap_err();
+        let refused = control.start(&ANNA().into(), &plan.id, &Start::default()).unwrap_err();
         assert_eq!(refused.kind, Kind::Conflict);
         until(&control, "it began", |control| control.live().contains_key("lab")).await;
-        let refused = control.start(&ANNA(), &plan.id, &Start::default(), false).unwrap_err();
+        let refused = control.start(&ANNA().into(), &plan.id, &Start::default()).unwrap_err();
         assert!(refused.to_string().contains("r-1 is going on"), "{refused}");
         assert_eq!(ended(&control, "r-1").await, Outcome::Healthy);
         start(&control, &plan);
@@ -295,14 +295,14 @@ fn a_cancel_lets_what_has_started_end_and_holds_over_a_kill() {
             !control.store().runs().unwrap().is_empty() && events(control, "r-1").len() >= 6
         })
         .await;
-        control.cancel(&ANNA(), &RunId("r-1".to_owned()), false).unwrap();
+        control.cancel(&ANNA().into(), &RunId("r-1".to_owned())).unwrap();
         // Killed before the engine heeds it.
     });
     machine.life(async |control| {
         assert_eq!(ended(&control, "r-1").await, Outcome::Cancelled);
         let acted = machine.world("lab").acts().len();
         assert!(acted < plan.steps.len(), "{acted} of {}", plan.steps.len());
-        let refused = control.cancel(&ANNA(), &RunId("r-1".to_owned()), false).unwrap_err();
+        let refused = control.cancel(&ANNA().into(), &RunId("r-1".to_owned())).unwrap_err();
         assert_eq!(refused.kind, Kind::Conflict, "{refused}");
         until(&control, "the cancel is answered", |control| {
             let requests = control.store().rows::<Request>(None, usize::MAX).unwrap();
@@ -329,16 +329,16 @@ fn a_host_is_tried_again_in_its_run_and_after_it() {
                 && control.store().view(&RunId("r-1".to_owned())).unwrap().dropped.contains_key("c")
         };
         until(&control, "c drops out", dropped).await;
-        assert_eq!(control.retry_host(&ANNA(), &run, "a", false).unwrap_err().kind, Kind::Conflict);
+        assert_eq!(control.retry_host(&ANNA().into(), &run, "a").unwrap_err().kind, Kind::Conflict);
         world.mend();
-        assert_eq!(control.retry_host(&ANNA(), &run, "c", false).unwrap(), Retried::InRun(run));
+        assert_eq!(control.retry_host(&ANNA().into(), &run, "c").unwrap(), Retried::InRun(run));
         assert_eq!(ended(&control, "r-1").await, Outcome::Healthy);
         world.undo(&broken);
         world.break_step(&broken, Fault::Fails("full again".to_owned()));
         start(&control, &plan);
         assert_eq!(ended(&control, "r-2").await, Outcome::Degraded);
         world.mend();
-        let retried = control.retry_host(&ANNA(), &RunId("r-2".to_owned()), "c", false).unwrap();
+        let retried = control.retry_host(&ANNA().into(), &RunId("r-2".to_owned()), "c").unwrap();
         assert!(matches!(retried, Retried::Anew(_)));
         assert_eq!(ended(&control, "r-3").await, Outcome::Healthy);
     });
@@ -379,9 +379,9 @@ fn a_plan_of_a_site_that_was_changed_since_is_not_started() {
         let text = format!("{}# changed\n", row.text);
         let put = SiteCommand::Put { name: row.name, text, bundle: None, expected: Expected::Any };
         control.store().submit(&ANNA(), &Command::Sites(put)).unwrap();
-        let refused = control.start(&ANNA(), &plan.id, &Start::default(), false).unwrap_err();
+        let refused = control.start(&ANNA().into(), &plan.id, &Start::default()).unwrap_err();
         assert!(refused.to_string().contains("was changed after it was made"), "{refused}");
-        let dry = control.start(&ANNA(), &plan.id, &Start::default(), true);
+        let dry = control.start(&Asker { dry: true, ..ANNA().into() }, &plan.id, &Start::default());
         assert_eq!(dry.unwrap_err().kind, Kind::Conflict);
     });
 }

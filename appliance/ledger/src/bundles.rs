@@ -68,7 +68,7 @@ pub(crate) fn decide(deciding: &mut Deciding<'_>, command: &BundleCommand) -> Re
                 ("release", format!("{} {}", bundle.release, bundle.version)),
             ];
             deciding.say("bundle.put", id, &detail);
-            Ok(Reply::Revision(revision))
+            Ok(Reply::Made { id: id.to_owned(), revision })
         }
         BundleCommand::Remove { id, expected } => {
             let bundle: BundleRow = deciding.wanted(id)?;

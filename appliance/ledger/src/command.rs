@@ -48,6 +48,11 @@ pub enum Reply {
     Done,
     /// The resource that was written has this revision now.
     Revision(u64),
+    /// What was made has this name and revision: a repetition learns the name of the first.
+    Made {
+        id: String,
+        revision: u64,
+    },
     /// A run began, or goes on.
     Begun {
         run: RunId,
@@ -76,7 +81,7 @@ pub struct Decided {
 pub fn decide(now: &dyn Reading, at_ms: u64, actor: &Actor, command: &Command) -> Result<Decided, Refused> {
     let mut deciding = Deciding::new(now, at_ms, actor)?;
     if let Command::Once(once) = command {
-        if let Some(reply) = once::known(&deciding, once)? {
+        if let Some(reply) = once::known(&deciding, &once.key, &once.request)? {
             let (changes, index) = deciding.end()?;
             return Ok(Decided { changes, reply, index, repeated: true });
         }

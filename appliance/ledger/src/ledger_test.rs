@@ -30,7 +30,7 @@ impl Bench {
     /// A command that is carried out. Gives the revision, if the reply is one.
     fn must(&mut self, command: impl Into<Command>) -> u64 {
         match self.try_it(command).unwrap() {
-            Reply::Revision(revision) => revision,
+            Reply::Revision(revision) | Reply::Made { revision, .. } => revision,
             Reply::Done | Reply::Begun { .. } | Reply::Appended(_) | Reply::Swept(_) => 0,
         }
     }

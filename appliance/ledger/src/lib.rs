@@ -80,7 +80,7 @@ pub use drafts::{Draft, DraftCommand};
 pub use feed::{Became, Notice, Topic};
 pub use guessing::{Guesses, may_guess};
 pub use host_keys::{BundleKey, HostKeyCommand, PinnedKey};
-pub use once::{Once, Remembered};
+pub use once::{Keyed, Once, Remembered, answered};
 pub use plans::{PlanCommand, PlanRow, Target};
 pub use reading::{Memory, Reading, Unreadable};
 pub use refused::{Expected, Refused};

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::actor::Actor;
 use crate::command::{Command, Reply};
 use crate::deciding::Deciding;
+use crate::reading::Reading;
 use crate::refused::Refused;
 use crate::table::{Row, Table};
 
@@ -13,11 +15,39 @@ use crate::table::{Row, Table};
 pub struct Once {
     /// What the caller sent; each actor has keys of their own.
     pub key: String,
-    /// sha256 of the request as 64 hex digits: the same key with another request is refused.
+    /// What tells the request from others: the same key with another request is refused. Made under a key of the instance
+    /// (`Store::mark`), since a request may hold a password that a bare digest would let be guessed.
     pub request: String,
     /// Unix time in milliseconds: how long the answer is remembered.
     pub expires_at: u64,
     pub command: Box<Command>,
+}
+
+/// An idempotency key, before there is a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keyed {
+    pub key: String,
+    pub request: String,
+    pub expires_at: u64,
+}
+
+impl Keyed {
+    /// The command, to be carried out once for this key.
+    pub fn once(&self, command: Command) -> Command {
+        let Keyed { key, request, expires_at } = self.clone();
+        Command::Once(Once { key, request, expires_at, command: Box::new(command) })
+    }
+}
+
+/// What was answered to a request under this key before: for callers that do much before they have a command. Refused when the
+/// key came with another request.
+pub fn answered(
+    now: &dyn Reading,
+    at_ms: u64,
+    actor: &Actor,
+    keyed: &Keyed,
+) -> Result<Option<Reply>, Refused> {
+    known(&Deciding::new(now, at_ms, actor)?, &keyed.key, &keyed.request)
 }
 
 /// The answer to a command under an idempotency key.
@@ -39,12 +69,12 @@ fn place(deciding: &Deciding<'_>, key: &str) -> String {
 }
 
 /// What was answered before.
-pub(crate) fn known(deciding: &Deciding<'_>, once: &Once) -> Result<Option<Reply>, Refused> {
-    let before: Option<Remembered> = deciding.find(place(deciding, &once.key).as_str())?;
+pub(crate) fn known(deciding: &Deciding<'_>, key: &str, request: &str) -> Result<Option<Reply>, Refused> {
+    let before: Option<Remembered> = deciding.find(place(deciding, key).as_str())?;
     match before.filter(|before| before.expires_at > deciding.at) {
         None => Ok(None),
-        Some(before) if before.request == once.request => Ok(Some(before.reply)),
-        Some(_) => Err(Refused::KeyReused(once.key.clone())),
+        Some(before) if before.request == request => Ok(Some(before.reply)),
+        Some(_) => Err(Refused::KeyReused(key.to_owned())),
     }
 }
 

@@ -111,7 +111,7 @@ fn keep(deciding: &mut Deciding<'_>, plan: &Plan) -> Result<Reply, Refused> {
     let row = PlanRow::of(plan, deciding.at, &deciding.actor.name());
     let revision = write(deciding, plan, row);
     deciding.say("plan.keep", id, &[("site", plan.site.clone())]);
-    Ok(Reply::Revision(revision))
+    Ok(Reply::Made { id: id.to_owned(), revision })
 }
 
 /// After a reset the first plan is the right one again, and so it is after the site's text was changed there and back.
@@ -122,14 +122,14 @@ fn keep_again(deciding: &mut Deciding<'_>, plan: &Plan, there: PlanRow) -> Resul
     let site = deciding.find::<SiteRow>(plan.site.as_str())?;
     let is_older = site.is_some_and(|site| site.revision > there.revision);
     if parent == there.parent && !is_older {
-        return Ok(Reply::Revision(there.revision));
+        return Ok(Reply::Made { id: there.id.0, revision: there.revision });
     }
     let plan = Plan { parent: parent.clone(), ..plan.clone() };
     let row =
         PlanRow { adopted_at: there.adopted_at, ..PlanRow::of(&plan, deciding.at, &deciding.actor.name()) };
     let revision = write(deciding, &plan, row);
     deciding.say("plan.keep", &plan.id.0, &[("site", plan.site.clone())]);
-    Ok(Reply::Revision(revision))
+    Ok(Reply::Made { id: plan.id.0, revision })
 }
 
 fn adopt(deciding: &mut Deciding<'_>, plan: &Plan, live: &BTreeSet<RunId>) -> Result<Reply, Refused> {

@@ -100,7 +100,7 @@ fn ask(
         Asked::Cancel { run } => {
             is_open(deciding, run)?;
             if let Some(there) = waiting(deciding)?.into_iter().find(|request| request.asked == *asked) {
-                return Ok(Reply::Revision(there.revision));
+                return Ok(Reply::Made { id: there.id, revision: there.revision });
             }
             ("run.cancel", run.0.clone())
         }
@@ -121,7 +121,7 @@ fn ask(
     };
     deciding.put(id, &request);
     deciding.say(action, site, &[("of", detail), ("request", id.to_owned())]);
-    Ok(Reply::Revision(revision))
+    Ok(Reply::Made { id: id.to_owned(), revision })
 }
 
 fn may_start(

@@ -62,7 +62,7 @@ pub(crate) fn decide(deciding: &mut Deciding<'_>, command: &UploadCommand) -> Re
             let (begun_at, by) = (deciding.at, deciding.actor.name());
             deciding.put(id, &Upload { received: 0, begun_at, by, revision, ..upload.clone() });
             deciding.say("upload.begin", id, &[("name", upload.name.clone())]);
-            Ok(Reply::Revision(revision))
+            Ok(Reply::Made { id: id.to_owned(), revision })
         }
         UploadCommand::Received { id, received, expires_at } => {
             let upload: Upload = deciding.wanted(id)?;

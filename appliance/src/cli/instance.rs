@@ -6,12 +6,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use appliance_control::Instance;
+use appliance_control::here::now_ms;
 use appliance_store::{BackupError, Passphrase, PassphraseError, Store, VaultError};
 use clap::{Args, Subcommand};
+use hyper::Method;
 use installer_model::Utc;
 
 use super::{CliError, StateArgs};
-use crate::wiring;
+use crate::wiring::{self, ServerArgs};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum InstanceCommand {
@@ -24,14 +26,15 @@ pub(super) enum InstanceCommand {
 }
 
 /// Sites, plans, runs with their events and output, users and the audit. Secrets stay sealed: keep armilla.key of the state
-/// folder apart from the backup. A key under a passphrase goes with it.
+/// folder apart from the backup. A key under a passphrase goes with it. A server that has the folder open gives the backup
+/// itself, and goes on working meanwhile.
 #[derive(Debug, Args)]
 pub(super) struct Backup {
     /// The file to write, `-` for standard output [default: armilla-backup-TIME]
     #[arg(short = 'o', long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    state: StateArgs,
+    server: ServerArgs,
 }
 
 /// The folder must have no database. The backup is held against its digest before anything is written.
@@ -46,7 +49,8 @@ pub(super) struct Restore {
     state: StateArgs,
 }
 
-/// From then on every start wants ARMILLA_PASSPHRASE_FILE, the name of a file whose first line is the passphrase.
+/// From then on every start wants ARMILLA_PASSPHRASE_FILE, the name of a file whose first line is the passphrase (`-` is
+/// standard input), or the credential armilla.passphrase of systemd (`LoadCredential=` in a drop-in of the unit).
 #[derive(Debug, Args)]
 pub(super) struct Protect {
     /// A file whose first line is the new passphrase; asked for where it is not given
@@ -59,63 +63,66 @@ pub(super) struct Protect {
     state: StateArgs,
 }
 
-pub(super) fn run(command: &InstanceCommand) -> Result<u8, CliError> {
+pub(super) async fn run(command: &InstanceCommand) -> Result<u8, CliError> {
     match command {
-        InstanceCommand::Backup(args) => backup(args),
+        InstanceCommand::Backup(args) => backup(args).await,
         InstanceCommand::Restore(args) => restore(args),
         InstanceCommand::Protect(args) => protect(args),
     }
 }
 
-fn backup(args: &Backup) -> Result<u8, CliError> {
-    let folder = wiring::state_folder(&args.state);
-    if !Store::database_path(&folder).exists() {
-        return Err(CliError::new(3, format!("find an instance in {}", folder.display())));
-    }
-    let instance = Instance::open(&folder, "instance backup")?;
-    let now = instance.holder.started_at;
+async fn backup(args: &Backup) -> Result<u8, CliError> {
+    let now = now_ms();
     if args.out.as_deref() == Some(Path::new("-")) {
-        instance.store.backup(&instance.holder, now, &mut io::stdout().lock()).map_err(told)?;
+        write_backup(args, now, &mut io::stdout()).await?;
         return Ok(0);
     }
     let default = || PathBuf::from(format!("armilla-backup-{}", Utc(now).to_string().replace(':', "")));
     let path = args.out.clone().unwrap_or_else(default);
-    let about = write_whole(&path, |out| instance.store.backup(&instance.holder, now, out).map_err(told))?;
+    let partial = partial(&path);
+    let failed = |error: io::Error| CliError::new(1, format!("write {}: {error}", path.display()));
+    let mut options = fs::OpenOptions::new();
+    let options = options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = options.open(&partial).map_err(failed)?;
+    let written = write_backup(args, now, &mut file).await.and_then(|()| {
+        file.sync_all().map_err(failed)?;
+        // One that was cut off on the way is none.
+        let about = appliance_store::about_backup(&partial).map_err(told)?;
+        fs::rename(&partial, &path).map_err(failed)?;
+        Ok(about)
+    });
+    let about = written.inspect_err(|_| {
+        let _ = fs::remove_file(&partial);
+    })?;
     println!("{}", path.display());
     match about.wrapped_key {
         Some(_) => eprintln!("Its key is inside, under its passphrase."),
         None => eprintln!(
-            "Its secrets open with {} alone, which is not inside: keep a copy of it elsewhere.",
-            Store::key_path(&folder).display()
+            "Its secrets open with armilla.key of the state folder alone, which is not inside: keep a copy of it elsewhere."
         ),
     }
     Ok(0)
 }
 
-/// The file is there when all of it is, and on disk.
-fn write_whole<T>(
-    path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> Result<T, CliError>,
-) -> Result<T, CliError> {
+/// The backup of a server, or of a folder that nobody has open.
+async fn write_backup(args: &Backup, now: u64, out: &mut (dyn Write + Send)) -> Result<(), CliError> {
+    if let Some(server) = args.server.server()? {
+        let taken = server.download(Method::POST, "/api/v1/instance/backup", out).await;
+        return taken.map(drop).map_err(|error| wiring::failed(&error));
+    }
+    let folder = wiring::state_folder(&args.server.state);
+    if !Store::database_path(&folder).exists() {
+        return Err(CliError::new(3, format!("find an instance in {}", folder.display())));
+    }
+    let instance = Instance::open(&folder, "instance backup")?;
+    instance.store.backup(&instance.holder, now, out).map(drop).map_err(told)
+}
+
+/// Where a file is written until all of it is there.
+fn partial(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
-    let partial = path.with_file_name(name);
-    let failed = |error: io::Error| CliError::new(1, format!("write {}: {error}", path.display()));
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&partial)
-        .map_err(failed)?;
-    let written = write(&mut file).and_then(|done| {
-        file.sync_all().and_then(|()| fs::rename(&partial, path)).map_err(failed)?;
-        Ok(done)
-    });
-    if written.is_err() {
-        let _ = fs::remove_file(&partial);
-    }
-    written
+    path.with_file_name(name)
 }
 
 fn restore(args: &Restore) -> Result<u8, CliError> {

@@ -233,7 +233,7 @@ pub(crate) fn main() -> ExitCode {
         Verb::Token(command) => wait(token::run(&command)),
         Verb::Audit(command) => wait(audit::run(&command)),
         Verb::Settings(command) => wait(settings::run(&command)),
-        Verb::Instance(command) => instance::run(&command),
+        Verb::Instance(command) => wait(instance::run(&command)),
         Verb::Reset(args) => wait(reset::run(&args)),
         Verb::TakeOver(args) => wait(take_over::run(&args)),
         Verb::Image(command) => wait(image::run(&command)),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use appliance_control::hands::Acquaintance;
 use appliance_control::here::{now_ms, operator};
-use appliance_control::{Instance, Options};
+use appliance_control::{Instance, Options, Trusting};
 use appliance_store::Holder;
 use bundles_format::Release;
 use installer_run::reader::Reader;
@@ -24,10 +24,12 @@ pub(crate) fn options(args: &SiteArgs) -> Options {
         by: operator(),
         folder: args.site.parent().unwrap_or(Path::new("")).to_owned(),
         bundle: args.bundle.clone(),
-        trust: args.trust.clone(),
+        bundle_id: None,
+        trust: Trusting::Operator(args.trust.clone()),
         take_over: args.take_over.clone(),
         patience: Duration::from_secs(args.patience),
         trust_new_hosts: args.yes,
+        keep: true,
     }
 }
 

@@ -11,7 +11,7 @@
 //! not in the backup. Only a key that a passphrase protects goes with it, wrapped as it is.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use crate::holder::Holder;
 use crate::passphrase::wrapped_text;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, is_full, random_id};
 use crate::tables::{META, SCHEMA};
 use crate::vault::{Vault, VaultError, write_text};
 
@@ -109,12 +109,56 @@ impl<W: Write> Write for Hashing<W> {
     }
 }
 
+/// The whole instance at one moment, to be written as slowly as whoever takes it likes.
+#[derive(Debug)]
+pub struct Snapshot {
+    about: About,
+    database: fs::File,
+}
+
+impl Snapshot {
+    pub fn write(mut self, out: &mut dyn Write) -> Result<About, BackupError> {
+        pack(&self.about, &mut self.database, out).map_err(BackupError::Write)?;
+        Ok(self.about)
+    }
+}
+
 impl Store {
     /// Writes the whole instance as it is now. Whoever wants to write waits meanwhile; readers do not.
     pub fn backup(&self, by: &Holder, at: u64, out: &mut dyn Write) -> Result<About, BackupError> {
         // Output of steps may still be in memory: a commit brings it to disk, and nothing comes after it while we read.
         let _writer = self.write_held(|_| Ok(()))?;
-        let about = About {
+        let about = self.about(by, at)?;
+        pack(&about, &mut self.database_file()?, out).map_err(BackupError::Write)?;
+        Ok(about)
+    }
+
+    /// A copy of the database as it is now, which has no name and is gone with its last reader. Whoever wants to write waits for
+    /// the disk alone, and not for whoever takes the backup.
+    pub fn snapshot(&self, by: &Holder, at: u64) -> Result<Snapshot, BackupError> {
+        let path = self.dir.join(format!("backup.{}.partial", random_id().map_err(BackupError::Write)?));
+        let nameless = || -> io::Result<fs::File> {
+            let mut options = fs::OpenOptions::new();
+            let file = options.read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+            fs::remove_file(&path)?;
+            Ok(file)
+        };
+        let mut copy = nameless().map_err(BackupError::Write)?;
+        let _writer = self.write_held(|_| Ok(()))?;
+        let about = self.about(by, at)?;
+        let mut copied = || -> io::Result<u64> {
+            io::copy(&mut self.database_file().map_err(io::Error::other)?, &mut copy)?;
+            copy.seek(io::SeekFrom::Start(0))
+        };
+        copied().map_err(|error| match is_full(&error) {
+            true => BackupError::Store(StoreError::Full { path: self.dir.clone() }),
+            false => BackupError::Write(error),
+        })?;
+        Ok(Snapshot { about, database: copy })
+    }
+
+    fn about(&self, by: &Holder, at: u64) -> Result<About, BackupError> {
+        Ok(About {
             ledger: self.ledger().to_owned(),
             schema: SCHEMA,
             key: self.vault.id().to_owned(),
@@ -122,23 +166,24 @@ impl Store {
             written_at: at,
             by: by.clone(),
             index: self.last_index()?,
-        };
-        let database = Store::database_path(&self.dir);
-        let mut file =
-            fs::File::open(&database).map_err(|source| BackupError::Read { path: database, source })?;
-        let mut body = || -> io::Result<()> {
-            let mut out = Hashing { inner: &mut *out, hash: Sha256::new() };
-            writeln!(out, "{}{}", MAGIC, serde_json::to_string(&about)?)?;
-            let mut packed = zstd::Encoder::new(&mut out, 3)?;
-            io::copy(&mut file, &mut packed)?;
-            packed.finish()?;
-            let Hashing { inner, hash } = out;
-            inner.write_all(&hash.finalize())?;
-            inner.flush()
-        };
-        body().map_err(BackupError::Write)?;
-        Ok(about)
+        })
     }
+
+    fn database_file(&self) -> Result<fs::File, BackupError> {
+        let path = Store::database_path(&self.dir);
+        fs::File::open(&path).map_err(|source| BackupError::Read { path, source })
+    }
+}
+
+fn pack(about: &About, database: &mut fs::File, out: &mut dyn Write) -> io::Result<()> {
+    let mut out = Hashing { inner: out, hash: Sha256::new() };
+    writeln!(out, "{}{}", MAGIC, serde_json::to_string(about)?)?;
+    let mut packed = zstd::Encoder::new(&mut out, 3)?;
+    io::copy(database, &mut packed)?;
+    packed.finish()?;
+    let Hashing { inner, hash } = out;
+    inner.write_all(&hash.finalize())?;
+    inner.flush()
 }
 
 /// Makes a state folder of a backup. `key`: the key file that lay beside the database, where the backup does not hold it. The
@@ -169,6 +214,27 @@ pub fn restore(backup: &Path, dir: &Path, key: Option<&Path>) -> Result<About, B
     restored
 }
 
+/// What a backup says of itself, after all of it was held against its digest.
+pub fn about_backup(backup: &Path) -> Result<About, BackupError> {
+    verify(backup)?;
+    let read = |source| BackupError::Read { path: backup.to_owned(), source };
+    head(&mut BufReader::new(fs::File::open(backup).map_err(read)?), backup)
+}
+
+/// Reads the first two lines of a backup.
+fn head(body: &mut impl BufRead, backup: &Path) -> Result<About, BackupError> {
+    let read = |source| BackupError::Read { path: backup.to_owned(), source };
+    let (mut magic, mut about) = (String::new(), String::new());
+    body.read_line(&mut magic).map_err(read)?;
+    body.take(ABOUT_LIMIT).read_line(&mut about).map_err(read)?;
+    let about: About =
+        serde_json::from_str(&about).map_err(|_| BackupError::NotABackup { path: backup.to_owned() })?;
+    if about.schema > SCHEMA {
+        return Err(BackupError::Newer { found: about.schema });
+    }
+    Ok(about)
+}
+
 /// Holds the whole file against its digest before anything of it is believed.
 fn verify(backup: &Path) -> Result<(), BackupError> {
     let read = |source| BackupError::Read { path: backup.to_owned(), source };
@@ -197,13 +263,7 @@ fn unpack(backup: &Path, partial: &Path) -> Result<About, BackupError> {
     let file = fs::File::open(backup).map_err(read)?;
     let length = file.metadata().map_err(read)?.len();
     let mut body = BufReader::new(file.take(length - DIGEST as u64));
-    let (mut magic, mut about) = (String::new(), String::new());
-    body.read_line(&mut magic).map_err(read)?;
-    (&mut body).take(ABOUT_LIMIT).read_line(&mut about).map_err(read)?;
-    let about: About = serde_json::from_str(&about).map_err(|_| not_a_backup())?;
-    if about.schema > SCHEMA {
-        return Err(BackupError::Newer { found: about.schema });
-    }
+    let about = head(&mut body, backup)?;
     let written = |source| BackupError::Folder { path: partial.to_owned(), source };
     let mut out = fs::OpenOptions::new()
         .write(true)

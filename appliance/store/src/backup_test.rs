@@ -123,3 +123,29 @@ fn a_key_under_a_passphrase_goes_with_the_backup_wrapped() {
     let error = Store::open(&into, &holder()).err().unwrap();
     assert!(error.to_string().contains("a passphrase protects its key"), "{error}");
 }
+
+#[test]
+fn a_snapshot_is_of_one_moment_and_holds_no_writer_up() {
+    let (dir, store) = instance();
+    let snapshot = store.snapshot(&holder(), 7).unwrap();
+    let put =
+        SiteCommand::Put { name: "later".into(), text: "two".into(), bundle: None, expected: Expected::Any };
+    store.submit(&Actor::Instance, &Command::Sites(put)).unwrap();
+    let mut bytes = Vec::new();
+    let about = snapshot.write(&mut bytes).unwrap();
+    assert!(about.index < store.last_index().unwrap());
+    let path = dir.path().join("backup");
+    fs::write(&path, &bytes).unwrap();
+    assert_eq!(about_backup(&path).unwrap(), about);
+    let new = TempDir::new().unwrap();
+    let into = new.path().join("state");
+    restore(&path, &into, Some(&Store::key_path(dir.path()))).unwrap();
+    let restored = Store::open(&into, &holder()).unwrap();
+    assert_eq!(restored.last_index().unwrap(), about.index);
+    assert!(restored.row::<SiteRow>("demo").unwrap().is_some());
+    assert!(restored.row::<SiteRow>("later").unwrap().is_none());
+    let left = fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().file_name());
+    assert!(left.into_iter().all(|name| !name.to_string_lossy().contains("partial")));
+    fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    assert!(matches!(about_backup(&path), Err(BackupError::Damaged { .. })), "one that was cut off");
+}

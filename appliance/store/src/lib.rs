@@ -32,7 +32,7 @@ mod writings;
 
 pub use appliance_ledger as ledger;
 pub use appliance_ledger::{KeptBundle, PinnedKey, RunRow, rules};
-pub use backup::{About, BackupError, restore};
+pub use backup::{About, BackupError, Snapshot, about_backup, restore};
 pub use holder::Holder;
 pub use notes::FileStamp;
 pub use output::{OUTPUT_LIMIT, OutputChunk};

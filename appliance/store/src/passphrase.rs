@@ -20,8 +20,10 @@ use zeroize::Zeroizing;
 use crate::store::Store;
 use crate::vault::{VaultError, read_key, write_text};
 
-/// Names a file whose first line is the passphrase, for a server that starts with nobody there.
+/// Names a file whose first line is the passphrase, for a server that starts with nobody there; `-` is standard input.
 pub const PASSPHRASE_FILE: &str = "ARMILLA_PASSPHRASE_FILE";
+/// The credential of systemd that is the passphrase where no file is named: `LoadCredential=`, `LoadCredentialEncrypted=`.
+pub(crate) const CREDENTIAL: &str = "armilla.passphrase";
 
 /// 64 MiB and three passes: the second recommended option of RFC 9106, which a small machine can spare once at its start.
 const MEMORY_KIB: u32 = 64 << 10;
@@ -35,7 +37,8 @@ const NONCE: usize = 24;
 #[derive(Debug, thiserror::Error)]
 pub enum PassphraseError {
     #[error(
-        "open the store: a passphrase protects its key, and {PASSPHRASE_FILE} does not name a file with it"
+        "open the store: a passphrase protects its key; neither does {PASSPHRASE_FILE} name a file with it, nor is there a \
+         credential {CREDENTIAL} of systemd"
     )]
     Wanted,
     #[error("open the store: read its passphrase from {}", .path.display())]
@@ -72,20 +75,32 @@ impl Passphrase {
         Ok(Passphrase(Zeroizing::new(text.to_owned())))
     }
 
-    /// The first line of a file.
+    /// The first line of a file, or with `-` of standard input.
     pub fn read(path: &Path) -> Result<Passphrase, PassphraseError> {
-        let text = fs::read_to_string(path).map(Zeroizing::new);
+        let text = match path == Path::new("-") {
+            true => io::read_to_string(io::stdin()),
+            false => fs::read_to_string(path),
+        };
+        let text = text.map(Zeroizing::new);
         let text = text.map_err(|source| PassphraseError::Unread { path: path.to_owned(), source })?;
         Ok(Passphrase(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned())))
     }
 
-    /// That of the file which the environment names.
+    /// That of the file which the environment names, else that of systemd's credential.
     pub(crate) fn given() -> Result<Passphrase, PassphraseError> {
-        match std::env::var_os(PASSPHRASE_FILE) {
-            Some(path) => Passphrase::read(Path::new(&path)),
+        let named = std::env::var_os(PASSPHRASE_FILE).map(PathBuf::from);
+        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        match place(named, credentials) {
+            Some(path) => Passphrase::read(&path),
             None => Err(PassphraseError::Wanted),
         }
     }
+}
+
+/// Where the passphrase is read from. `credentials` is the folder of the service's credentials (`systemd.exec(5)`,
+/// "Credentials").
+fn place(named: Option<PathBuf>, credentials: Option<PathBuf>) -> Option<PathBuf> {
+    named.or_else(|| credentials.map(|folder| folder.join(CREDENTIAL)).filter(|path| path.exists()))
 }
 
 /// A key under a passphrase.
@@ -167,6 +182,17 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_credential_of_systemd_serves_where_no_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let (credentials, named) = (Some(folder.path().to_owned()), PathBuf::from("/named"));
+        assert_eq!(place(None, credentials.clone()), None, "there is none of that name");
+        fs::write(folder.path().join(CREDENTIAL), "correct horse battery\n").unwrap();
+        assert_eq!(place(None, credentials.clone()), Some(folder.path().join("armilla.passphrase")));
+        assert_eq!(place(Some(named.clone()), credentials), Some(named));
+        assert_eq!(place(None, None), None);
+    }
 
     #[test]
     fn a_key_opens_under_its_passphrase_alone() {

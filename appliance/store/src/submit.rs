@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use appliance_ledger::{
-    Actor, Change, Command, Decided, Key, Reading, Refused, Reply, Row, Sealed, Table, decide,
+    Actor, Change, Command, Decided, Key, Keyed, Reading, Refused, Reply, Row, Sealed, Table, decide,
 };
 use installer_model::event::Record;
 use redb::WriteTransaction;
@@ -60,6 +60,18 @@ impl Store {
         let transaction = self.reading()?;
         let rows = self.rows_of(Transaction::Read(&transaction));
         Ok(appliance_ledger::may_guess(&rows, now_ms(), name, address)?)
+    }
+
+    /// What was answered to a request under this idempotency key before.
+    pub fn answered(&self, actor: &Actor, keyed: &Keyed) -> Result<Option<Reply>, StoreError> {
+        let transaction = self.reading()?;
+        let rows = self.rows_of(Transaction::Read(&transaction));
+        Ok(appliance_ledger::answered(&rows, now_ms(), actor, keyed)?)
+    }
+
+    /// Tells a request from others by the digest of it, which itself is not to be kept: a request may hold a password.
+    pub fn mark(&self, digest: &[u8; 32]) -> String {
+        self.vault.mark(digest)
     }
 
     /// As [`Store::submit`], in the name of whoever opened the store.

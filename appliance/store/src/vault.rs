@@ -59,6 +59,7 @@ pub enum VaultError {
 pub(crate) struct Vault {
     cipher: XChaCha20Poly1305,
     id: String,
+    marks: Zeroizing<[u8; 32]>,
 }
 
 impl Vault {
@@ -99,7 +100,11 @@ impl Vault {
         hash.update(b"armilla store key");
         hash.update(key);
         let id = hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-        Vault { cipher: XChaCha20Poly1305::new(key.into()), id }
+        let mut hash = Sha256::new();
+        hash.update(b"armilla store marks");
+        hash.update(key);
+        let marks = Zeroizing::new(hash.finalize().into());
+        Vault { cipher: XChaCha20Poly1305::new(key.into()), id, marks }
     }
 
     /// What the key in this file is called.
@@ -111,6 +116,15 @@ impl Vault {
     /// What the database calls its key.
     pub(crate) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Tells a digest from others without being one: who has the database alone cannot try what it was made of. The digest
+    /// has one length, so that no longer message has a mark that follows from this one.
+    pub(crate) fn mark(&self, digest: &[u8; 32]) -> String {
+        let mut hash = Sha256::new();
+        hash.update(*self.marks);
+        hash.update(digest);
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// `place` says where the value goes: its table and key.
@@ -193,6 +207,14 @@ mod tests {
             assert!(vault.unseal("events 1", &changed).is_err(), "byte {at}");
             assert!(vault.unseal("events 1", &sealed[..at]).is_err(), "cut at {at}");
         }
+    }
+
+    #[test]
+    fn a_mark_is_that_of_one_digest_under_one_key() {
+        let (vault, other) = (Vault::of(&[7; 32]), Vault::of(&[8; 32]));
+        assert_eq!(vault.mark(&[1; 32]), Vault::of(&[7; 32]).mark(&[1; 32]));
+        assert_ne!(vault.mark(&[1; 32]), vault.mark(&[2; 32]));
+        assert_ne!(vault.mark(&[1; 32]), other.mark(&[1; 32]));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! An open bundle, in two states: what it says of itself, and what a trusted key says of it.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -73,10 +73,18 @@ pub struct Bundle<State> {
     state: State,
 }
 
+/// A pipe or a device would keep whoever opens it waiting.
+fn open(path: &Path) -> io::Result<File> {
+    match fs::metadata(path)?.is_file() {
+        true => File::open(path),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no file")),
+    }
+}
+
 impl Bundle<Unverified> {
     /// Reads the headers and the seal, believes nothing.
     pub fn inspect(path: &Path) -> Result<Bundle<Unverified>, OpenError> {
-        let file = File::open(path).map_err(|source| OpenError::Open { path: path.into(), source })?;
+        let file = open(path).map_err(|source| OpenError::Open { path: path.into(), source })?;
         let table = scan(&file)?;
         let seal = read_head(&file, &table, entry::SEAL)?;
         let index = read_head(&file, &table, entry::INDEX)?;

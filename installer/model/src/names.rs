@@ -63,8 +63,8 @@ macro_rules! checked_text {
 }
 
 checked_text! {
-    /// The name of a site, and so of its cluster: an RFC 1123 label.
-    SiteName, rfc1123_label
+    /// The name of a site, and so of its cluster: an RFC 1123 label, and no word that the API has in the place of one.
+    SiteName, site_name
 }
 checked_text! {
     /// The name of a host, which becomes the name of its Kubernetes node: an RFC 1123 subdomain
@@ -111,6 +111,17 @@ checked_text! {
 
 fn is_lower_alnum(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit()
+}
+
+/// Words that stand in `/api/v1/sites/…` where a site's name does. A test of the API holds them against its routes.
+const WORDS_OF_ROUTES: [&str; 2] = ["import", "validate"];
+
+fn site_name(text: &str) -> Result<(), String> {
+    rfc1123_label(text)?;
+    match WORDS_OF_ROUTES.contains(&text) {
+        true => Err(format!("{text:?} means something else in the API: give the site another name")),
+        false => Ok(()),
+    }
 }
 
 fn rfc1123_label(text: &str) -> Result<(), String> {

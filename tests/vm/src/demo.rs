@@ -139,6 +139,13 @@ impl Demo {
         let server = server::start(&self.folder, lab)?;
         let url = format!("https://{}", self.forward(lab, server.listens)?.listen);
         let login = server::login(&self.folder, &server, url)?;
+        // The server gets the site as its file has it, and the key that opens the hosts: it shows the cluster from then on.
+        finish(
+            self.folder
+                .armilla_on_site(lab, "plan")
+                .args(["-o", "json", "-y"])
+                .stdout(std::process::Stdio::null()),
+        )?;
         // From the machine, as somebody would who stands elsewhere: what is told below works.
         finish(login.command(&self.folder).stdin(login.password_file(&self.folder)?))?;
         Ok(login)

@@ -1,6 +1,8 @@
 //! What every change has in common: its actor, a dry run, an expected revision, an idempotency key.
 
-use appliance_store::ledger::{Actor, Command, Expected, Once};
+use appliance_control::control::Asker;
+use appliance_store::Store;
+use appliance_store::ledger::{Actor, Expected, Keyed};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use serde::Deserialize;
@@ -10,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::parameters::Query;
 use super::{body, condition};
 use crate::access::{Caller, Known, Peer};
+use crate::app::App;
 use crate::problem::{Kind, Problem};
 
 /// How long the answer to a request under an idempotency key is remembered.
@@ -36,12 +39,18 @@ struct DryRun {
 }
 
 impl Mutation {
-    /// The command under the request's idempotency key, if it has one.
-    pub(crate) fn once(&self, now_ms: u64, command: Command) -> Command {
-        let Some(key) = &self.key else { return command };
-        let request = hex::encode(self.digest.clone().finalize());
-        let (key, expires_at) = (key.clone(), now_ms.saturating_add(REMEMBERED_MS));
-        Command::Once(Once { key, request, expires_at, command: Box::new(command) })
+    /// The request's idempotency key, if it has one. A dry run is carried out as often as it comes.
+    pub(crate) fn keyed(&self, store: &Store, now_ms: u64) -> Option<Keyed> {
+        let key = self.key.clone().filter(|_| !self.dry_run)?;
+        let request = store.mark(&self.digest.clone().finalize().into());
+        Some(Keyed { key, request, expires_at: now_ms.saturating_add(REMEMBERED_MS) })
+    }
+}
+
+impl Mutation {
+    /// Who asks a control for something.
+    pub(crate) fn asker(&self, app: &App) -> Asker {
+        Asker { actor: self.actor.clone(), dry: self.dry_run, keyed: app.keyed(self) }
     }
 }
 
@@ -127,10 +136,7 @@ mod tests {
     }
 
     async fn request_digest(path: &str, body: &str) -> String {
-        let Command::Once(once) = mutation(path, "k", body).await.unwrap().once(0, Command::Sweep) else {
-            panic!("a key was sent");
-        };
-        once.request
+        hex::encode(mutation(path, "k", body).await.unwrap().digest.finalize())
     }
 
     #[tokio::test]

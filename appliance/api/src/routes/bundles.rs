@@ -26,7 +26,7 @@ use crate::trouble;
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .add(Needs::Viewer, routes!(list_bundles))
-        .add_stream(Needs::Operator, routes!(add_bundle))
+        .add_stream(Needs::Admin, routes!(add_bundle))
         .add(Needs::Viewer, routes!(show_bundle))
         .add(Needs::Operator, routes!(remove_bundle))
         .add_stream(Needs::Operator, routes!(verify_bundle))
@@ -120,6 +120,8 @@ struct NewBundle {
 }
 
 /// Take a bundle in that lies on this instance's machine; every byte of it is read
+///
+/// For administrators: who names paths has the server's user look at them. Others upload.
 #[utoipa::path(post, path = "/api/v1/bundles", tag = "bundles", request_body = NewBundle,
     responses((status = 200, description = "A dry run", body = BundleBody), (status = 201, body = BundleBody)))]
 async fn add_bundle(State(app): State<App>, wish: Changing<NewBundle>) -> Result<Response, Problem> {
@@ -127,7 +129,7 @@ async fn add_bundle(State(app): State<App>, wish: Changing<NewBundle>) -> Result
     if !body.path.is_absolute() {
         return Err(Problem::invalid("/path", "a path that begins with / is wanted"));
     }
-    let row = admit(&app, body.path, false).await?;
+    let row = admit(&app, body.path, false, &mutation).await?;
     if mutation.dry_run {
         return Ok(Json(BundleBody::from(row)).into_response());
     }
@@ -149,8 +151,14 @@ async fn lies_there(app: &App, BundleRow { id, path, .. }: BundleRow) -> bool {
     opened.is_ok_and(|found| found == id)
 }
 
-pub(super) async fn admit(app: &App, path: PathBuf, uploaded: bool) -> Result<BundleRow, Problem> {
-    off_thread(app, move |app| bundles::admit(app.store(), &path, uploaded)).await
+pub(super) async fn admit(
+    app: &App,
+    path: PathBuf,
+    uploaded: bool,
+    mutation: &Mutation,
+) -> Result<BundleRow, Problem> {
+    let keep = !mutation.dry_run;
+    off_thread(app, move |app| bundles::admit(app.store(), &path, uploaded, keep)).await
 }
 
 async fn off_thread<T: Send + 'static>(
@@ -192,6 +200,9 @@ async fn remove_bundle(
     Path(id): Path<String>,
     mutation: Mutation,
 ) -> Result<StatusCode, Problem> {
+    if app.answered(&mutation).await?.is_some() {
+        return Ok(StatusCode::NO_CONTENT);
+    }
     let bundle = row(&app, &id)?;
     let remove = BundleCommand::Remove { id, expected: mutation.expected };
     app.submit(&mutation, Command::Bundles(remove)).await?;
@@ -217,7 +228,7 @@ async fn verify_bundle(
     mutation: Mutation,
 ) -> Result<Response, Problem> {
     let before = row(&app, &id)?;
-    let found = admit(&app, before.path.clone(), before.uploaded).await?;
+    let found = admit(&app, before.path.clone(), before.uploaded, &mutation).await?;
     if found.id != id {
         let detail = format!("Another bundle lies at {}: {}.", before.path.display(), found.id);
         return Err(Problem::new(Kind::Conflict, detail));
@@ -272,7 +283,7 @@ struct NewBundleKey {
 
 /// Trust whoever holds this key to seal bundles
 #[utoipa::path(post, path = "/api/v1/bundle-keys", tag = "bundles", request_body = NewBundleKey,
-    responses((status = 201, body = BundleKeyBody)))]
+    responses((status = 200, description = "A dry run", body = BundleKeyBody), (status = 201, body = BundleKeyBody)))]
 async fn trust_bundle_key(
     State(app): State<App>,
     wish: Changing<NewBundleKey>,
@@ -283,7 +294,8 @@ async fn trust_bundle_key(
     let trusted_at = app.now_ms();
     let key = PinnedKey { fingerprint: fingerprint.clone(), key: body.pem, pinned_at: trusted_at };
     app.submit(&mutation, Command::HostKeys(HostKeyCommand::PinBundleKey { key })).await?;
-    Ok((StatusCode::CREATED, Json(BundleKeyBody { fingerprint, trusted_at })))
+    let status = if mutation.dry_run { StatusCode::OK } else { StatusCode::CREATED };
+    Ok((status, Json(BundleKeyBody { fingerprint, trusted_at })))
 }
 
 /// Trust a key no longer

@@ -193,6 +193,9 @@ async fn remove_credential(
     Path((name, id)): Path<(String, String)>,
     mutation: Mutation,
 ) -> Result<StatusCode, Problem> {
+    if app.answered(&mutation).await?.is_some() {
+        return Ok(StatusCode::NO_CONTENT);
+    }
     let place = reference(&app, &name, &id)?.place(&name);
     let command = CredentialCommand::RemoveSecret { name: place };
     app.submit(&mutation, Command::Credentials(command)).await?;

@@ -25,6 +25,7 @@ mod entrance;
 mod health;
 mod hosts;
 mod imports;
+mod instance;
 mod oidc;
 mod openapi;
 mod plans;
@@ -64,6 +65,7 @@ fn all(routes: Routes) -> Routes {
     let routes = tokens::routes(routes);
     let routes = audit::routes(routes);
     let routes = settings::routes(routes);
+    let routes = instance::routes(routes);
     let routes = imports::routes(routes);
     let routes = sites::routes(routes);
     let routes = hosts::routes(routes);

@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::ETAG;
 use axum::response::{IntoResponse, Response};
+use installer_model::finding::Finding;
 use installer_model::plan::{Intent, Plan};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -178,11 +179,25 @@ struct MadePlan {
     repaired: Vec<String>,
 }
 
+impl MadePlan {
+    fn of(plan: Plan, found: &[Finding]) -> Result<MadePlan, Problem> {
+        Ok(MadePlan {
+            id: plan.id.0,
+            steps: plan.steps.len() as u64,
+            report: plan.report,
+            findings: checks::findings(found)?,
+            stopping: found.iter().filter(|finding| finding.stops()).count() as u64,
+            strangers: Vec::new(),
+            repaired: Vec::new(),
+        })
+    }
+}
+
 /// Look at a site's hosts and make a plan
 ///
 /// Changes nothing on the hosts. A dry run looks and judges as well, and keeps no plan.
 #[utoipa::path(post, path = "/api/v1/sites/{name}/plans", tag = "plans", params(("name" = String, Path)),
-    request_body = NewPlan, responses((status = 200, description = "A dry run"), (status = 201, body = MadePlan)))]
+    request_body = NewPlan, responses((status = 200, description = "A dry run", body = MadePlan), (status = 201, body = MadePlan)))]
 async fn make_plan(
     State(app): State<App>,
     Path(name): Path<String>,
@@ -190,28 +205,25 @@ async fn make_plan(
 ) -> Result<Response, Problem> {
     let Changing { mutation, body } = wish;
     let intent = intent(&app, &name, &body)?;
-    if mutation.dry_run {
-        let looked = app.control()?.check(&mutation.actor, &name).await.map_err(trouble::problem)?;
-        return Ok(Json(checks::findings(&looked.findings)?).into_response());
+    if let Some(id) = app.made_before(&mutation).await? {
+        let found = checks::last(&app, &name).await?.findings;
+        let body = MadePlan::of(plan(&app, &id).await?, &found)?;
+        return Ok((StatusCode::CREATED, Json(body)).into_response());
     }
     let NewPlan { take_over, without, import, .. } = body;
     if !without.is_empty() && intent == Intent::Install {
         return Err(Problem::invalid("/without", "an installation does without no host"));
     }
     let options = Start { take_over, without, import: import.map(Imported::from), patience: None };
-    let made = app.control()?.plan(&mutation.actor, &name, &intent, &options).await;
+    let made = app.control()?.plan(&mutation.asker(&app), &name, &intent, &options).await;
     let (plan, looked) = made.map_err(trouble::problem)?;
-    let stopping = looked.findings.iter().filter(|finding| finding.stops()).count() as u64;
+    let status = if mutation.dry_run { StatusCode::OK } else { StatusCode::CREATED };
     let body = MadePlan {
-        id: plan.id.0,
-        steps: plan.steps.len() as u64,
-        report: plan.report,
-        findings: checks::findings(&looked.findings)?,
-        stopping,
         strangers: looked.left.strangers,
         repaired: looked.left.repaired,
+        ..MadePlan::of(plan, &looked.findings)?
     };
-    Ok((StatusCode::CREATED, Json(body)).into_response())
+    Ok((status, Json(body)).into_response())
 }
 
 fn intent(app: &App, name: &str, wish: &NewPlan) -> Result<Intent, Problem> {

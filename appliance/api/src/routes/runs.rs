@@ -198,7 +198,10 @@ async fn start_run(State(app): State<App>, wish: Changing<NewRun>) -> Result<Res
     let NewRun { plan, take_over, without, import, patience } = body;
     let options = Start { take_over, without, import: import.map(Imported::from), patience };
     let plan = PlanId(plan);
-    let id = control.start(&mutation.actor, &plan, &options, mutation.dry_run).map_err(trouble::problem)?;
+    let id = match app.made_before(&mutation).await? {
+        Some(id) => id,
+        None => control.start(&mutation.asker(&app), &plan, &options).map_err(trouble::problem)?,
+    };
     if mutation.dry_run {
         return Ok(StatusCode::OK.into_response());
     }
@@ -337,7 +340,9 @@ async fn cancel_run(
     mutation: Mutation,
 ) -> Result<StatusCode, Problem> {
     let run = row(&app, &id).await?.run;
-    app.control()?.cancel(&mutation.actor, &run, mutation.dry_run).map_err(trouble::problem)?;
+    if app.answered(&mutation).await?.is_none() {
+        app.control()?.cancel(&mutation.asker(&app), &run).map_err(trouble::problem)?;
+    }
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -362,7 +367,10 @@ async fn retry_host(
 ) -> Result<(StatusCode, Json<RetryBody>), Problem> {
     let run = row(&app, &id).await?.run;
     let control = app.control()?;
-    let retried = control.retry_host(&mutation.actor, &run, &host, mutation.dry_run);
+    let retried = match app.made_before(&mutation).await? {
+        Some(id) => control.retried(&id),
+        None => control.retry_host(&mutation.asker(&app), &run, &host),
+    };
     let body = match retried.map_err(trouble::problem)? {
         Retried::InRun(run) => RetryBody { run: Some(run.0), request: None },
         Retried::Anew(request) => RetryBody { run: None, request: Some(request) },
@@ -480,6 +488,8 @@ async fn withdraw_request(
     Path(id): Path<String>,
     mutation: Mutation,
 ) -> Result<StatusCode, Problem> {
-    app.control()?.withdraw(&mutation.actor, &id, mutation.dry_run).map_err(trouble::problem)?;
+    if app.answered(&mutation).await?.is_none() {
+        app.control()?.withdraw(&mutation.asker(&app), &id).map_err(trouble::problem)?;
+    }
     Ok(StatusCode::NO_CONTENT)
 }

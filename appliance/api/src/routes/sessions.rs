@@ -254,6 +254,9 @@ async fn end_session(
     Path(id): Path<String>,
     mutation: Mutation,
 ) -> Result<StatusCode, Problem> {
+    if app.answered(&mutation).await?.is_some() {
+        return Ok(StatusCode::NO_CONTENT);
+    }
     let session: Option<Session> = app.row(&id)?;
     // What is somebody else's is not there.
     let Some(session) = session.filter(|session| known.sees(&session.user)) else {

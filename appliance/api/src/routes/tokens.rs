@@ -177,6 +177,9 @@ async fn revoke_token(
     Path(id): Path<String>,
     mutation: Mutation,
 ) -> Result<StatusCode, Problem> {
+    if app.answered(&mutation).await?.is_some() {
+        return Ok(StatusCode::NO_CONTENT);
+    }
     let token: Option<Token> = app.row(&id)?;
     // What is somebody else's is not there.
     let Some(token) = token.filter(|token| known.sees(&token.user)) else {

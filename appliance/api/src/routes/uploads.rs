@@ -7,7 +7,7 @@
 
 use std::path::PathBuf;
 
-use appliance_store::ledger::{BundleCommand, Command, Expected, Upload, UploadCommand};
+use appliance_store::ledger::{BundleCommand, Command, Expected, Reply, Upload, UploadCommand};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -136,11 +136,12 @@ async fn begin_upload(State(app): State<App>, wish: Changing<NewUpload>) -> Resu
         expires_at: now + PATIENCE_MS,
         revision: 0,
     };
-    app.submit(&mutation, Command::Uploads(UploadCommand::Begin(upload))).await?;
+    let begun = app.submit(&mutation, Command::Uploads(UploadCommand::Begin(upload))).await?;
     if mutation.dry_run {
         return Ok(StatusCode::OK.into_response());
     }
     clear_away(&app).await?;
+    let id = if let Reply::Made { id, .. } = begun.reply { id } else { id };
     Ok((StatusCode::CREATED, shown(&app, &id)?).into_response())
 }
 
@@ -190,6 +191,9 @@ async fn give_up_upload(
     Path(id): Path<String>,
     mutation: Mutation,
 ) -> Result<StatusCode, Problem> {
+    if app.answered(&mutation).await?.is_some() {
+        return Ok(StatusCode::NO_CONTENT);
+    }
     row(&app, &id)?;
     app.submit(&mutation, Command::Uploads(UploadCommand::End { id: id.clone() })).await?;
     if !mutation.dry_run {
@@ -336,6 +340,9 @@ async fn complete_upload(
     Path(id): Path<String>,
     mutation: Mutation,
 ) -> Result<Response, Problem> {
+    if let Some(bundle) = app.made_before(&mutation).await? {
+        return bundles::created(&app, &bundle);
+    }
     row(&app, &id)?;
     let _writing = app.writers().take(&id).await;
     // Asked twice, it is a bundle by now.
@@ -352,7 +359,7 @@ async fn complete_upload(
             return Err(Problem::new(Kind::Conflict, detail).hint("give it up and send it again"));
         }
     }
-    let mut bundle = bundles::admit(&app, path.clone(), true).await?;
+    let mut bundle = bundles::admit(&app, path.clone(), true, &mutation).await?;
     if mutation.dry_run {
         return Ok(StatusCode::OK.into_response());
     }

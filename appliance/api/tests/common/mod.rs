@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use appliance_api::{App, Authority, DoorLimits, Options, Peer, Serving};
 use appliance_client::{Client, Pin, Transport};
-use appliance_control::{Clusters, Instance};
+use appliance_control::{Clusters, Control, Instance, SshHosts};
 use appliance_store::{Holder, Store};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode};
+use bundles_format::{Arch, Blob, FORMAT, Release};
+use bundles_store::{KeyPair, keygen, write};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -103,12 +105,12 @@ impl Said {
 pub(crate) struct Ask {
     peer: Peer,
     request: axum::http::request::Builder,
-    body: String,
+    body: Vec<u8>,
 }
 
 pub(crate) fn ask(method: &str, path: &str) -> Ask {
     let request = Request::builder().method(method).uri(path);
-    Ask { peer: Peer::Local { name: "root".to_owned() }, request, body: String::new() }
+    Ask { peer: Peer::Local { name: "root".to_owned() }, request, body: Vec::new() }
 }
 
 impl Ask {
@@ -139,8 +141,12 @@ impl Ask {
         self.raw("application/json", &body.to_string())
     }
 
-    pub(crate) fn raw(mut self, kind: &str, body: &str) -> Ask {
-        self.body = body.to_owned();
+    pub(crate) fn raw(self, kind: &str, body: &str) -> Ask {
+        self.bytes(kind, body.as_bytes().to_vec())
+    }
+
+    pub(crate) fn bytes(mut self, kind: &str, body: Vec<u8>) -> Ask {
+        self.body = body;
         self.header("content-type", kind)
     }
 }
@@ -151,6 +157,29 @@ impl Direct {
         let app = app(dir.path());
         let (router, _) = appliance_api::router(&app);
         Direct { app, router, dir }
+    }
+
+    /// With a control over what the routes serve.
+    pub(crate) fn with_control() -> Direct {
+        let direct = Direct::new();
+        let store = direct.app.store().clone();
+        let (state, holder) = (direct.dir.path().to_owned(), Holder::this_process("test", 0));
+        let instance = Instance { store: store.clone(), state, holder };
+        let control = Control::begin(store, Arc::new(SshHosts::new(instance))).unwrap();
+        let app = direct.app.with_control(control);
+        let (router, _) = appliance_api::router(&app);
+        Direct { app, router, dir: direct.dir }
+    }
+
+    /// Writes an empty bundle of this version, sealed by a key of this name, which is made when it is not there.
+    pub(crate) fn seal(&self, name: &str, version: &str, key: &str) {
+        let place = self.dir.path().join(key);
+        let key = if place.exists() { KeyPair::read(&place).unwrap() } else { keygen(&place).unwrap().0 };
+        let (version, architectures) = (version.to_owned(), vec![Arch::Amd64]);
+        let (name_of, components) = ("test".to_owned(), Vec::new());
+        let release = Release { format: FORMAT, name: name_of, version, architectures, components };
+        let none = |_: &Blob| -> std::io::Result<std::io::Empty> { unreachable!("it has no blob") };
+        write(&self.dir.path().join(name), &release, &key, none, |_, _| {}).unwrap();
     }
 
     pub(crate) async fn hear(&self, ask: Ask) -> Said {

@@ -1,9 +1,10 @@
 //! What callers ask of a control.
 
 use appliance_store::ledger::{
-    Actor, Asked, BundleRow, Command, Founded, PlanCommand, PlanRow, Request, RequestCommand, RequestState,
-    RunRow, SiteCommand, SiteRow,
+    Actor, Asked, BundleRow, Command, Founded, Keyed, PlanCommand, PlanRow, Reply, Request, RequestCommand,
+    RequestState, RunRow, SiteCommand, SiteRow,
 };
+use appliance_store::{Committed, Store, StoreError};
 use installer_model::event::{Event, Outcome, RunId};
 use installer_model::finding::Finding;
 use installer_model::plan::{Intent, Plan, PlanId};
@@ -12,9 +13,10 @@ use installer_plan::preflight::waive::waive;
 use installer_run::Level;
 use serde::{Deserialize, Serialize};
 
-use super::{BundlePath, Control, Inner, Job, stored};
+use super::{Control, Inner, Job, stored};
 use crate::addons::Import;
 use crate::asked::Checked;
+use crate::bundle;
 use crate::error::{ControlError, Kind};
 use crate::fixing::Fix;
 use crate::here::{nonce, now_ms};
@@ -22,6 +24,44 @@ use crate::hosts::Looked;
 use crate::ready::waived;
 use crate::wish::Wish;
 use crate::{findings, site_file};
+
+/// Who asks, and how.
+#[derive(Debug, Clone)]
+pub struct Asker {
+    pub actor: Actor,
+    /// Nothing is done, and the answer says whether it would be.
+    pub dry: bool,
+    /// What comes again under the same key is done once.
+    pub keyed: Option<Keyed>,
+}
+
+impl From<Actor> for Asker {
+    fn from(actor: Actor) -> Asker {
+        Asker { actor, dry: false, keyed: None }
+    }
+}
+
+impl Asker {
+    /// As a part of what is asked, which is repeated with the whole.
+    fn unkeyed(&self) -> Asker {
+        Asker { keyed: None, ..self.clone() }
+    }
+
+    fn submit(&self, store: &Store, command: Command) -> Result<Committed, StoreError> {
+        match &self.keyed {
+            Some(keyed) if !self.dry => store.submit(&self.actor, &keyed.once(command)),
+            None if !self.dry => store.submit(&self.actor, &command),
+            Some(_) | None => store.dry_run(&self.actor, &command),
+        }
+    }
+}
+
+/// A request that was written down.
+pub(super) struct AskedFor {
+    pub(super) id: String,
+    /// It was there already.
+    pub(super) repeated: bool,
+}
 
 /// What a start may say beside its plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,8 +99,8 @@ pub enum Retried {
 
 impl Control {
     /// Looks at a site's hosts and judges. The store has the check afterwards.
-    pub async fn check(&self, actor: &Actor, site: &str) -> Result<Looked, ControlError> {
-        let wish = self.0.wish_of(site, actor)?;
+    pub async fn check(&self, asker: &Asker, site: &str) -> Result<Looked, ControlError> {
+        let wish = Wish { dry: asker.dry, ..self.0.wish_of(site, &asker.actor)? };
         self.0.hosts.look(&wish, None).await
     }
 
@@ -90,36 +130,29 @@ impl Control {
 
     /// Connects to a site's hosts. What stands in between comes back as the error.
     pub async fn scan(&self, actor: &Actor, site: &str) -> Result<(), ControlError> {
-        let wish = self.0.wish_of(site, actor)?;
+        let wish = self.0.wish_without_bundle(site, actor)?;
         self.0.hosts.scan(&wish).await
     }
 
     /// Looks, judges and makes a plan, which is kept for people to look at.
     pub async fn plan(
         &self,
-        actor: &Actor,
+        asker: &Asker,
         site: &str,
         intent: &Intent,
         options: &Start,
     ) -> Result<(Plan, Looked), ControlError> {
-        let wish = self.0.wish_with(site, actor, options)?;
+        let wish = Wish { dry: asker.dry, ..self.0.wish_with(site, &asker.actor, options)? };
         self.0.refuse_import(site, options)?;
         let looked = self.0.hosts.look(&wish, Some(intent)).await?;
         let plan = looked.plan.clone().expect("invariant: one was asked for");
         let command = Command::Plans(PlanCommand::Keep { plan: Box::new(plan.clone()) });
-        self.0.store.submit(actor, &command).map_err(stored("keep the plan: "))?;
+        asker.submit(&self.0.store, command).map_err(stored("keep the plan: "))?;
         Ok((plan, looked))
     }
 
-    /// Has the plan run. Gives the id of the request, which names the run as soon as there is one. With `dry` nothing is
-    /// started, and the answer says whether it would be.
-    pub fn start(
-        &self,
-        actor: &Actor,
-        plan: &PlanId,
-        options: &Start,
-        dry: bool,
-    ) -> Result<String, ControlError> {
+    /// Has the plan run. Gives the id of the request, which names the run as soon as there is one.
+    pub fn start(&self, asker: &Asker, plan: &PlanId, options: &Start) -> Result<String, ControlError> {
         let row: Option<PlanRow> = self.0.store.row(plan.0.as_str()).map_err(stored(""))?;
         let row = row.ok_or_else(|| missing("plan", plan.short()))?;
         let site: Option<SiteRow> = self.0.store.row(row.site.as_str()).map_err(stored(""))?;
@@ -130,19 +163,20 @@ impl Control {
                 format!("start plan {}: site {} was changed after it was made", plan.short(), site.name);
             return Err(ControlError::new(Kind::Conflict, why).hint("plan again"));
         }
-        let wish = self.0.wish_with(&row.site, actor, options)?;
+        let wish = self.0.wish_with(&row.site, &asker.actor, options)?;
+        self.0.refuse_newer_bundle(&row, &wish)?;
         if row.intent == Intent::Install {
             self.0.refuse_findings(&wish)?;
         }
-        self.0.ask_start(actor, &row.site, plan, wish, dry)
+        self.0.ask_start(asker, &row.site, plan, wish)
     }
 
     /// Lets what has started end and starts nothing more. A run that is held ends at once.
-    pub fn cancel(&self, actor: &Actor, run: &RunId, dry: bool) -> Result<(), ControlError> {
+    pub fn cancel(&self, asker: &Asker, run: &RunId) -> Result<(), ControlError> {
         let row = self.0.run(run)?;
         let asked = Asked::Cancel { run: run.clone() };
-        self.0.ask(actor, &row.site, asked, dry)?;
-        if dry {
+        self.0.ask(asker, &row.site, asked)?;
+        if asker.dry {
             return Ok(());
         }
         let held = {
@@ -161,7 +195,7 @@ impl Control {
     }
 
     /// Takes a request back whose run did not begin.
-    pub fn withdraw(&self, actor: &Actor, request: &str, dry: bool) -> Result<(), ControlError> {
+    pub fn withdraw(&self, asker: &Asker, request: &str) -> Result<(), ControlError> {
         let row: Option<Request> = self.0.store.row(request).map_err(stored(""))?;
         let row = row.ok_or_else(|| missing("request", request))?;
         let mut state = self.0.lock();
@@ -170,59 +204,64 @@ impl Control {
             let why = format!("take request {request} back: it was taken up already");
             return Err(ControlError::new(Kind::Conflict, why).hint("cancel its run"));
         }
-        let why = format!("{} took it back", actor.name());
+        let why = format!("{} took it back", asker.actor.name());
         let command = RequestCommand::Answer { id: request.to_owned(), state: RequestState::Failed { why } };
-        if dry {
-            return self.0.store.dry_run(actor, &Command::Requests(command)).map(drop).map_err(stored(""));
+        let command = Command::Requests(command);
+        if asker.dry {
+            return asker.submit(&self.0.store, command).map(drop).map_err(stored(""));
         }
         state.queue.retain(|job| job.request != request);
         state.held.retain(|(job, _)| job.request != request);
         drop(state);
-        self.0.store.submit(actor, &Command::Requests(command)).map_err(stored(""))?;
+        asker.submit(&self.0.store, command).map_err(stored(""))?;
         self.0.tell();
         Ok(())
     }
 
     /// Lets a host that dropped out take part again: in the run, or in one of the same plan when that has ended.
-    pub fn retry_host(
-        &self,
-        actor: &Actor,
-        run: &RunId,
-        host: &str,
-        dry: bool,
-    ) -> Result<Retried, ControlError> {
+    pub fn retry_host(&self, asker: &Asker, run: &RunId, host: &str) -> Result<Retried, ControlError> {
         let row = self.0.run(run)?;
         let view = self.0.store.view(run).map_err(stored(""))?;
         if !view.dropped.contains_key(host) {
             let why = format!("try {host} again: it did not drop out of {run}");
             return Err(ControlError::new(Kind::Conflict, why));
         }
-        let request =
-            self.0.ask(actor, &row.site, Asked::Retry { run: run.clone(), host: host.to_owned() }, dry)?;
         let canceller = {
             let state = self.0.lock();
             let performed = state.running.get(&row.site).filter(|live| live.run.as_ref() == Some(run));
             performed.map(|performed| performed.canceller.clone())
         };
-        let retried = match canceller {
+        let retry = Asked::Retry { run: run.clone(), host: host.to_owned() };
+        let (retry, retried) = match canceller {
             Some(canceller) => {
-                if !dry {
+                let retry = self.0.ask(asker, &row.site, retry)?;
+                if !asker.dry && !retry.repeated {
                     canceller.retry(host);
                 }
-                Retried::InRun(run.clone())
+                (retry, Retried::InRun(run.clone()))
             }
             None => {
+                let retry = self.0.ask(&asker.unkeyed(), &row.site, retry)?;
                 let wish = match self.0.request_of(run)? {
-                    Some((_, wish)) => Wish { by: actor.name(), ..wish },
-                    None => self.0.wish_of(&row.site, actor)?,
+                    Some((_, wish)) => Wish { by: asker.actor.name(), ..wish },
+                    None => self.0.wish_of(&row.site, &asker.actor)?,
                 };
-                Retried::Anew(self.0.ask_start(actor, &row.site, &row.plan, wish, dry)?)
+                (retry, Retried::Anew(self.0.ask_start(asker, &row.site, &row.plan, wish)?))
             }
         };
-        if !dry {
-            self.0.answer(&request, RequestState::Taken { run: Some(run.clone()) });
+        if !asker.dry && !retry.repeated {
+            self.0.answer(&retry.id, RequestState::Taken { run: Some(run.clone()) });
         }
         Ok(retried)
+    }
+
+    /// How a host was tried again that a request named, or the start of a run that it came to.
+    pub fn retried(&self, request: &str) -> Result<Retried, ControlError> {
+        let row: Option<Request> = self.0.store.row(request).map_err(stored(""))?;
+        match row.ok_or_else(|| missing("request", request))?.asked {
+            Asked::Start { .. } => Ok(Retried::Anew(request.to_owned())),
+            Asked::Retry { run, .. } | Asked::Cancel { run } => Ok(Retried::InRun(run)),
+        }
     }
 }
 
@@ -236,12 +275,24 @@ impl Inner {
         row.ok_or_else(|| missing("run", &run.0))
     }
 
+    /// The site as it is written now, for who asks nothing of a bundle.
+    pub(super) fn wish_without_bundle(&self, site: &str, actor: &Actor) -> Result<Wish, ControlError> {
+        let row: Option<SiteRow> = self.store.row(site).map_err(stored(""))?;
+        let row = row.ok_or_else(|| missing("site", site))?;
+        Ok(Wish::new(row.text, actor.name()))
+    }
+
     /// The site as it is written now, with the bundle that was chosen for it.
     pub(super) fn wish_of(&self, site: &str, actor: &Actor) -> Result<Wish, ControlError> {
         let row: Option<SiteRow> = self.store.row(site).map_err(stored(""))?;
         let row = row.ok_or_else(|| missing("site", site))?;
-        let bundle = self.path_of(row.bundle.as_deref())?;
-        Ok(Wish { bundle, ..Wish::new(row.text, actor.name()) })
+        let wish = Wish::new(row.text, actor.name());
+        let chosen = match &row.bundle {
+            Some(id) => Some(self.bundle(id)?),
+            None => bundle::taken_in(&self.store, &wish.site()?)?,
+        };
+        let (bundle, bundle_id) = chosen.map(|row| (row.path, row.id)).unzip();
+        Ok(Wish { bundle, bundle_id, ..wish })
     }
 
     fn wish_with(&self, site: &str, actor: &Actor, options: &Start) -> Result<Wish, ControlError> {
@@ -251,8 +302,7 @@ impl Inner {
         let parsed = wish.site()?;
         wish.without.iter().try_for_each(|name| site_file::host(&parsed, name).map(drop))?;
         if let Some(Imported { bundle, apply }) = &options.import {
-            let path = self.path_of(Some(bundle))?;
-            wish.import = path.map(|path| Import { path, apply: *apply });
+            wish.import = Some(Import { path: self.bundle(bundle)?.path, apply: *apply });
         }
         wish.patience = options.patience.unwrap_or(wish.patience);
         Ok(wish)
@@ -270,10 +320,19 @@ impl Inner {
         }
     }
 
-    fn path_of(&self, bundle: Option<&str>) -> Result<BundlePath, ControlError> {
-        let Some(id) = bundle else { return Ok(None) };
+    fn bundle(&self, id: &str) -> Result<BundleRow, ControlError> {
         let row: Option<BundleRow> = self.store.row(id).map_err(stored(""))?;
-        row.map(|row| Some(row.path)).ok_or_else(|| missing("bundle", id))
+        row.ok_or_else(|| missing("bundle", id))
+    }
+
+    /// A path in the text of the site may lead to another bundle than it did when the plan was made.
+    fn refuse_newer_bundle(&self, plan: &PlanRow, wish: &Wish) -> Result<(), ControlError> {
+        let Some(id) = &wish.bundle_id else { return Ok(()) };
+        if self.bundle(id)?.added_at <= plan.made_at {
+            return Ok(());
+        }
+        let why = format!("start plan {}: the site's bundle was taken in after it was made", plan.id.short());
+        Err(ControlError::new(Kind::Conflict, why).hint("plan again"))
     }
 
     /// What was found by the last look and stands in the way, after the waivers that hold now.
@@ -308,36 +367,28 @@ impl Inner {
 
     fn ask_start(
         self: &std::sync::Arc<Inner>,
-        actor: &Actor,
+        asker: &Asker,
         site: &str,
         plan: &PlanId,
         wish: Wish,
-        dry: bool,
     ) -> Result<String, ControlError> {
         let options = serde_json::to_value(&wish).expect("plain data");
-        let request = self.ask(actor, site, Asked::Start { plan: plan.clone(), options }, dry)?;
-        if !dry {
-            let (site, plan) = (site.to_owned(), plan.clone());
-            self.lock().queue.push_back(Job { request: request.clone(), site, plan, wish, goes_on: None });
+        let asked = self.ask(asker, site, Asked::Start { plan: plan.clone(), options })?;
+        if !asker.dry && !asked.repeated {
+            let (request, site, plan) = (asked.id.clone(), site.to_owned(), plan.clone());
+            self.lock().queue.push_back(Job { request, site, plan, wish, goes_on: None });
             self.pump();
         }
-        Ok(request)
+        Ok(asked.id)
     }
 
-    pub(super) fn ask(
-        &self,
-        actor: &Actor,
-        site: &str,
-        asked: Asked,
-        dry: bool,
-    ) -> Result<String, ControlError> {
+    pub(super) fn ask(&self, asker: &Asker, site: &str, asked: Asked) -> Result<AskedFor, ControlError> {
         let id = nonce().map_err(|error| ControlError::of(Kind::Failed, "get a random number: ", &error))?;
         let live = self.store.live_runs();
         let ask = RequestCommand::Ask { id: id.clone(), site: site.to_owned(), asked, live };
-        let command = Command::Requests(ask);
-        let done = if dry { self.store.dry_run(actor, &command) } else { self.store.submit(actor, &command) };
-        done.map_err(stored(""))?;
-        Ok(id)
+        let done = asker.submit(&self.store, Command::Requests(ask)).map_err(stored(""))?;
+        let id = if let Reply::Made { id, .. } = done.reply { id } else { id };
+        Ok(AskedFor { id, repeated: done.repeated })
     }
 
     pub(super) fn answer(&self, request: &str, state: RequestState) {

@@ -16,7 +16,6 @@ mod following;
 mod running;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
@@ -28,7 +27,7 @@ use installer_run::{Canceller, Level, Progress};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use self::asking::{Imported, Retried, Start};
+pub use self::asking::{Asker, Imported, Retried, Start};
 pub use self::following::Following;
 use crate::asks::WantedSecret;
 use crate::error::{ControlError, Kind, Problem};
@@ -220,9 +219,6 @@ async fn heed_changes(inner: std::sync::Weak<Inner>) {
         }
     }
 }
-
-/// A path in an upload or bundle index, as wishes have it.
-type BundlePath = Option<PathBuf>;
 
 fn stored(what: &'static str) -> impl Fn(StoreError) -> ControlError {
     move |error| refused(what, error)

@@ -12,6 +12,7 @@ use installer_run::{Cancel, Canceller, Ended, Level, Observer, Progress};
 use super::{Held, Inner, Job, Performed, stored};
 use crate::error::{ControlError, Kind, Problem};
 use crate::performing::{self, Performance};
+use crate::wish::Wish;
 
 impl Inner {
     /// Reads what was asked and has not ended: runs that are open go on first, then those that waited.
@@ -52,12 +53,17 @@ impl Inner {
         if site.is_none() {
             return Ok(None);
         }
-        let mut wish = self.wish_of(&row.site, &Actor::Instance)?;
         let base = self.store.base(&row.site).map_err(stored(""))?;
-        wish.bundle = base.map(|base| base.path).or(wish.bundle);
+        let wish = match base {
+            Some(base) => {
+                let wish = self.wish_without_bundle(&row.site, &Actor::Instance)?;
+                Wish { bundle: Some(base.path), ..wish }
+            }
+            None => self.wish_of(&row.site, &Actor::Instance)?,
+        };
         let options = serde_json::to_value(&wish).expect("plain data");
         let asked = Asked::Start { plan: row.plan.clone(), options };
-        let request = self.ask(&Actor::Instance, &row.site, asked, false)?;
+        let request = self.ask(&Actor::Instance.into(), &row.site, asked)?.id;
         let (site, plan, goes_on) = (row.site.clone(), row.plan.clone(), Some(row.run.clone()));
         Ok(Some(Job { request, site, plan, wish, goes_on }))
     }
