@@ -109,7 +109,7 @@ async fn bench() -> (Direct, Vec<(&'static str, &'static str, String, Value, u16
         ("POST", "/api/v1/sites/validate", "/api/v1/sites/validate".into(), json!({"text": SITE}), 200),
         ("PUT", "/api/v1/sites/{name}", "/api/v1/sites/lab".into(), json!({"text": text}), 200),
         ("DELETE", "/api/v1/sites/{name}", "/api/v1/sites/lab".into(), Value::Null, 204),
-        // Neither a bundle nor a host that answers; `tests/given.rs` of the appliance has both.
+        // Neither a bundle nor a host that answers, here and below; `tests/given.rs` of the appliance has both.
         ("POST", "/api/v1/sites/{name}/checks", "/api/v1/sites/lab/checks".into(), Value::Null, 422),
         (
             "PUT",
@@ -134,8 +134,8 @@ async fn bench() -> (Direct, Vec<(&'static str, &'static str, String, Value, u16
         ),
         ("DELETE", "/api/v1/sites/{name}/draft", "/api/v1/sites/lab/draft".into(), Value::Null, 204),
         ("POST", "/api/v1/sites/{name}/plans", "/api/v1/sites/lab/plans".into(), json!({}), 422),
-        ("POST", "/api/v1/sites/{name}/repairs", "/api/v1/sites/lab/repairs".into(), json!({}), 502),
-        ("POST", "/api/v1/sites/{name}/support", "/api/v1/sites/lab/support".into(), json!({}), 200),
+        ("POST", "/api/v1/sites/{name}/repairs", "/api/v1/sites/lab/repairs".into(), json!({}), 422),
+        ("POST", "/api/v1/sites/{name}/support", "/api/v1/sites/lab/support".into(), json!({}), 204),
         ("POST", "/api/v1/sites/{name}/scan", "/api/v1/sites/lab/scan".into(), Value::Null, 200),
         ("POST", "/api/v1/sites/{name}/waivers", "/api/v1/sites/lab/waivers".into(), waiver, 201),
         (
