@@ -83,7 +83,10 @@ export interface paths {
         /** Every bundle */
         get: operations["list_bundles"];
         put?: never;
-        /** Take a bundle in that lies on this instance's machine; every byte of it is read */
+        /**
+         * Take a bundle in that lies on this instance's machine; every byte of it is read
+         * @description For administrators: who names paths has the server's user look at them. Others upload.
+         */
         post: operations["add_bundle"];
         delete?: never;
         options?: never;
@@ -394,6 +397,27 @@ export interface paths {
         post?: never;
         /** Trust a host's key no longer */
         delete: operations["forget_host_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instance/backup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Back the whole instance up, as it is at this moment
+         * @description What is secret stays sealed, and the key is not in it, unless a passphrase protects it. `armilla instance restore` makes a
+         *     state folder of it. One is made at a time; others go on writing meanwhile.
+         */
+        post: operations["back_up"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -845,7 +869,10 @@ export interface paths {
         /** A site's last check */
         get: operations["show_check"];
         put?: never;
-        /** Look at a site's hosts and judge; nothing on them changes */
+        /**
+         * Look at a site's hosts and judge; nothing on them changes
+         * @description A dry run looks and judges as well, and keeps neither.
+         */
         post: operations["check_site"];
         delete?: never;
         options?: never;
@@ -3098,6 +3125,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description A dry run */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BundleKey"];
+                };
+            };
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -5646,6 +5682,116 @@ export interface operations {
                 };
             };
             /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    back_up: {
+        parameters: {
+            query?: {
+                /** @description `All`: decides and answers, and changes nothing */
+                dryRun?: "All";
+            };
+            header?: {
+                /** @description Carries the request out once, however often it is sent */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            /** @description A dry run */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -10435,7 +10581,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["MadePlan"];
+                };
             };
             201: {
                 headers: {
