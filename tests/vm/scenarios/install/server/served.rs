@@ -310,16 +310,18 @@ impl<'a> Served<'a> {
         };
         let ledger = upto(fresh.durable());
         let of_runs = |message: &Message| matches!(message.event.as_str(), "events" | "runs");
-        let runs: Vec<Message> = ledger.iter().filter(|message| of_runs(message)).cloned().collect();
-        assert_eq!(differs(&upto(self.streams[1].durable()), &ledger), None, "of everything");
-        assert_eq!(differs(&upto(self.streams[0].durable()), &runs), None, "of runs and their events");
+        let ledger_of_runs: Vec<Message> =
+            ledger.iter().filter(|message| of_runs(message)).cloned().collect();
+        let [runs, all] = [0, 1].map(|at| upto(self.streams[at].durable()));
+        assert_eq!(differs(&all, &ledger), None, "of everything");
+        assert_eq!(differs(&runs, &ledger_of_runs), None, "of runs and their events");
         println!(
             "streamed through {} starts of the server: {} of {} messages, {} of {} of runs, none twice",
             self.starts,
-            self.streams[1].durable().len(),
+            all.len(),
             ledger.len(),
-            self.streams[0].durable().len(),
-            runs.len()
+            runs.len(),
+            ledger_of_runs.len()
         );
         fresh.end(&mut self.shell);
     }
