@@ -131,17 +131,29 @@ fn joined(folder: &Path, state: &Path) -> Result<PathBuf, ControlError> {
 /// Reads every byte before anything is connected to: a flipped bit that is found in the middle of an installation costs
 /// more than this. A file in which all was right once, and which nobody touched since, is not read again; `keep` remembers it.
 pub(crate) fn verify(bundle: &Bundle<Sealed>, store: &Store, keep: bool) -> Result<(), VerifyError> {
-    let id = bundle.id().to_string();
-    let stamp = std::fs::metadata(bundle.path()).ok().map(|metadata| FileStamp::of(&metadata));
-    if stamp.is_some() && store.verified(&id).ok().flatten() == stamp {
+    let stamp = stamp(bundle);
+    if stamp.is_some() && store.verified(&bundle.id().to_string()).ok().flatten() == stamp {
         return Ok(());
     }
+    read_whole(bundle, store, keep)
+}
+
+fn stamp(bundle: &Bundle<Sealed>) -> Option<FileStamp> {
+    std::fs::metadata(bundle.path()).ok().map(|metadata| FileStamp::of(&metadata))
+}
+
+/// Reads every byte, whatever was found before: a disk may lose what nobody touched.
+pub(crate) fn read_whole(bundle: &Bundle<Sealed>, store: &Store, keep: bool) -> Result<(), VerifyError> {
+    /// Of no file.
+    const NEVER: FileStamp = FileStamp { device: 0, inode: 0, size: 0, changed_ns: 0 };
+    let stamp = stamp(bundle);
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    bundle.verify(threads, |_, _| {})?;
-    if let Some(Err(error)) = stamp.filter(|_| keep).map(|stamp| store.put_verified(&id, &stamp)) {
-        tracing::warn!(%error, "the bundle will be read again the next time");
+    let read = bundle.verify(threads, |_, _| {});
+    let found = if read.is_ok() { stamp } else { Some(NEVER) };
+    if let Some(Err(error)) = found.filter(|_| keep).map(|stamp| store.put_verified(&bundle.id().to_string(), &stamp)) {
+        tracing::warn!(%error, "what was found in the bundle is not remembered");
     }
-    Ok(())
+    read
 }
 
 fn trust(

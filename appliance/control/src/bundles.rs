@@ -7,7 +7,7 @@ use appliance_store::ledger::BundleRow;
 use bundles_store::{Bundle, PublicKey, Sealed, Trust};
 
 use crate::asks::UnknownBundleKey;
-use crate::bundle::verify;
+use crate::bundle::{read_whole, verify};
 use crate::error::{ControlError, Kind};
 use crate::here::now_ms;
 
@@ -34,6 +34,14 @@ pub fn admit(store: &Store, path: &Path, uploaded: bool, keep: bool) -> Result<B
         added_at: 0,
         by: String::new(),
         revision: 0,
+    })
+}
+
+/// Reads every byte of the bundle at this path again; `keep` remembers what was found. Blocks for as long as that takes.
+pub fn read_again(store: &Store, path: &Path, keep: bool) -> Result<(), ControlError> {
+    read_whole(&open(store, path)?, store, keep).map_err(|error| {
+        ControlError::of(Kind::Refused, &format!("open bundle {}: ", path.display()), &error)
+            .hint("bring it here again from where it was made")
     })
 }
 

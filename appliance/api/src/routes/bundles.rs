@@ -228,6 +228,8 @@ async fn verify_bundle(
     mutation: Mutation,
 ) -> Result<Response, Problem> {
     let before = row(&app, &id)?;
+    let (path, keep) = (before.path.clone(), !mutation.dry_run);
+    off_thread(&app, move |app| bundles::read_again(app.store(), &path, keep)).await?;
     let found = admit(&app, before.path.clone(), before.uploaded, &mutation).await?;
     if found.id != id {
         let detail = format!("Another bundle lies at {}: {}.", before.path.display(), found.id);
