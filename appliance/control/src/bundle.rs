@@ -150,7 +150,9 @@ pub(crate) fn read_whole(bundle: &Bundle<Sealed>, store: &Store, keep: bool) -> 
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let read = bundle.verify(threads, |_, _| {});
     let found = if read.is_ok() { stamp } else { Some(NEVER) };
-    if let Some(Err(error)) = found.filter(|_| keep).map(|stamp| store.put_verified(&bundle.id().to_string(), &stamp)) {
+    if let Some(Err(error)) =
+        found.filter(|_| keep).map(|stamp| store.put_verified(&bundle.id().to_string(), &stamp))
+    {
         tracing::warn!(%error, "what was found in the bundle is not remembered");
     }
     read

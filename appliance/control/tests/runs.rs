@@ -25,6 +25,7 @@ use installer_model::site::SecretRef;
 use installer_run::{BoxFuture, Ended, Observer, World};
 use sim::{Fate, Fault, Level, SimWorld, plans};
 use tempfile::TempDir;
+use tokio::sync::Notify;
 
 /// Sites that outlive the processes which control them.
 #[derive(Default)]
@@ -34,12 +35,15 @@ struct SimHosts {
     missing: Mutex<Option<WantedSecret>>,
     /// Every claim, in order.
     claims: Arc<Mutex<Vec<String>>>,
+    /// Runs that have ended linger until this is told: a host does not take its copy.
+    lingering: Mutex<Option<Arc<Notify>>>,
 }
 
 struct SimReached {
     world: Arc<SimWorld>,
     site: String,
     claims: Arc<Mutex<Vec<String>>>,
+    lingering: Option<Arc<Notify>>,
 }
 
 impl Reached for SimReached {
@@ -57,7 +61,11 @@ impl Reached for SimReached {
     }
 
     fn end<'a>(&'a self, _: &'a Plan, _: Option<&'a Ended>) -> BoxFuture<'a, ()> {
-        Box::pin(async {})
+        Box::pin(async {
+            if let Some(lingering) = &self.lingering {
+                lingering.notified().await;
+            }
+        })
     }
 }
 
@@ -91,7 +99,8 @@ impl Hosts for SimHosts {
                 return Err(error);
             }
             let world = self.worlds.lock().unwrap()[&site].clone();
-            Ok(Box::new(SimReached { world, site, claims: self.claims.clone() }) as Box<dyn Reached>)
+            let (claims, lingering) = (self.claims.clone(), self.lingering.lock().unwrap().clone());
+            Ok(Box::new(SimReached { world, site, claims, lingering }) as Box<dyn Reached>)
         })
     }
 }
@@ -335,11 +344,16 @@ fn a_host_is_tried_again_in_its_run_and_after_it() {
         assert_eq!(ended(&control, "r-1").await, Outcome::Healthy);
         world.undo(&broken);
         world.break_step(&broken, Fault::Fails("full again".to_owned()));
+        let lingering = Arc::new(Notify::new());
+        *machine.hosts.lingering.lock().unwrap() = Some(lingering.clone());
         start(&control, &plan);
-        assert_eq!(ended(&control, "r-2").await, Outcome::Degraded);
+        until(&control, "r-2 ends", |control| outcome(control, "r-2") == Some(Outcome::Degraded)).await;
         world.mend();
+        *machine.hosts.lingering.lock().unwrap() = None;
+        assert!(control.live().contains_key("lab"), "it has ended, and its hosts have not got their copies");
         let retried = control.retry_host(&ANNA().into(), &RunId("r-2".to_owned()), "c").unwrap();
         assert!(matches!(retried, Retried::Anew(_)));
+        lingering.notify_one();
         assert_eq!(ended(&control, "r-3").await, Outcome::Healthy);
     });
 }

@@ -228,7 +228,10 @@ impl Control {
         }
         let canceller = {
             let state = self.0.lock();
-            let performed = state.running.get(&row.site).filter(|live| live.run.as_ref() == Some(run));
+            // A run that has ended is among them until its hosts have their copies, and takes nobody up any more.
+            let is_open = row.outcome.is_none();
+            let performed =
+                state.running.get(&row.site).filter(|live| is_open && live.run.as_ref() == Some(run));
             performed.map(|performed| performed.canceller.clone())
         };
         let retry = Asked::Retry { run: run.clone(), host: host.to_owned() };
