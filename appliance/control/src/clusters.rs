@@ -18,7 +18,7 @@ use installer_cluster::{Certificate, Cluster, ClusterError, Credentials, Dial, E
 use installer_model::plan::Action;
 use installer_model::site::{Host, Site};
 use installer_run::reader::Reader;
-use installer_ssh::Hand;
+use installer_ssh::{Hand, HandError};
 use installer_wire::terminal::Size;
 use zeroize::Zeroizing;
 
@@ -167,10 +167,17 @@ impl Clusters {
 
     /// The admin kubeconfig as the control plane has it. The store keeps a sealed copy, for when no host can be asked.
     async fn admin(&self, site: &Site, host: &Host, hand: &Hand) -> Result<Zeroizing<String>, ControlError> {
-        let read = hand.read(ADMIN, FILE_LIMIT).await.map_err(|error| {
-            ControlError::all(Kind::of_hand(&error), vec![Problem::of_hand(host.name.as_str(), &error)])
-                .hint("is the site installed? `armilla apply`")
-        })?;
+        let failed = |error: &HandError| {
+            ControlError::all(Kind::of_hand(error), vec![Problem::of_hand(host.name.as_str(), error)])
+        };
+        if hand.stat(ADMIN, false).await.map_err(|error| failed(&error))?.is_none() {
+            let problem =
+                Problem::of_host(host.name.as_str(), format!("there is no {ADMIN}: no cluster stands"));
+            return Err(
+                ControlError::all(Kind::NotFound, vec![problem]).hint("`armilla apply` installs the site")
+            );
+        }
+        let read = hand.read(ADMIN, FILE_LIMIT).await.map_err(|error| failed(&error))?;
         let text = String::from_utf8(read).map(Zeroizing::new).map_err(|_| {
             let problem =
                 Problem::of_host(host.name.as_str(), format!("failed to read {ADMIN}: it is not text"));

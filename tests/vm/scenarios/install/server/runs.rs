@@ -116,5 +116,5 @@ pub(crate) fn a_reset_takes_all_away(site: &Installation, server: &mut Served<'_
     let name = server.name();
     assert_eq!(server.get(&format!("sites/{name}"))["founded"], false);
     let nodes = server.ask(&format!("\"$U/clusters/{name}/nodes\""));
-    assert_eq!(nodes.status, 502, "there is no cluster any more: {}", nodes.text);
+    assert_eq!(nodes.status, 404, "there is no cluster any more: {}", nodes.text);
 }
