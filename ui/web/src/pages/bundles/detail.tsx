@@ -28,8 +28,8 @@ export function BundlePage() {
       <Facts of={[
         [t("bundles.verified"), verifiedAt ? <State key="verified" tone="ok">{t("bundles.sealHolds")}</State> : <State key="verified" tone="warn">{t("bundles.notVerified")}</State>],
         [t("bundles.verifiedAt"), <Ago key="verifiedAt" at={verifiedAt} />],
-        [t("bundles.signer"), <Copyable key="signer" value={signer} keep={12} what={t("bundles.signer")} />],
-        [t("bundles.digest"), <Copyable key="digest" value={id} keep={12} what={t("bundles.digest")} />],
+        [t("bundles.signer"), <Copyable key="signer" value={signer} keep={9} what={t("bundles.signer")} />],
+        [t("bundles.digest"), <Copyable key="digest" value={id} keep={9} what={t("bundles.digest")} />],
         [t("bundles.architectures"), architectures.join(", ")],
         [t("bundles.size"), <Bytes key="size" count={size} />],
         [t("bundles.file"), uploaded ? t("bundles.uploaded") : <span key="file" className="mono">{bundle.data.path}</span>],

@@ -16,7 +16,7 @@ export function useNodes(sites: readonly Site[]) {
   const asked = founded(sites);
   const answers = useQueries({
     queries: asked.map(({ name }) => ({
-      ...reading(["clusters", name, "nodes", "all"], () => api.GET("/api/v1/clusters/{site}/nodes", { params: { path: { site: name }, query: { limit: 1000 } } })),
+      ...reading(["clusters", name, "nodes", "all"], () => api.GET("/api/v1/clusters/{site}/nodes", { params: { path: { site: name }, query: { limit: 500 } } })),
       refetchInterval: MINUTE,
     })),
   });

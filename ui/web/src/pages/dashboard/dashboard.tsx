@@ -114,7 +114,7 @@ function CertificateTile({ soon, loading, failed, staleAt }: { soon: Expiry[]; l
   const t = useText();
   const [first] = soon;
   return (
-    <Tile title={t("dashboard.certificates")} loading={loading && !first} figure={soon.length} tone={first && first.days < 7 ? "bad" : first ? "warn" : failed > 0 ? undefined : "ok"} staleAt={staleAt}>
+    <Tile title={t("dashboard.certificates")} loading={loading && !first} figure={failed > 0 && !first ? "–" : soon.length} tone={first && first.days < 7 ? "bad" : first ? "warn" : failed > 0 ? undefined : "ok"} staleAt={staleAt}>
       {first ? (
         <ul>{soon.slice(0, LINES).map(({ site, subject, host, place, days }) => (
           <li key={site + host + place + subject} title={place}><Link to="/clusters/$site" params={{ site }}>{site}</Link> {subject} <Left days={days} /></li>

@@ -76,7 +76,7 @@ function Provider({ typed, set, error }: { typed: Typed; set: (what: Partial<Typ
             <Button kind="plain" label={t("settings.oidcDrop", { group: each.group })} onClick={() => set({ roles: typed.roles.filter((_, index) => index !== at) })}>{t("settings.drop")}</Button>
           </div>
         ))}
-        <Button onClick={() => set({ roles: [...typed.roles, { group: "", role: "viewer" }] })}>{t("settings.oidcAdd")}</Button>
+        <div className="row"><Button onClick={() => set({ roles: [...typed.roles, { group: "", role: "viewer" }] })}>{t("settings.oidcAdd")}</Button></div>
       </fieldset>
     </>
   );
