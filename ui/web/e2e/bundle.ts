@@ -13,7 +13,12 @@ export class TestBundle {
     return join(this.folder, "shop.bundle");
   }
 
-  /** The same file cut short: what a carrier lost the end of. */
+  /** The public key that must be trusted. */
+  get pem(): string {
+    return readFileSync(join(this.folder, "shop.key.pub"), "utf8");
+  }
+
+  /** The same file with one bit turned: what a carrier spoiled. */
   broken(): string {
     const path = join(this.folder, "cut.bundle");
     const whole = readFileSync(this.path);

@@ -4,4 +4,4 @@ export const PAGES = ["/", "/runs", "/bundles", "/clusters", "/hosts", "/users",
 /** Before anybody is logged in. */
 export const DOORS = ["/login"] as const;
 
-export const fileName = (path: string): string => (path === "/" ? "dashboard" : path.slice(1).replaceAll("/", "-"));
+export const fileName = (path: string): string => (path === "/" ? "dashboard" : path.slice(1).replace(/sha256:.*/, "one").replaceAll("/", "-"));
