@@ -98,8 +98,9 @@ mod tests {
     #[test]
     fn code_runs_on_after_it_was_unmapped() {
         let mappings = std::fs::read_to_string("/proc/self/maps").unwrap();
-        assert!(code(&mappings).count() > 0);
+        assert!(code(&mappings).count() > 0, "{mappings}");
         unmap_code();
-        assert_eq!(code(&mappings).collect::<Vec<_>>(), code(&mappings).collect::<Vec<_>>());
+        let digest = <sha2::Sha256 as sha2::Digest>::digest(b"abc");
+        assert!(format!("{digest:x}").starts_with("ba7816bf8f01cfea414140de5dae2223"));
     }
 }

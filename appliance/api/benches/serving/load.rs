@@ -51,8 +51,14 @@ pub(crate) struct Times {
 impl Target {
     pub(crate) async fn armilla(address: &str, state: &Path, token: &str) -> Target {
         let socket = state.join("armilla.sock");
-        let local = appliance_client::Client::new(appliance_client::Transport::of_folder(&socket).unwrap());
-        let pem = local.get_bytes("/ca.pem").await.unwrap().value;
+        let pem = loop {
+            if let Some(transport) = appliance_client::Transport::of_folder(&socket)
+                && let Ok(answer) = appliance_client::Client::new(transport).get_bytes("/ca.pem").await
+            {
+                break answer.value;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(&pem).unwrap()).unwrap();
         Target { address: address.to_owned(), roots, authorization: format!("Bearer {token}") }

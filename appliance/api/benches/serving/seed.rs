@@ -85,7 +85,10 @@ pub(crate) fn seed(state: &Path, much: &Much) -> String {
 /// A site with a check that reached every host.
 fn site(store: &Store, name: &str, hosts: usize) {
     use std::fmt::Write;
-    let mut text = format!("apiVersion: armilla/v1\nkind: Site\nmetadata: {{name: {name}}}\nhosts:\n");
+    // Room for 16,384 nodes.
+    let network = "network: {podCIDR: 10.128.0.0/10}";
+    let mut text =
+        format!("apiVersion: armilla/v1\nkind: Site\nmetadata: {{name: {name}}}\n{network}\nhosts:\n");
     let mut known = serde_json::Map::new();
     for number in 0..hosts {
         let (high, low) = (number / 250, number % 250 + 1);
