@@ -3,6 +3,7 @@ import * as bundles from "../pages/bundles/routes";
 import * as clusters from "../pages/clusters/routes";
 import * as dashboard from "../pages/dashboard/routes";
 import * as hosts from "../pages/hosts/routes";
+import * as install from "../pages/install/routes";
 import * as runs from "../pages/runs/routes";
 import * as settings from "../pages/settings/routes";
 import type { Nav } from "./frame";
@@ -12,11 +13,12 @@ export const routes = [
   ...clusters.routes,
   ...dashboard.routes,
   ...hosts.routes,
+  ...install.routes,
   ...runs.routes,
   ...settings.routes,
 ] as const;
 
-const nav: Nav[] = [...bundles.nav, ...clusters.nav, ...dashboard.nav, ...hosts.nav, ...runs.nav, ...settings.nav];
+const nav: Nav[] = [...bundles.nav, ...clusters.nav, ...dashboard.nav, ...hosts.nav, ...install.nav, ...runs.nav, ...settings.nav];
 
 /** The navigation in its groups, those without an entry left out. */
 export function navigation(role: string): { group: Nav["group"]; entries: Nav[] }[] {

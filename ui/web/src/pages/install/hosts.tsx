@@ -1,0 +1,103 @@
+import { useMutation } from "@tanstack/react-query";
+import { useRef, useState } from "react";
+import { api, type Of } from "../../api/client";
+import { useRead } from "../../api/data";
+import { useText } from "../../i18n";
+import { Banner, Button, Problem, Section } from "../../kit";
+import { Credentials, flawOf, HostKeys, isAsked, loginOf, Obstacles, PasteHosts, useReading, withLogin, type Login } from "../../parts/hosts";
+import { assign } from "../../parts/site/roles";
+import { view, withHosts, withRoles } from "../../parts/site/text";
+import { giveSecrets, keepSite, scan } from "./site";
+import { HostTable } from "./table";
+import { Twin, type StepProps } from "./step";
+
+/** Which hosts, and how one gets in; ends when every one of them lets us in. */
+export function HostsStep({ site, draft, view: read, flaws, change, go, foot }: StepProps) {
+  const t = useText();
+  const { hosts } = useReading(draft.paste);
+  const [login, setLogin] = useState<Login>(() => loginOf(read));
+  const [seen, setSeen] = useState<Of<"Scan">>();
+  const form = useRef<HTMLDivElement>(null);
+  const known = useRead(["credentials", site], () => api.GET("/api/v1/sites/{name}/credentials", { params: { path: { name: site } } }));
+  const given = known.data?.items.some((item) => item.given && item.kind === (login.way === "key" ? "privateKey" : "secret")) ?? false;
+
+  /** The text with what was pasted and typed. */
+  const written = () => {
+    let text = withLogin(draft.text, read, login);
+    if (draft.paste.trim()) text = withHosts(text, hosts);
+    if (!draft.ownRoles) {
+      const roles = new Map(hosts.map(({ address, roles: said }) => [address, said]));
+      const assigned = assign(view(text).hosts.map(({ name, address }) => ({ name, ...(roles.get(address) && { roles: roles.get(address) ?? [] }) })));
+      text = withRoles(text, assigned.map((each) => each.roles));
+    }
+    return text;
+  };
+  const connect = useMutation({
+    mutationFn: async () => {
+      setSeen(undefined);
+      const text = written();
+      change({ text });
+      await keepSite(site, text, draft.bundle);
+      await giveSecrets(site, login);
+      return scan(site);
+    },
+    onSuccess: (found) => {
+      setSeen(found);
+      if (found.reached) go("roles");
+    },
+  });
+  const count = draft.paste.trim() ? hosts.length : read.hosts.length;
+  const flaw = flawOf(login);
+  const ready = count > 0 && !flaw.user && !flaw.jump && (given || login.secret !== "" || draft.imported !== undefined);
+  const asks = (seen?.unknownKeys.length ?? 0) > 0;
+  const focus = (selector: string) => form.current?.querySelector<HTMLElement>(selector)?.focus();
+  return (
+    <div ref={form} className="wizard-form">
+      {draft.imported && <Imported {...draft.imported} />}
+      <PasteHosts value={draft.paste} onChange={(paste) => change({ paste })} autoFocus={read.hosts.length === 0} error={draft.paste ? undefined : flaws.at("/hosts")} />
+      {!draft.paste.trim() && read.hosts.length > 0 && <HostTable hosts={read.hosts} flaws={flaws} />}
+      <Credentials login={login} onChange={setLogin} given={given} />
+      <Problem error={connect.error} title={t("install.notConnected")} />
+      {seen && (
+        <>
+          <HostKeys keys={seen.unknownKeys} onTrusted={() => connect.mutate()} busy={connect.isPending} />
+          {!asks && seen.secrets.length > 0 && <Banner tone="warning" title={t("install.secretsMissing")}><ul>{seen.secrets.map((secret) => <li key={secret}>{secret}</li>)}</ul></Banner>}
+          <Obstacles obstacles={seen.problems.filter((problem) => !isAsked(problem))} onRetry={() => connect.mutate()} busy={connect.isPending}
+            toAddresses={<Button onClick={() => focus("textarea")}>{t("install.changeAddresses")}</Button>}
+            toLogin={<Button kind="primary" onClick={() => focus("input[type=password], fieldset textarea")}>{t("install.changeLogin")}</Button>} />
+        </>
+      )}
+      {connect.isPending && <p role="status">{t("install.connecting", { count })}</p>}
+      <Twin verb="check" path={undefined} view={read} />
+      {foot(
+        <>
+          <Button kind={asks ? "secondary" : "primary"} busy={connect.isPending} disabled={!ready} onClick={() => connect.mutate()}>{t("install.connect", { count })}</Button>
+          {seen?.reached && <Button onClick={() => go()}>{t("install.next")}</Button>}
+        </>,
+      )}
+    </div>
+  );
+}
+
+/** What another installer's files said and a site does not. */
+function Imported({ format, report }: Pick<Of<"ImportDraft">, "format" | "report">) {
+  const t = useText();
+  return (
+    <Section title={t("install.imported", { format, count: report.length })}>
+      {report.length > 0 && (
+        <div className="keys-list" tabIndex={0} role="group" aria-label={t("install.notHonoured")}>
+          <table className="plain">
+            <thead><tr><th scope="col">{t("install.field")}</th><th scope="col">{t("install.line")}</th><th scope="col">{t("install.why")}</th></tr></thead>
+            <tbody>
+              {report.map(({ file, document, path, line, reason, why }) => (
+                <tr key={`${file} ${document} ${path} ${line}`}>
+                  <td className="mono">{path}</td><td className="num">{line}</td><td>{t(`install.why.${why}`)}: {reason}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </Section>
+  );
+}

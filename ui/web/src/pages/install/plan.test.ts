@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import { rows, type Finding } from "./findings";
+import { bytesByHost, usual } from "./plan";
+
+const image = { manifest: { digest: "m", size: 1 }, config: { digest: "c", size: 2 }, layers: [{ digest: "l", size: 10 }, { digest: "l", size: 10 }] };
+
+test("a blob counts once for each host", () => {
+  const step = (host: string, action: object) => ({ host, action });
+  const files = [{ source: { blob: { name: "kubelet", blob: "k", blob_size: 100 } } }, { source: { text: "x" } }];
+  const bytes = bytesByHost({ steps: [step("a", { images: [image] }), step("a", { images: [image] }), step("a", { files }), step("b", { files }), step("b", {})] });
+  expect([...bytes]).toEqual([["a", 113], ["b", 100]]);
+  expect([...bytesByHost({})]).toEqual([]);
+});
+
+test("the usual length is the middle of healthy runs", () => {
+  const run = (took: number, state = "healthy") => ({ startedAt: 1000, endedAt: 1000 + took, state });
+  expect(usual([run(50), run(900), run(60), run(1, "failed")])).toBe(60);
+  expect(usual([{ startedAt: 1, endedAt: null, state: "open" }])).toBeUndefined();
+});
+
+const finding = (id: string, host: string | null, severity: Finding["severity"], waived?: object): Finding => ({
+  id, host, severity, title: { en: id, zh: id }, text: { en: "", zh: "" }, observed: "", wanted: "", ...(waived && { waived }),
+});
+
+test("what stands in the way comes first, what is waived does not stand in it", () => {
+  const all = rows([finding("a", "h1", "info"), finding("b", "h1", "refuse", {}), finding("c", "h2", "refuse"), finding("d", null, "warn"), finding("a", "h1", "warn")]);
+  expect(all.map(({ id, stops }) => `${id}${stops ? "!" : ""}`)).toEqual(["c!", "b", "a", "d"]);
+  expect(all[2]?.cells.get("h1")?.severity).toBe("warn");
+  expect(all[3]?.cells.has("")).toBe(true);
+});

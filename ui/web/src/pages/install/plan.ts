@@ -1,0 +1,32 @@
+/** What of a plan is told before it is run. Pure; its shape is `installer/model/src/plan.rs`'s. */
+type Blob = { digest?: string; size?: number };
+type Image = { index?: Blob | null; manifest?: Blob; config?: Blob; layers?: Blob[] };
+type Source = { blob?: { blob?: string; blobSize?: number } } | Record<string, unknown>;
+type Action = { kind?: string; images?: Image[]; files?: { source?: Source }[] };
+export type Plan = { steps?: { host?: string; action?: Action }[] };
+
+/** Bytes that each host is sent at most: what it has already is not sent again. Each blob counts once a host. */
+export function bytesByHost({ steps = [] }: Plan): Map<string, number> {
+  const blobs = new Map<string, Map<string, number>>();
+  for (const { host = "", action = {} } of steps) {
+    const own = blobs.get(host) ?? new Map<string, number>();
+    blobs.set(host, own);
+    const note = (digest: unknown, size: unknown) => {
+      if (typeof digest === "string" && typeof size === "number") own.set(digest, size);
+    };
+    for (const image of action.images ?? []) {
+      for (const part of [image.index, image.manifest, image.config, ...(image.layers ?? [])]) note(part?.digest, part?.size);
+    }
+    for (const { source } of action.files ?? []) {
+      const blob = (source as { blob?: Record<string, unknown> } | undefined)?.blob;
+      note(blob?.blob, blob?.blobSize ?? blob?.blob_size);
+    }
+  }
+  return new Map([...blobs].map(([host, own]) => [host, [...own.values()].reduce((a, b) => a + b, 0)]));
+}
+
+/** The middle of what earlier runs took, in milliseconds; nothing when there was none. */
+export function usual(runs: readonly { startedAt: number; endedAt?: number | null; state: string }[]): number | undefined {
+  const took = runs.filter(({ state, endedAt }) => state === "healthy" && endedAt).map(({ startedAt, endedAt }) => (endedAt ?? 0) - startedAt).sort((a, b) => a - b);
+  return took[Math.floor(took.length / 2)];
+}

@@ -1,0 +1,146 @@
+import { useMutation } from "@tanstack/react-query";
+import { useEffect, useRef, useState } from "react";
+import { api } from "../../api/client";
+import { useChange } from "../../api/data";
+import { language, useText } from "../../i18n";
+import { Ago, Banner, Button, CopyAsCli, Dialog, Drawer, Field, Form, Problem, Skeleton, State, type Tone } from "../../kit";
+import { rows, stops, type Finding, type Row, type Severity } from "./findings";
+import { useBundles } from "./bundle";
+import { check, keepSite } from "./site";
+import { Twin, type StepProps } from "./step";
+
+const TONES: Record<Severity, Tone> = { info: "ok", warn: "warn", refuse: "bad" };
+
+/** Looks at every host and judges. Nothing on them changes; what stands in the way is mended, or gone on with for a reason. */
+export function PreflightStep({ site, draft, view: read, go, foot }: StepProps) {
+  const t = useText();
+  const { rows: bundles } = useBundles();
+  const [open, setOpen] = useState<Row>();
+  const look = useMutation({ mutationFn: async (anew: boolean) => check(site, await keepSite(site, draft.text, draft.bundle), anew) });
+  const begun = useRef(false);
+  const { mutate } = look;
+  useEffect(() => {
+    if (!begun.current) mutate(false);
+    begun.current = true;
+  }, [mutate]);
+  const found = look.data;
+  const all = rows(found?.findings ?? []);
+  const again = () => {
+    setOpen(undefined);
+    look.mutate(true);
+  };
+  const path = bundles?.find(({ id }) => id === draft.bundle)?.path;
+  return (
+    <>
+      <Problem error={look.error} title={t("install.notChecked")} retry={again}>
+        <Button onClick={() => go("hosts")}>{t("install.toHosts")}</Button>
+      </Problem>
+      {look.isPending && <div role="status"><p>{t("install.checking", { count: read.hosts.length })}</p><Skeleton rows={4} /></div>}
+      {found && !look.isPending && (
+        <>
+          <p role="status">
+            <State tone={found.stopping > 0 ? "bad" : "ok"}>{found.stopping > 0 ? t("install.stopping", { count: found.stopping }) : t("install.clear", { count: all.length })}</State>{" "}
+            <span className="muted"><Ago at={found.at} /></span>
+          </p>
+          {all.length > 0 && <Matrix all={all} hosts={["", ...read.hosts.map(({ name }) => name)]} onOpen={setOpen} />}
+        </>
+      )}
+      <Twin verb="check" path={path} view={read} />
+      {foot(
+        <>
+          <Button onClick={again} busy={look.isPending}>{t("install.checkAgain")}</Button>
+          <Button kind="primary" disabled={!found || found.stopping > 0 || look.isPending} onClick={() => go()}>{t("install.next")}</Button>
+        </>,
+      )}
+      {open && <Detail row={open} site={site} path={path} onClose={() => setOpen(undefined)} onWaived={again} />}
+    </>
+  );
+}
+
+/** Columns that are drawn: a table of 5,000 hosts is no picture any more. Those where something was found come first. */
+const WIDE = 40;
+
+function Matrix({ all, hosts, onOpen }: { all: Row[]; hosts: string[]; onOpen: (row: Row) => void }) {
+  const t = useText();
+  const touched = hosts.filter((host) => all.some(({ cells }) => cells.has(host)));
+  const shown = touched.slice(0, WIDE);
+  const text = (both: { en: string; zh: string }) => both[language()];
+  return (
+    <div className="matrix" tabIndex={0} role="group" aria-label={t("install.matrix")}>
+      <table className="plain">
+        <thead>
+          <tr>
+            <th scope="col">{t("install.check")}</th>
+            {shown.map((host) => <th key={host} scope="col">{host || t("install.wholeSite")}</th>)}
+            {touched.length > WIDE && <th scope="col">{t("parts.more", { count: touched.length - WIDE })}</th>}
+          </tr>
+        </thead>
+        <tbody>
+          {all.map((row) => (
+            <tr key={row.id}>
+              <th scope="row"><button type="button" className="as-link" onClick={() => onOpen(row)}>{text(row.title)}</button></th>
+              {shown.map((host) => <td key={host}><Cell finding={row.cells.get(host)} /></td>)}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Cell({ finding }: { finding: Finding | undefined }) {
+  const t = useText();
+  if (!finding) return <span className="muted" aria-label={t("install.fine")}>·</span>;
+  if (finding.waived) return <State tone="wait">{t("install.waived")}</State>;
+  return <span title={finding.observed}><State tone={TONES[finding.severity]}>{t(`install.severity.${finding.severity}`)}</State></span>;
+}
+
+type DetailProps = { row: Row; site: string; path: string | undefined; onClose: () => void; onWaived: () => void };
+
+/** One check: what was seen, what would pass, what to do; and the way on in spite of it. */
+function Detail({ row, site, path, onClose, onWaived }: DetailProps) {
+  const t = useText();
+  const [waiving, setWaiving] = useState<Finding>();
+  const text = (both: { en: string; zh: string } | null | undefined) => both?.[language()] ?? "";
+  const mends = row.findings.some(({ repairs }) => (repairs?.length ?? 0) > 0);
+  return (
+    <Drawer title={text(row.title)} onClose={onClose}>
+      <p>{text(row.findings[0]?.text)}</p>
+      {row.findings.slice(0, 50).map((finding) => (
+        <section key={`${finding.host} ${finding.observed}`} className="finding">
+          <h3>{finding.host ?? t("install.wholeSite")}</h3>
+          <p>{t("install.observed", { observed: finding.observed, wanted: finding.wanted })}</p>
+          {finding.fix && <p>{t("kit.hint", { hint: text(finding.fix) })}</p>}
+          {finding.waived ? <State tone="wait">{t("install.waivedBecause", { reason: finding.waived.waiver?.reason ?? finding.waived.reason ?? "" })}</State>
+            : stops(finding) && <Button label={t("install.waiveOn", { host: finding.host ?? t("install.wholeSite") })} onClick={() => setWaiving(finding)}>{t("install.waive")}</Button>}
+        </section>
+      ))}
+      {mends && <><Banner tone="info" title={t("install.mends")} /><CopyAsCli command={`armilla check -s site.yaml -b ${path ?? "armilla.bundle"} --fix`} /></>}
+      {waiving && <Waive finding={waiving} site={site} onClose={() => setWaiving(undefined)} onWaived={onWaived} />}
+    </Drawer>
+  );
+}
+
+function Waive({ finding, site, onClose, onWaived }: { finding: Finding; site: string; onClose: () => void; onWaived: () => void }) {
+  const t = useText();
+  const [reason, setReason] = useState("");
+  const place = finding.host ?? t("install.wholeSite");
+  const waive = useChange(() => api.POST("/api/v1/sites/{name}/waivers", {
+    params: { path: { name: site } }, body: { check: finding.id, reason, ...(finding.host && { host: finding.host }) },
+  }));
+  const shell = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
+  return (
+    <Dialog title={t("install.waiveOn", { host: place })} open onClose={onClose}>
+      <Form onSubmit={() => reason.trim() && waive.mutate(undefined, { onSuccess: onWaived })}>
+        <p>{t("install.waiveWhy")}</p>
+        <Field label={t("install.reasonOfWaiver")} value={reason} onChange={setReason} autoFocus error={waive.error?.at("/reason")} />
+        <Problem error={waive.error} shown={["/reason"]} />
+        <CopyAsCli command={`armilla check -s site.yaml --waive ${finding.id}${finding.host ? `@${finding.host}` : ""} --reason ${shell(reason)}`} />
+        <div className="row">
+          <Button onClick={onClose}>{t("kit.cancel")}</Button>
+          <Button kind="primary" type="submit" busy={waive.isPending} disabled={!reason.trim()}>{t("install.waive")}</Button>
+        </div>
+      </Form>
+    </Dialog>
+  );
+}

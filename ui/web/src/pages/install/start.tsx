@@ -1,0 +1,140 @@
+import { useNavigate, Link } from "@tanstack/react-router";
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { useId, useState } from "react";
+import { api, type Of } from "../../api/client";
+import { useChange, useList } from "../../api/data";
+import { settle, Trouble } from "../../api/problem";
+import { useText } from "../../i18n";
+import { Ago, Button, CopyAsCli, DestroyDialog, Field, Form, Page, Problem, Section } from "../../kit";
+import { isName } from "../../parts/hosts/pasted";
+import { fresh, put } from "../../parts/site/text";
+import { beginDraft } from "./draft";
+import { freeName, type Step } from "./steps";
+import "./install.css";
+
+/** A new site, one from another installer's files, or one that was begun before. */
+export function Start() {
+  const t = useText();
+  const sites = useList("sites", (query) => api.GET("/api/v1/sites", { params: { query } }), { sort: "name" });
+  const bundles = useList("bundles", (query) => api.GET("/api/v1/bundles", { params: { query } }), { sort: "-addedAt" });
+  const [typed, setTyped] = useState<string>();
+  const drafts = useDrafts(sites.rows?.map((site) => site.name));
+  const taken = [...(sites.rows ?? []).map((site) => site.name), ...(drafts ?? []).map(({ site }) => site)];
+  const name = typed ?? freeName(taken);
+  const wrong = taken.includes(name) ? t("install.nameTaken", { name }) : !isName(name) || name.includes(".") || name.length > 63 ? t("install.nameWrong") : undefined;
+  const verified = bundles.rows?.find(({ verifiedAt }) => verifiedAt);
+  const ready = Boolean(sites.rows && drafts && bundles.rows);
+  const navigate = useNavigate();
+  const begin = useMutation({
+    mutationFn: async (draft: { text: string; imported?: Of<"ImportDraft"> }) => {
+      const step: Step = draft.imported ? "roles" : verified ? "hosts" : "bundle";
+      const imported = draft.imported && { imported: { format: draft.imported.format, report: draft.imported.report } };
+      remember(name);
+      await beginDraft(name, { text: draft.text, step, paste: "", ownRoles: Boolean(draft.imported), ...(verified && { bundle: verified.id }), ...imported });
+      await navigate({ to: "/install/$site", params: { site: name }, search: { step: draft.imported ? "hosts" : step } });
+    },
+  });
+  return (
+    <Page title={t("install.title")} lead={t("install.lead")}>
+      <Problem error={begin.error} title={t("install.notBegun")} />
+      {drafts && drafts.length > 0 && <Drafts rows={drafts} />}
+      <div className="ways">
+        <Section title={t("install.new")}>
+          <p className="muted">{t("install.newLead")}</p>
+          <Form onSubmit={() => ready && !wrong && begin.mutate({ text: fresh(name) })}>
+            <Field label={t("install.name")} value={name} onChange={setTyped} error={wrong} hint={t("install.nameHint")} autoComplete="off" />
+            <Button kind="primary" type="submit" busy={begin.isPending} disabled={!ready || Boolean(wrong)}>{t("install.begin")}</Button>
+          </Form>
+        </Section>
+        <Import name={name} onDraft={(imported) => begin.mutate({ text: put(imported.siteYaml, ["metadata", "name"], name), imported })} />
+      </div>
+    </Page>
+  );
+}
+
+type DraftRow = { site: string; changedAt: number; by: string };
+
+/** Names of drafts that this browser began: the server lists none, it answers for each by its name. */
+const REMEMBERED = "install.drafts";
+const remembered = (): string[] => (localStorage.getItem(REMEMBERED) ?? "").split(" ").filter(Boolean);
+const remember = (name: string) => localStorage.setItem(REMEMBERED, [...new Set([...remembered(), name])].slice(-50).join(" "));
+
+/** Drafts of every site, of the names that a new one is given, and of those that this browser began. */
+function useDrafts(sites: string[] | undefined): DraftRow[] | undefined {
+  const names = [...new Set([...(sites ?? []), ...remembered(), "site-1", "site-2", "site-3", "site-4"])];
+  return useQuery({
+    queryKey: ["drafts", "begun", names.join()],
+    enabled: sites !== undefined,
+    queryFn: async () => {
+      const asked = names.map((name) => settle(api.GET("/api/v1/sites/{name}/draft", { params: { path: { name } } })).then(
+        ({ body }) => [body],
+        (error: unknown) => {
+          if (error instanceof Trouble && error.kind === "not-found") return [];
+          throw error;
+        },
+      ));
+      return (await Promise.all(asked)).flat().sort((a, b) => b.changedAt - a.changedAt);
+    },
+  }).data;
+}
+
+/** What was begun, by whomever, in whichever browser. */
+function Drafts({ rows }: { rows: DraftRow[] }) {
+  const t = useText();
+  const [going, setGoing] = useState<string>();
+  const remove = useChange((name: string) => api.DELETE("/api/v1/sites/{name}/draft", { params: { path: { name } } }));
+  return (
+    <Section title={t("install.drafts")}>
+      <Problem error={remove.error} title={t("install.draftKept")} />
+      <ul className="drafts">
+        {rows.map(({ site, changedAt, by }) => (
+          <li key={site}>
+            <Link to="/install/$site" params={{ site }}>{site}</Link>
+            <span className="muted">{t("install.draftBy", { by })} <Ago at={changedAt} /></span>
+            <Button kind="plain" label={t("install.throwAwayOne", { site })} onClick={() => setGoing(site)}>{t("install.throwAway")}</Button>
+          </li>
+        ))}
+      </ul>
+      <DestroyDialog title={t("install.throwAwayOne", { site: going ?? "" })} open={going !== undefined} onClose={() => setGoing(undefined)} busy={remove.isPending}
+        verb={t("install.throwAway")} name={going ?? ""} onConfirm={() => going && remove.mutate(going, { onSuccess: () => setGoing(undefined) })}>
+        <p>{t("install.throwAwayWhy")}</p>
+      </DestroyDialog>
+    </Section>
+  );
+}
+
+/** The server reads 4 MiB of each; a movie is not sent. */
+const LONGEST = 4 << 20;
+
+/** Files of KubeKey, k0sctl and kubeadm. */
+function Import({ name, onDraft }: { name: string; onDraft: (draft: Of<"ImportDraft">) => void }) {
+  const t = useText();
+  const id = useId();
+  const [files, setFiles] = useState<{ name: string; text: string }[]>([]);
+  const [tooLong, setTooLong] = useState("");
+  const reading = useMutation({
+    mutationFn: async () => (await settle(api.POST("/api/v1/sites/import", { body: { files } }))).body,
+    onSuccess: onDraft,
+  });
+  const take = async (list: FileList | null) => {
+    const all = [...(list ?? [])];
+    const long = all.find(({ size }) => size > LONGEST);
+    setTooLong(long?.name ?? "");
+    setFiles(long ? [] : await Promise.all(all.map(async (file) => ({ name: file.name, text: await file.text() }))));
+  };
+  return (
+    <Section title={t("install.import")}>
+      <p className="muted">{t("install.importLead")}</p>
+      <Form onSubmit={() => files.length > 0 && reading.mutate()}>
+        <div className="field">
+          <label htmlFor={id}>{t("install.files")}</label>
+          <input id={id} type="file" multiple onChange={(event) => void take(event.target.files)} />
+          {tooLong && <p className="field-error" role="alert">{t("install.fileTooLong", { file: tooLong })}</p>}
+        </div>
+        <Problem error={reading.error} title={t("install.notImported")} />
+        <Button type="submit" busy={reading.isPending} disabled={files.length === 0}>{t("install.read")}</Button>
+      </Form>
+      <CopyAsCli command={`armilla init ${(files.length > 0 ? files : [{ name: "config.yaml" }]).map((file) => `--from ${file.name}`).join(" ")} --name ${name} -f site.yaml`} />
+    </Section>
+  );
+}

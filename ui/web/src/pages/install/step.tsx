@@ -1,0 +1,26 @@
+import type { ReactNode } from "react";
+import { CopyAsCli } from "../../kit";
+import type { SiteView } from "../../parts/site/text";
+import type { Draft } from "./kept";
+import type { Flaws } from "./site";
+import type { Step } from "./steps";
+
+/** What every step is given. */
+export type StepProps = {
+  site: string;
+  draft: Draft;
+  view: SiteView;
+  flaws: Flaws;
+  change: (part: Partial<Draft>) => void;
+  /** To the next step, or to a named one. */
+  go: (step?: Step) => void;
+  /** The buttons at a step's end: the way back, and what leads on. */
+  foot: (next: ReactNode) => ReactNode;
+};
+
+/** The same by the command line, from the text beside it. */
+export function Twin({ verb, path, env = true, view: read }: { verb: string; path: string | undefined; env?: boolean; view: SiteView }) {
+  const variables = env ? [read.at("ssh", "password", "env"), read.at("ssh", "passphrase", "env"), read.at("sudo", "password", "env")].filter(Boolean) : [];
+  const before = variables.map((name) => `${name}=… `).join("");
+  return <CopyAsCli command={`${before}armilla ${verb} -s site.yaml -b ${path ?? "armilla.bundle"}`} />;
+}
