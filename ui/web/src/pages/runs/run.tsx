@@ -90,7 +90,7 @@ function Whole({ run, plan, followed, stale }: { run: Run; plan: Plan; followed:
         <Phases rows={bars} chosen={search.phase} choose={(phase) => set({ phase: search.phase === phase ? undefined : phase })} />
         {asTable ? <BarTable rows={bars} open={(bar) => open(`${bar.host}/${bar.phase}`)} /> : (
           <Gantt rows={bars} from={view.startedAt ?? run.startedAt} to={Math.max(ahead.end, now)} {...(!over && { now })}
-            moved={(host) => (over ? undefined : rates.of(now, host))} doing={(row) => doing(row, followed, plan, t)} open={(bar) => open(`${bar.host}/${bar.phase}`)} />
+            moved={(host) => (over || !run.live ? undefined : rates.of(now, host))} doing={(row) => doing(row, followed, plan, t)} open={(bar) => open(`${bar.host}/${bar.phase}`)} />
         )}
         <p className="legend" aria-hidden="true">
           {(["done", "running", "waiting", "failed", "never"] as const).map((state) => <span key={state}>{SIGNS[state]} {t(`runs.bar.${state}`)}</span>)}
@@ -130,7 +130,7 @@ function Top({ run, followed, share, end, now, stale }: TopProps) {
   const t = useText();
   const { view, rates } = followed;
   const over = view.outcome !== undefined;
-  const flow = over ? undefined : rates.of(now);
+  const flow = over || !run.live ? undefined : rates.of(now);
   const percent = new Intl.NumberFormat(locale(), { style: "percent" }).format(Math.floor(share * 100) / 100);
   const left = Math.max(0, end - now);
   const shown = { ...run, ...(view.outcome && { state: view.outcome }) };
