@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Of } from "../../api/client";
-import { ailments, exitMeaning, podTone } from "./ailment";
+import { ailments, exitMeaning, isOver, podTone } from "./ailment";
 
 type Container = Of<"Container">;
 const one = (state: string, more: Partial<Container> = {}): Container =>
@@ -49,4 +49,10 @@ test("a pod without a node waits for one", () => {
 test("exit codes say what is known of them", () => {
   expect([0, 1, 3, 126, 127, 134, 137, 139, 143, 141, 255].map(exitMeaning)).toEqual(
     ["zero", "own", "own", "noExec", "notFound", "abort", "killed", "segfault", "asked", "signal", "own"]);
+});
+
+test("a pod that has ended takes no room, one that is started again does", () => {
+  const ended = (status: string, restarts = 0) => isOver(pod(status, [one(status, { exitCode: 1, restarts })]));
+  expect([ended("Completed"), ended("Error"), ended("Signal:9")]).toEqual([true, true, true]);
+  expect([ended("Error", 2), ended("CrashLoopBackOff", 2), isOver(pod("Running", [one("Running")]))]).toEqual([false, false, false]);
 });

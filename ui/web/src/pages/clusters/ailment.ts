@@ -50,5 +50,9 @@ export function podTone(pod: Pod): Tone {
   return pod.status === "Pending" && !pod.node ? "warn" : "wait";
 }
 
+/** Whether it has ended for good, and takes no room on its node any more: `Completed`, `Error` and how else a pod's containers end. */
+export const isOver = ({ status, containers }: Pod): boolean =>
+  status === "Completed" || status === "Evicted" || (/^(Error|OOMKilled|ExitCode:|Signal:)/.test(status) && containers.every(({ restarts, state }) => restarts === 0 && state !== "Running"));
+
 /** Whether somebody should look at it. */
 export const isTroubled = (pod: Pod): boolean => podTone(pod) === "bad" || podTone(pod) === "warn";

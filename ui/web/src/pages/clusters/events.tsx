@@ -103,7 +103,7 @@ function Hour({ events }: { events: Event[] }) {
         ))}
       </div>
       <div className="hour-axis muted" aria-hidden="true">
-        <span>{clock(buckets[0]?.from ?? now, locale()).slice(0, 5)}</span><span>{clock(now, locale()).slice(0, 5)}</span>
+        <span>{clock(buckets[0]?.from ?? now, locale()).slice(0, 5)}</span><span>{clock((buckets.at(-1)?.from ?? now) + 5 * 60_000, locale()).slice(0, 5)}</span>
       </div>
     </figure>
   );

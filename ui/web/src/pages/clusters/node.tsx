@@ -3,6 +3,7 @@ import { api, type Of } from "../../api/client";
 import { useRead } from "../../api/data";
 import { useText } from "../../i18n";
 import { Ago, Banner, CopyAsCli, Copyable, DataGrid, EmptyState, Facts, Section, Skeleton, State, type Column } from "../../kit";
+import { isOver } from "./ailment";
 import { ClusterPage, Reach, Unreached } from "./cluster";
 import { at, useAll, useNode } from "./data";
 import { EventList } from "./events";
@@ -33,7 +34,7 @@ export function NodePage() {
       {node.data && (
         <>
           <What node={node.data} />
-          <Capacity node={node.data} pods={pods.all?.length} />
+          <Capacity node={node.data} pods={pods.all?.filter((pod) => !isOver(pod)).length} />
           <Conditions of={node.data.conditions} />
         </>
       )}

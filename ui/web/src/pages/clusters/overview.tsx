@@ -2,7 +2,7 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import { api, type Of } from "../../api/client";
 import { locale, useText, type Text } from "../../i18n";
 import { CopyAsCli, DataGrid, duration, EmptyState, Facts, Section, Skeleton, State, type Column } from "../../kit";
-import { isTroubled } from "./ailment";
+import { isOver, isTroubled } from "./ailment";
 import { different } from "./arrange";
 import { Certificates } from "./certificates";
 import { ClusterPage, Unreached } from "./cluster";
@@ -63,7 +63,7 @@ function Whole({ site }: { site: string }) {
         ]} />
       )}
       {cluster.data && !cluster.data.health.ready && <Checks checks={cluster.data.health.checks} />}
-      {all && <Capacity nodes={all} pods={pods.all?.length} />}
+      {all && <Capacity nodes={all} pods={pods.all?.filter((pod) => !isOver(pod)).length} />}
       {cluster.data && <EtcdMembers members={cluster.data.etcd} />}
       <AddOns site={site} />
       <Certificates site={site} />
