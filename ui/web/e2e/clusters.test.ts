@@ -1,9 +1,9 @@
-/** Against a server that runs already and has a cluster: `ARMILLA_CLUSTER='https://… USER PASSWORD SITE HOST NAMESPACE/POD'`. */
+/** Against a server that runs already and has a cluster: `ARMILLA_CLUSTER='https://…|USER|PASSWORD|SITE|HOST|NAMESPACE/POD'`. */
 import { expect, test } from "vitest";
 import { launch, Person } from "./browser";
 import { lookAround } from "./clusters";
 
-const given = process.env.ARMILLA_CLUSTER?.split(" ");
+const given = process.env.ARMILLA_CLUSTER?.split("|");
 
 test.runIf(given)("a person looks around in a cluster, and types on a host and in a pod", async () => {
   const [url = "", user = "", password = "", site = "", host = "", pod = ""] = given ?? [];

@@ -119,12 +119,12 @@ const ms = (time: number | null | undefined, t: Text) =>
   time == null ? <span title={t("kit.unknown")}>–</span> : <State tone={time <= FAST ? "ok" : "warn"}>{t("clusters.below", { time: duration(time, locale()) })}</State>;
 
 const etcdColumns = (t: Text): Column<Of<"EtcdBody">>[] => [
-  { id: "host", title: t("clusters.host"), width: 90, cell: ({ host }) => host },
-  { id: "role", title: t("clusters.role"), width: 130, cell: ({ member, problem }) => member ? <State tone={member.hasLeader ? "ok" : "bad"}>{t(member.isLeader ? "clusters.leader" : member.hasLeader ? "clusters.follower" : "clusters.noLeader")}</State> : <span title={problem ?? ""}><State tone="bad">{problem ?? ""}</State></span> },
+  { id: "host", title: t("clusters.host"), width: 70, cell: ({ host }) => host },
+  { id: "role", title: t("clusters.role"), width: 110, cell: ({ member, problem }) => member ? <State tone={member.hasLeader ? "ok" : "bad"}>{t(member.isLeader ? "clusters.leader" : member.hasLeader ? "clusters.follower" : "clusters.noLeader")}</State> : <span title={problem ?? ""}><State tone="bad">{problem ?? ""}</State></span> },
   { id: "version", title: t("clusters.versionOnly"), width: 80, cell: ({ member }) => <span className="mono">{member?.version ?? "–"}</span> },
   { id: "fsync", title: t("clusters.fsync"), width: 165, cell: ({ member }) => ms(member?.fsyncP99Ms, t) },
   { id: "commit", title: t("clusters.commit"), width: 140, cell: ({ member }) => ms(member?.commitP99Ms, t) },
-  { id: "size", title: t("clusters.dbSize"), width: 260, grow: 2, cell: ({ member }) => member ? <Meter label={t("clusters.dbSize")} used={member.size} total={member.quota} say={size} /> : "–" },
+  { id: "size", title: t("clusters.dbSize"), width: 300, grow: 2, cell: ({ member }) => member ? <Meter label={t("clusters.dbSize")} used={member.size} total={member.quota} say={size} /> : "–" },
   { id: "changes", title: t("clusters.leaderChanges"), width: 130, number: true, cell: ({ member }) => member?.leaderChanges ?? "–" },
 ];
 
