@@ -6,6 +6,7 @@ import { Trouble } from "../../api/problem";
 import { useText } from "../../i18n";
 import { EmptyState, Page, Problem, Skeleton, Stale } from "../../kit";
 import { HostTerminal } from "./open";
+import { WHOLE } from "./whole";
 import "./clusters.css";
 
 type Props = {
@@ -61,7 +62,7 @@ export function Unreached({ site, error, readAt = 0, retry }: UnreachedProps) {
   if (!error) return null;
   const down = error instanceof Trouble && error.kind === "upstream";
   return (
-    <Problem error={error} {...(down && { title: t("clusters.unreachable") })} {...(retry && { retry })}>
+    <Problem error={error} shown={WHOLE} {...(down && { title: t("clusters.unreachable") })} {...(retry && { retry })}>
       {readAt > 0 && <p><Stale at={readAt} /> {t("clusters.asItWas")}</p>}
       {down && <Hosts site={site} />}
     </Problem>

@@ -1,7 +1,9 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useDeferredValue, useEffect, useId, useMemo, useRef, useState } from "react";
+import { Trouble } from "../../api/problem";
 import { locale, useText } from "../../i18n";
 import { Button, Check, moment, Problem, State } from "../../kit";
+import { WHOLE } from "./whole";
 import { coloured, plain, type Line } from "./log";
 import { useLog, type Reading } from "./uselog";
 import "./log.css";
@@ -47,9 +49,11 @@ export function LogView({ site, namespace, pod, container, first = {} }: Props) 
 function Foot({ reading, shown, follow }: { reading: Reading; shown: number; follow: boolean }) {
   const t = useText();
   const { lines, dropped, state, trouble } = reading;
+  // Kubernetes has no log of a container that has not begun, or of none before it: that is no failure.
+  const waits = trouble instanceof Trouble && trouble.kind === "invalid";
   return (
     <div className="log-foot">
-      {trouble && <Problem error={trouble} title={t("clusters.logFailed")} />}
+      {trouble && (waits ? <p><State tone="warn">{trouble.message}</State></p> : <Problem error={trouble} shown={WHOLE} title={t("clusters.logFailed")} />)}
       <p className="muted row">
         <State tone={state === "live" ? "run" : "wait"}>
           {t(state === "live" ? "clusters.logLive" : state === "reading" ? "clusters.logReading" : follow ? "clusters.logAgain" : "clusters.logEnd")}

@@ -41,12 +41,12 @@ export function Replicas({ workload: { wanted, ready, kind } }: { workload: Work
 }
 
 const columns = (site: string, t: Text): Column<Workload>[] => [
-  { id: "name", title: t("clusters.name"), width: 200, grow: 2, sort: "name", cell: (workload) => <ToPods site={site} workload={workload} /> },
-  { id: "kind", title: t("clusters.kind"), width: 110, sort: "kind", cell: ({ kind }) => kind },
-  { id: "namespace", title: t("clusters.namespace"), width: 140, sort: "namespace", cell: ({ namespace }) => namespace },
-  { id: "state", title: t("clusters.state"), width: 150, sort: "state", cell: (workload) => <WorkloadState workload={workload} /> },
-  { id: "replicas", title: t("clusters.pods"), width: 150, cell: (workload) => <Replicas workload={workload} /> },
-  { id: "images", title: t("clusters.images"), width: 220, grow: 2, cell: ({ images, schedule }) => <span className="mono" title={images.join("\n")}>{schedule ? `${schedule} · ` : ""}{images.join(", ")}</span> },
+  { id: "name", title: t("clusters.name"), width: 180, grow: 2, sort: "name", cell: (workload) => <ToPods site={site} workload={workload} /> },
+  { id: "kind", title: t("clusters.kind"), width: 100, sort: "kind", cell: ({ kind }) => kind },
+  { id: "namespace", title: t("clusters.namespace"), width: 130, sort: "namespace", cell: ({ namespace }) => namespace },
+  { id: "state", title: t("clusters.state"), width: 140, sort: "state", cell: (workload) => <WorkloadState workload={workload} /> },
+  { id: "replicas", title: t("clusters.pods"), width: 130, cell: (workload) => <Replicas workload={workload} /> },
+  { id: "images", title: t("clusters.images"), width: 190, grow: 2, cell: ({ images, schedule }) => <span className="mono" title={images.join("\n")}>{schedule ? `${schedule} · ` : ""}{images.join(", ")}</span> },
   { id: "since", title: t("clusters.since"), width: 100, sort: "since", cell: ({ since }) => <Ago at={at(since)} /> },
 ];
 
