@@ -41,7 +41,7 @@ function Timeline({ certificates, now }: { certificates: Certificate[]; now: num
   const t = useText();
   const hosts = different(certificates.map(({ host }) => host));
   return (
-    <div className="expiry">
+    <div className="expiry" role="group" aria-label={t("clusters.certificates")} tabIndex={0}>
       <div className="expiry-row expiry-axis muted" aria-hidden="true">
         <span />
         <span className="expiry-line">{MARKS.map((days) => <span key={days} style={{ left: `${axis(days) * 100}%` }}>{t(`clusters.mark.${days}`)}</span>)}</span>
