@@ -21,7 +21,7 @@ export function Credentials({ site, may }: { site: string; may: boolean }) {
       id: "do", title: t("hosts.action"), width: 160,
       cell: (credential: Credential) => (
         <span className="row">
-          <button type="button" className="link" aria-label={t("hosts.giveOf", { what: credential.what })} onClick={() => give(credential)}>{t(credential.given ? "hosts.replace" : "hosts.give")}</button>
+          <button type="button" className="link" aria-label={t(credential.given ? "hosts.replaceOf" : "hosts.giveOf", { what: credential.what })} onClick={() => give(credential)}>{t(credential.given ? "hosts.replace" : "hosts.give")}</button>
           {credential.given && <button type="button" className="link" aria-label={t("hosts.forgetOf", { what: credential.what })} onClick={() => forget.mutate(credential.id)}>{t("hosts.forget")}</button>}
         </span>
       ),
