@@ -24,5 +24,5 @@ export function First() {
 
 function Install() {
   const t = useText();
-  return <ButtonLink to="/$" params={{ _splat: "install" }} kind="primary">{t("dashboard.install")}</ButtonLink>;
+  return <ButtonLink to="/install" kind="primary">{t("dashboard.install")}</ButtonLink>;
 }

@@ -22,7 +22,7 @@ export function HostSites() {
   return (
     <Page title={t("hosts.title")} lead={t("hosts.lead")}>
       <DataGrid label={t("hosts.sites")} columns={columns(t)} list={list} rowId={({ name }) => name} search={byName}
-        empty={<EmptyState why={t("hosts.noSites")}><ButtonLink to="/$" params={{ _splat: "install" }} kind="primary">{t("hosts.install")}</ButtonLink></EmptyState>} />
+        empty={<EmptyState why={t("hosts.noSites")}><ButtonLink to="/install" kind="primary">{t("hosts.install")}</ButtonLink></EmptyState>} />
     </Page>
   );
 }
