@@ -1,4 +1,7 @@
 //! Runs, whoever knows of them: a server, the engine of another process, or the database.
+#![expect(clippy::print_stderr, reason = "tells why a run does not go on")]
+
+use std::time::{Duration, Instant};
 
 use appliance_client::Client;
 use appliance_store::RunRow;
@@ -12,10 +15,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::cli::{CliError, escaped};
+use crate::served::Held;
 use crate::wiring::{self, ServerArgs, failed as told};
 
 /// Events of a page, at most what a server gives.
 const PAGE: usize = 1000;
+/// How long a server that has just started may take until a run that was open goes on.
+const TAKEN_UP_WITHIN: Duration = Duration::from_secs(15);
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// Where runs are read.
 pub(crate) enum Source {
@@ -33,6 +40,7 @@ struct Served {
     /// `open` or the outcome.
     state: String,
     live: bool,
+    held: Option<Held>,
     started_at: u64,
     ended_at: Option<u64>,
     revision: u64,
@@ -53,7 +61,7 @@ struct Events {
 
 impl Served {
     fn row(self) -> RunRow {
-        let Served { id, site, plan, state, live: _, started_at, ended_at, revision } = self;
+        let Served { id, site, plan, state, live: _, held: _, started_at, ended_at, revision } = self;
         // `open` is none of them.
         let outcome: Option<Outcome> = serde_json::from_value(Value::from(state)).ok();
         RunRow { run: RunId(id), site, plan: PlanId(plan), started_at, ended_at, outcome, revision }
@@ -136,7 +144,7 @@ impl Source {
 /// First what is there, then the stream from behind it, so that nothing falls between the two.
 async fn follow(client: &Client, id: &RunId, show: &dyn Fn(&Record)) -> Result<(), CliError> {
     // Asked before the events are read: a run that ends in between has its end among them.
-    let is_live = whole(client, id).await?.run.live;
+    let is_live = is_taken_up(client, id).await?;
     let mut next = 0;
     let mut seen = |record: &Record| {
         show(record);
@@ -173,15 +181,36 @@ async fn follow(client: &Client, id: &RunId, show: &dyn Fn(&Record)) -> Result<(
     }
 }
 
+/// Whether somebody performs the run, or will: a server that has just started takes up what was open one after the other.
+/// What keeps it from going on is told; the server goes on by itself when that is answered.
+async fn is_taken_up(client: &Client, id: &RunId) -> Result<bool, CliError> {
+    let until = Instant::now() + TAKEN_UP_WITHIN;
+    loop {
+        let Whole { run, .. } = whole(client, id).await?;
+        if run.live || run.state != "open" {
+            return Ok(run.live);
+        }
+        if let Some(held) = &run.held {
+            eprintln!("{id} does not go on yet:");
+            held.lines().iter().for_each(|line| eprintln!("  {line}"));
+            return Ok(true);
+        }
+        if Instant::now() >= until {
+            return Ok(false);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
 async fn events(client: &Client, id: &RunId, from: u64) -> Result<Vec<Record>, CliError> {
     let path = format!("/api/v1/runs/{}/events?from={from}&limit={PAGE}", escaped(&id.0));
-    let page: Events = client.get(&path).await.map_err(|error| told(&error))?.value;
+    let page: Events = client.get_patiently(&path).await.map_err(|error| told(&error))?.value;
     Ok(page.items)
 }
 
 async fn whole(client: &Client, id: &RunId) -> Result<Whole, CliError> {
     let path = format!("/api/v1/runs/{}", escaped(&id.0));
-    client.get(&path).await.map(|answer| answer.value).map_err(|error| match error.problem() {
+    client.get_patiently(&path).await.map(|answer| answer.value).map_err(|error| match error.problem() {
         Some(problem) if problem.status == 404 => missing(id),
         Some(_) | None => told(&error),
     })

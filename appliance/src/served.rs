@@ -172,14 +172,29 @@ struct Request {
     held: Option<Held>,
 }
 
+/// What keeps a run from going on.
 #[derive(Deserialize)]
-struct Held {
+pub(crate) struct Held {
     problems: Vec<Flaw>,
+}
+
+impl Held {
+    pub(crate) fn lines(&self) -> Vec<String> {
+        lines(&self.problems)
+    }
 }
 
 impl<'a> Served<'a> {
     /// Gives the server what it needs to know; `None` where no server is asked and this process does it itself.
     pub(crate) async fn ready(args: &'a SiteArgs) -> Result<Option<Served<'a>>, CliError> {
+        Served::ready_without(args, &[]).await
+    }
+
+    /// The same where hosts are lost.
+    pub(crate) async fn ready_without(
+        args: &'a SiteArgs,
+        without: &[String],
+    ) -> Result<Option<Served<'a>>, CliError> {
         let Some(client) = args.server().server()? else { return Ok(None) };
         let site = site_file::read(&args.site)?;
         let place = format!("/api/v1/sites/{}", escaped(site.name.as_str()));
@@ -187,7 +202,7 @@ impl<'a> Served<'a> {
         served.put_site().await?;
         give_secrets(&served.client, &served.place).await.map_err(Ungiven::told)?;
         eprintln!("{} looks at {} ...", served.client.server(), hosts_in_words(&served.site));
-        served.reach().await?;
+        served.reach(without).await?;
         Ok(Some(served))
     }
 
@@ -249,9 +264,10 @@ impl<'a> Served<'a> {
     }
 
     /// Has the server reach every host; keys that it sees for the first time are asked about here.
-    async fn reach(&self) -> Result<(), CliError> {
+    async fn reach(&self, without: &[String]) -> Result<(), CliError> {
         loop {
-            let path = format!("{}/scan", self.place);
+            let but = if without.is_empty() { "" } else { "?without=" };
+            let path = format!("{}/scan{but}{}", self.place, escaped(&without.join(",")));
             let scan: Scan = self.post(&path, &json!({})).await?;
             if scan.reached {
                 return Ok(());
@@ -328,6 +344,12 @@ impl<'a> Served<'a> {
             tokio::time::sleep(PAUSE).await;
         }
         Ok(source.run(&run).await?.1)
+    }
+
+    /// Whether the site's cluster stands, as far as the server knows.
+    pub(crate) async fn is_founded(&self) -> Result<bool, CliError> {
+        let site: Value = self.get(&self.place).await?;
+        Ok(site["founded"] == Value::Bool(true))
     }
 
     /// What the release of a bundle is called.

@@ -8,8 +8,6 @@ use appliance_api::{App, Authority, DoorLimits, Options, Serving};
 use appliance_control::{Clusters, Control, Instance, SshHosts};
 use appliance_store::Store;
 use appliance_store::ledger::{Actor, Command, CredentialCommand};
-use installer_run::hub::Hub;
-use installer_run::socket;
 
 use crate::cli::CliError;
 
@@ -19,8 +17,6 @@ const AUTHORITY: &str = "tls/ca";
 /// A server that listens.
 pub(crate) struct Server {
     serving: Serving,
-    /// For verbs that read runs.
-    readers: socket::Server,
     control: Control,
     socket: PathBuf,
     fingerprint: String,
@@ -37,8 +33,6 @@ impl Server {
         let instance = Instance::open(state, "serve")?;
         let authority = authority(&instance.store)?;
         let (fingerprint, pem) = (authority.fingerprint(), authority.certificate_pem());
-        let readers = socket::Server::start(state, instance.store.clone(), Arc::new(Hub::default()))
-            .map_err(|error| CliError::from_error(1, "", &error))?;
         let hosts = Arc::new(SshHosts::new(instance.clone()));
         let control = Control::begin(instance.store.clone(), hosts)?;
         let clusters = Clusters::given(instance.clone());
@@ -50,7 +44,7 @@ impl Server {
         let serving = Serving::start(app, authority, options).await.map_err(|error| {
             CliError::from_error(1, "", &error).hint("`--listen 0.0.0.0:PORT` takes another port")
         })?;
-        Ok(Server { serving, readers, control, socket, fingerprint })
+        Ok(Server { serving, control, socket, fingerprint })
     }
 
     /// Where it listens, with the port that was given.
@@ -79,7 +73,8 @@ impl Server {
                 "{run} of site {site} was left open: it goes on with the next `armilla apply`"
             ));
         }
-        lines.push(String::new());
+        // An empty line ends it: programs that read along know that there is no more.
+        lines.extend([String::new(), String::new()]);
         lines
     }
 
@@ -87,7 +82,6 @@ impl Server {
     pub(crate) async fn close(self) {
         self.control.close().await;
         self.serving.close().await;
-        self.readers.close().await;
     }
 }
 

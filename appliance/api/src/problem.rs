@@ -24,6 +24,8 @@ pub enum Kind {
     Malformed,
     /// It can be read and says what may not be: `errors` has every place.
     Invalid,
+    /// What is asked for makes no sense as it stands: something was not said that has to be.
+    Usage,
     /// Nobody is logged in, or no longer.
     LoginNeeded,
     /// The name or password is wrong, or the setup code.
@@ -65,9 +67,10 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, for the documentation.
-    pub const ALL: [Kind; 22] = [
+    pub const ALL: [Kind; 23] = [
         Kind::Malformed,
         Kind::Invalid,
+        Kind::Usage,
         Kind::LoginNeeded,
         Kind::LoginRefused,
         Kind::Forbidden,
@@ -97,6 +100,7 @@ impl Kind {
             Kind::Invalid => {
                 ("invalid", "The request says what may not be", StatusCode::UNPROCESSABLE_ENTITY)
             }
+            Kind::Usage => ("usage", "The request leaves something open", StatusCode::UNPROCESSABLE_ENTITY),
             Kind::LoginNeeded => ("login-needed", "A login is needed", StatusCode::UNAUTHORIZED),
             Kind::LoginRefused => ("login-refused", "The login is wrong", StatusCode::UNAUTHORIZED),
             Kind::Forbidden => ("forbidden", "The role does not allow this", StatusCode::FORBIDDEN),

@@ -9,7 +9,8 @@ use crate::problem::{Flaw, Kind, Problem};
 pub(crate) fn problem(error: ControlError) -> Problem {
     let kind = match error.kind {
         Trouble::Failed => Kind::Internal,
-        Trouble::Usage | Trouble::Refused => Kind::Invalid,
+        Trouble::Usage => Kind::Usage,
+        Trouble::Refused => Kind::Invalid,
         Trouble::NotFound => Kind::NotFound,
         Trouble::Conflict => Kind::Conflict,
         Trouble::NotLetIn => Kind::NotLetIn,

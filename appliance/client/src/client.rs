@@ -1,6 +1,6 @@
 //! Requests with JSON, and what comes back.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
@@ -27,6 +27,8 @@ const ANSWER: Duration = Duration::from_secs(900);
 const SILENCE: Duration = Duration::from_secs(120);
 /// What may be asked again is asked this often in all, after these pauses.
 const PAUSES: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(800)];
+/// How long a server may be away that somebody waits for: a restart after a crash, with the runs it takes up again.
+const AWAY: Duration = Duration::from_secs(120);
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A value, and what came with it.
@@ -78,6 +80,20 @@ impl Client {
     /// `path` begins with `/`.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, ClientError> {
         self.json(self.ask(Method::GET, path, HeaderMap::new(), None).await?)
+    }
+
+    /// The same of a server that may be away for a moment: one that is started again after a crash.
+    pub async fn get_patiently<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, ClientError> {
+        let until = Instant::now() + AWAY;
+        loop {
+            match self.get(path).await {
+                Err(error) if error.passes() && Instant::now() < until => {
+                    tracing::debug!(%error, path, "asks again");
+                    tokio::time::sleep(PAUSES[1]).await;
+                }
+                answered => return answered,
+            }
+        }
     }
 
     /// What is no JSON: a kubeconfig, an archive.

@@ -68,6 +68,7 @@ impl Problem {
     /// The exit code that `armilla --help` documents for this problem.
     pub fn exit_code(&self) -> u8 {
         match self.slug() {
+            "usage" => return 2,
             "not-let-in" => return 7,
             "took-too-long" => return 124,
             _ => {}
@@ -131,5 +132,6 @@ mod tests {
             Problem { kind, status, ..Problem::default() }.exit_code()
         };
         assert_eq!((of("not-let-in", 502), of("upstream", 502), of("took-too-long", 503)), (7, 8, 124));
+        assert_eq!((of("usage", 422), of("invalid", 422)), (2, 5));
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! Hands are kept while somebody uses them and started again when their connection is lost.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use futures_util::future::join_all;
 use installer_cluster::{Certificate, Cluster, ClusterError, Credentials, Dial, Etcd, Exec, WantedAddOn};
 use installer_model::plan::Action;
 use installer_model::site::{Host, Site};
+use installer_run::images::HeldImage;
 use installer_run::reader::Reader;
 use installer_ssh::{Hand, HandError};
 use installer_wire::terminal::Size;
@@ -283,6 +284,30 @@ impl Clusters {
         });
         let mut reached = lock(&self.reached);
         reached.retain(|site, through| !gone.contains(&(site.clone(), through.host.clone())));
+    }
+
+    /// The images that each host of a site holds. All hosts that cannot be asked are named at once.
+    pub async fn images(&self, site: &Site) -> Result<BTreeMap<String, Vec<HeldImage>>, ControlError> {
+        let asked = site.hosts.iter().map(|host| async move {
+            let hand = self.hand(site, host).await?;
+            installer_run::images::held(&hand).await.map_err(|failure| {
+                let said = failure.evidence.last().map(|line| format!(": {line}")).unwrap_or_default();
+                let problem =
+                    Problem::of_host(host.name.as_str(), format!("failed to {}{said}", failure.what));
+                ControlError::all(Kind::Failed, vec![problem])
+            })
+        });
+        let (mut held, mut problems, mut kind) = (BTreeMap::new(), Vec::new(), Kind::Failed);
+        for (host, images) in site.hosts.iter().zip(join_all(asked).await) {
+            match images {
+                Ok(images) => drop(held.insert(host.name.to_string(), images)),
+                Err(error) => {
+                    kind = kind.max(error.kind);
+                    problems.extend(error.problems);
+                }
+            }
+        }
+        if problems.is_empty() { Ok(held) } else { Err(ControlError::all(kind, problems)) }
     }
 
     /// The workloads that the site's plan brought as add-ons.

@@ -1,5 +1,7 @@
 //! How the hosts of a site are looked at and reached: over SSH in the product, simulated in tests.
 
+use std::sync::Arc;
+
 use installer_model::finding::Finding;
 use installer_model::plan::{Intent, Plan};
 use installer_model::waiver::KeptWaiver;
@@ -14,6 +16,7 @@ use crate::instance::Instance;
 use crate::options::Purpose;
 use crate::performing::{Reached, Running};
 use crate::restoring::{self, Left};
+use crate::secrets::SecretSource;
 use crate::wish::Wish;
 
 /// What came of a look.
@@ -56,14 +59,22 @@ pub trait Hosts: Send + Sync {
     ) -> BoxFuture<'a, Result<Box<dyn Reached>, ControlError>>;
 }
 
-/// Hosts over SSH, with what was given to this instance.
+/// Hosts over SSH.
 pub struct SshHosts {
     instance: Instance,
+    /// None: what was given to the instance for each site.
+    secrets: Option<Arc<dyn SecretSource>>,
 }
 
 impl SshHosts {
+    /// With what was given to the instance for each site.
     pub fn new(instance: Instance) -> SshHosts {
-        SshHosts { instance }
+        SshHosts { instance, secrets: None }
+    }
+
+    /// With the secrets of whoever runs this process.
+    pub fn with_secrets(instance: Instance, secrets: Arc<dyn SecretSource>) -> SshHosts {
+        SshHosts { instance, secrets: Some(secrets) }
     }
 
     /// Reads what is on this machine, which may be gigabytes, where it holds nobody up.
@@ -78,14 +89,17 @@ impl SshHosts {
         opening.await.map_err(|error| ControlError::of(Kind::Failed, "read the bundle: ", &error))?
     }
 
-    fn given(&self, wish: &Wish) -> Result<Given, ControlError> {
-        Ok(Given::new(&self.instance.store, wish.site()?.name.as_str()))
+    fn given(&self, wish: &Wish) -> Result<Arc<dyn SecretSource>, ControlError> {
+        match &self.secrets {
+            Some(secrets) => Ok(Arc::clone(secrets)),
+            None => Ok(Arc::new(Given::new(&self.instance.store, wish.site()?.name.as_str()))),
+        }
     }
 
     async fn looked(&self, wish: &Wish, intent: Option<&Intent>) -> Result<Looked, ControlError> {
         let purpose = if wish.import.is_some() { Purpose::Import } else { purpose(intent) };
         let opened = self.open(wish, purpose).await?;
-        let ready = opened.look(&self.given(wish)?).await?;
+        let ready = opened.look(&*self.given(wish)?).await?;
         let mut left = Left::default();
         let plan = match intent {
             None => None,
@@ -126,8 +140,9 @@ impl Hosts for SshHosts {
 
     fn scan<'a>(&'a self, wish: &'a Wish) -> BoxFuture<'a, Result<(), ControlError>> {
         Box::pin(async move {
-            let (site, given) = (wish.site()?, self.given(wish)?);
-            hands(&site, &Acquaintance::of(&self.instance), &given).await.map(drop)
+            let (mut site, given) = (wish.site()?, self.given(wish)?);
+            site.hosts.retain(|host| !wish.without.iter().any(|name| name == host.name.as_str()));
+            hands(&site, &Acquaintance::of(&self.instance), &*given).await.map(drop)
         })
     }
 
@@ -139,7 +154,7 @@ impl Hosts for SshHosts {
     ) -> BoxFuture<'a, Result<Vec<Fix>, ControlError>> {
         Box::pin(async move {
             let opened = self.open(wish, Purpose::Check).await?;
-            let ready = opened.look(&self.given(wish)?).await?;
+            let ready = opened.look(&*self.given(wish)?).await?;
             let wanted = fixing::wanted(&ready.findings, move_data);
             Ok(fixing::perform(&ready.world, wanted, dry).await)
         })
@@ -154,7 +169,7 @@ impl Hosts for SshHosts {
         Box::pin(async move {
             let purpose = if wish.import.is_some() { Purpose::Import } else { purpose(Some(&plan.intent)) };
             let opened = self.open(wish, purpose).await?;
-            let means = opened.reach(&self.given(wish)?, whole).await?;
+            let means = opened.reach(&*self.given(wish)?, whole).await?;
             Ok(Box::new(Running::new(means)) as Box<dyn Reached>)
         })
     }

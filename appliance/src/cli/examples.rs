@@ -78,7 +78,9 @@ pub(super) const RUN: &str = "\
 Examples:
   armilla run ls
   armilla run show r-3        its steps, and what failed with the last lines that were said
-  armilla run follow          a run that goes on, from another terminal";
+  armilla run follow          a run that goes on, from another terminal; ends as `apply` would
+  armilla run cancel r-3      what has started is let end, nothing more starts
+  armilla run retry r-3 h2    a host that dropped out";
 
 pub(super) const SITE: &str = "\
 Examples:

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use appliance_control::hands::hands;
-use appliance_control::site_file;
 use clap::{Args, Subcommand};
 use installer_model::plan::{Action, Plan};
 use installer_run::images::HeldImage;
 use serde::Serialize;
+use serde_json::Value;
 
-use super::{CliError, Output, StateArgs};
-use crate::wiring::{self, Secrets};
+use super::of_site::OfSite;
+use super::{CliError, Output, asking};
+use crate::runs::Source;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ImageCommand {
@@ -21,11 +21,8 @@ pub(super) enum ImageCommand {
 /// Asks containerd on every host.
 #[derive(Debug, Args)]
 pub(super) struct LsArgs {
-    /// The site file
-    #[arg(short = 's', long, value_name = "FILE", default_value = "site.yaml")]
-    site: std::path::PathBuf,
     #[command(flatten)]
-    state: StateArgs,
+    site: OfSite,
     #[arg(short = 'o', long, value_enum, default_value_t)]
     output: Output,
 }
@@ -50,14 +47,14 @@ pub(super) async fn run(command: &ImageCommand) -> Result<u8, CliError> {
 }
 
 async fn ls(args: &LsArgs) -> Result<u8, CliError> {
-    let site = site_file::read(&args.site)?;
-    let reader = wiring::reader(&args.state, "image ls");
-    let failed = |error| CliError::from_error(1, "", &error);
-    let runs = reader.runs().map_err(failed)?;
-    let last = runs.iter().rfind(|run| run.site == site.name.as_str());
-    let last = last.ok_or_else(|| CliError::new(3, format!("{}: nothing was run yet", site.name)))?;
-    let plan = reader.plan(&last.plan).map_err(failed)?;
-    let held = held(args, &site).await?;
+    let name = args.site.name("image ls").await?;
+    let source = Source::of(&args.site.server, "image ls")?;
+    let runs = source.runs().await?;
+    let last = runs.iter().rfind(|run| run.site == name);
+    let last = last.ok_or_else(|| CliError::new(3, format!("{name}: nothing was run yet")))?;
+    let plan = source.plan(&last.plan).await;
+    let plan = plan.ok_or_else(|| CliError::new(3, format!("find plan {}", last.plan.short())))?;
+    let held = held(args).await?;
     let rows = rows(&plan, &held);
     match args.output {
         Output::Json => println!("{}", serde_json::to_string_pretty(&rows).expect("plain data")),
@@ -66,26 +63,11 @@ async fn ls(args: &LsArgs) -> Result<u8, CliError> {
     Ok(if rows.iter().any(|row| !row.missing_on.is_empty()) { 6 } else { 0 })
 }
 
-async fn held(
-    args: &LsArgs,
-    site: &installer_model::site::Site,
-) -> Result<BTreeMap<String, Vec<HeldImage>>, CliError> {
-    let known = wiring::acquaintance(&args.state, "image ls")?;
-    let hands = hands(site, &known, &Secrets::default()).await?;
-    let asked =
-        hands.iter().map(|(name, hand)| async move { (name, installer_run::images::held(hand).await) });
-    let mut held = BTreeMap::new();
-    let mut problems = Vec::new();
-    for (name, images) in futures_util::future::join_all(asked).await {
-        match images {
-            Ok(images) => drop(held.insert(name.clone(), images)),
-            Err(failure) => {
-                let said = failure.evidence.last().map(|line| format!(": {line}")).unwrap_or_default();
-                problems.push(format!("{name}: failed to {}{said}", failure.what));
-            }
-        }
-    }
-    if problems.is_empty() { Ok(held) } else { Err(CliError::all(1, problems)) }
+async fn held(args: &LsArgs) -> Result<BTreeMap<String, Vec<HeldImage>>, CliError> {
+    let (client, place) = args.site.place("image ls").await?;
+    let mut held: Value = asking::get(&client, &format!("{place}/images")).await?;
+    serde_json::from_value(held["hosts"].take())
+        .map_err(|error| CliError::new(1, format!("understand what hosts hold: {error}")))
 }
 
 /// What is held and what should be, side by side, by bundle and name.

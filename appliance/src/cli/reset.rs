@@ -39,7 +39,7 @@ pub(super) async fn run(args: &Reset) -> Result<u8, CliError> {
     let site = site_file::read(&args.site.site)?;
     let intent = intent(args, &site)?;
     args.without.iter().try_for_each(|name| site_file::host(&site, name).map(drop))?;
-    if let Some(served) = Served::ready(&args.site).await? {
+    if let Some(served) = Served::ready_without(&args.site, &args.without).await? {
         return reset_served(args, &served).await;
     }
     let ready = planning::ready(&args.site, args.site.asked(Purpose::Reset)?.without(&args.without)).await?;
@@ -89,6 +89,10 @@ async fn reset_served(args: &Reset, served: &Served<'_>) -> Result<u8, CliError>
     }
     // A run without steps takes repairs back, and forgets what is kept of the cluster.
     let is_empty = plan.steps.is_empty();
+    if is_empty && made.left.repaired.is_empty() && !served.is_founded().await? {
+        nothing_to_do(&made.left);
+        return Ok(0);
+    }
     if !is_empty && !wiring::confirm(args.site.yes, &question(args, served.site())) {
         return Err(CliError::new(1, "go on without a yes").hint("answer the question, or add --yes"));
     }

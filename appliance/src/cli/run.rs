@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use appliance_client::Client;
 use appliance_control::words::waived_line;
 use clap::{Args, Subcommand};
 use installer_model::event::{Record, RunId};
@@ -24,11 +23,11 @@ pub(super) enum Run {
     Ls(Asking),
     /// Show one run: its steps and what failed
     Show(Show),
-    /// Show a run while it goes on, from its beginning to its end
+    /// Show a run while it goes on, from its beginning to its end; ends with the exit code that `apply` would
     Follow(Show),
-    /// Have a server cancel a run: what has started is let end, nothing more starts
+    /// Cancel a run: what has started is let end, nothing more starts
     Cancel(Cancel),
-    /// Have a server try a host again that dropped out: in its run, or in another one of the same plan
+    /// Try a host again that dropped out: in its run, or in another one of the same plan
     Retry(Retry),
     /// List what was asked of a server: starts, cancels and retries, and what became of them
     Requests(Asking),
@@ -87,14 +86,14 @@ pub(super) async fn run(args: &Run) -> Result<u8, CliError> {
         Run::Show(args) => show(args).await,
         Run::Follow(args) => follow(args).await,
         Run::Cancel(args) => {
-            let client = engine(&args.server)?;
+            let client = args.server.client("run cancel")?;
             let path = format!("/api/v1/runs/{}/cancel", escaped(&args.run));
             client.post::<()>(&path, &serde_json::json!({})).await.map_err(told)?;
             println!("{} ends when what has started has ended", args.run);
             Ok(0)
         }
         Run::Retry(args) => {
-            let client = engine(&args.server)?;
+            let client = args.server.client("run retry")?;
             let (run, host) = (escaped(&args.run), escaped(&args.host));
             let path = format!("/api/v1/runs/{run}/hosts/{host}/retry");
             let retried: Value = client.post(&path, &serde_json::json!({})).await.map_err(told)?.value;
@@ -109,25 +108,17 @@ pub(super) async fn run(args: &Run) -> Result<u8, CliError> {
             Ok(0)
         }
         Run::Requests(args) => {
-            let client = engine(&args.server)?;
+            let client = args.server.client("run requests")?;
             asking::show(&asking::list(&client, "/api/v1/requests?sort=at").await?, REQUESTS, args.output);
             Ok(0)
         }
         Run::Withdraw(args) => {
-            let client = engine(&args.server)?;
+            let client = args.server.client("run withdraw")?;
             client.delete(&format!("/api/v1/requests/{}", escaped(&args.request))).await.map_err(told)?;
             println!("{} is taken back", args.request);
             Ok(0)
         }
     }
-}
-
-/// What only an engine that outlives this process can do.
-fn engine(args: &ServerArgs) -> Result<Client, CliError> {
-    args.server()?.ok_or_else(|| {
-        CliError::new(3, "find a server: none has this state folder")
-            .hint("Ctrl-C where `armilla apply` runs cancels its run; a second `apply` tries hosts again")
-    })
 }
 
 async fn ls(args: &Asking) -> Result<u8, CliError> {
@@ -213,5 +204,7 @@ async fn follow(args: &Show) -> Result<u8, CliError> {
         Output::Text => lines.record(record),
     };
     source.follow(&run, &show).await?;
-    Ok(0)
+    let (_, view) = source.run(&run).await?;
+    // Of a run that is left open there is nothing to judge yet.
+    Ok(if view.outcome.is_some() { view.exit_code() } else { 0 })
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use appliance_api::{App, Peer, router};
 use appliance_client::{Body, BoxError, Client, ClientError, Context, Contexts, Handler, Transport};
 use appliance_control::here::operator;
-use appliance_control::{Clusters, Instance};
+use appliance_control::{Clusters, Control, Instance, SshHosts};
 use clap::Args;
 use http_body_util::BodyExt;
 use tower::ServiceExt;
@@ -67,9 +67,12 @@ impl ServerArgs {
 /// The routes in this process, for whoever runs it: the folder's owner, who may do all.
 fn here(folder: &Path, verb: &str) -> Result<Handler, CliError> {
     let instance = Instance::open(folder, verb)?;
-    let clusters = Clusters::new(instance.clone(), Arc::new(Secrets::default()));
+    let secrets = Arc::new(Secrets::default());
+    let hosts = SshHosts::with_secrets(instance.clone(), secrets.clone());
+    let control = Control::idle(instance.store.clone(), Arc::new(hosts));
+    let clusters = Clusters::new(instance.clone(), secrets);
     let app = App::new(instance.store.clone(), env!("CARGO_PKG_VERSION"), String::new());
-    let app = app.with_clusters(clusters);
+    let app = app.with_control(control).with_clusters(clusters);
     let (router, _) = router(&app);
     let peer = Peer::Local { name: operator() };
     Ok(Arc::new(move |request| {

@@ -3,12 +3,13 @@
 use installer_model::event::Failure;
 use installer_ssh::Hand;
 use installer_wire::Command;
+use serde::{Deserialize, Serialize};
 
 use crate::host_port::{failure, of_hand};
 use crate::steps::images::{CTR, parse_list};
 
 /// An image that a host holds, under the name by which pods ask for it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct HeldImage {
     pub reference: String,
     pub digest: String,

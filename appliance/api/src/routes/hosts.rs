@@ -10,9 +10,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use installer_model::site::Site;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
+use super::clusters::To;
 use super::{Routes, sites};
 use crate::access::{Hidden, Needs};
 use crate::app::App;
@@ -24,6 +25,7 @@ use crate::{refusal, trouble};
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .add(Needs::Viewer, routes!(list_hosts))
+        .add(Needs::Viewer, routes!(list_images))
         .add_stream(Needs::Operator, routes!(scan_hosts))
         .add(Needs::Viewer, routes!(list_credentials))
         .add(Needs::Operator, routes!(put_credential, remove_credential))
@@ -47,6 +49,24 @@ async fn list_hosts(
 ) -> Result<Response, Problem> {
     let hosts = site_hosts::hosts(&app, &name).await?;
     Ok(Json(List::page(hosts.iter(), &params)?).into_response())
+}
+
+/// Images by the host that holds them.
+#[derive(Debug, Serialize, ToSchema)]
+struct ImagesBody {
+    /// Of each host by its name: references and digests.
+    #[schema(value_type = Object)]
+    hosts: serde_json::Value,
+}
+
+/// What containerd holds on each of a site's hosts, as it says now
+#[utoipa::path(get, path = "/api/v1/sites/{name}/images", tag = "hosts", params(("name" = String, Path)),
+    responses((status = 200, body = ImagesBody)))]
+async fn list_images(State(app): State<App>, Path(name): Path<String>) -> Result<Json<ImagesBody>, Problem> {
+    let to = To::site(&app, name).await?;
+    let held = app.clusters()?.images(&to.site).await?;
+    let hosts = serde_json::to_value(held).map_err(|error| Problem::internal(&error))?;
+    Ok(Json(ImagesBody { hosts }))
 }
 
 /// What stands between this instance and the hosts of a site.
@@ -91,12 +111,22 @@ struct HostKeyBody {
     fingerprint: String,
 }
 
+/// Which hosts are connected to.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct ScanParams {
+    /// Not to these, which are lost: names, separated by commas.
+    #[param(max_length = 4000)]
+    without: Option<String>,
+}
+
 /// Connect to a site's hosts and say what is missing: keys to confirm, secrets to give, hosts that do not answer
-#[utoipa::path(post, path = "/api/v1/sites/{name}/scan", tag = "hosts", params(("name" = String, Path)),
-    responses((status = 200, body = ScanBody)))]
+#[utoipa::path(post, path = "/api/v1/sites/{name}/scan", tag = "hosts",
+    params(("name" = String, Path), ScanParams), responses((status = 200, body = ScanBody)))]
 async fn scan_hosts(
     State(app): State<App>,
     Path(name): Path<String>,
+    Query(ScanParams { without }): Query<ScanParams>,
     mutation: Mutation,
 ) -> Result<Json<ScanBody>, Problem> {
     sites::row(&app, &name)?;
@@ -104,7 +134,8 @@ async fn scan_hosts(
     if mutation.dry_run {
         return Ok(Json(ScanBody::default()));
     }
-    match control.scan(&mutation.actor, &name).await {
+    let without: Vec<String> = without.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect();
+    match control.scan(&mutation.actor, &name, &without).await {
         Ok(()) => Ok(Json(ScanBody { reached: true, ..ScanBody::default() })),
         Err(error) if error.kind == appliance_control::Kind::Failed => Err(trouble::problem(error)),
         Err(error) => Ok(Json(error.into())),

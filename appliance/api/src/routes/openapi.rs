@@ -138,7 +138,7 @@ fn problems(operation: &Operation, path: &str, needs: Needs, changes: Changes) -
         kinds.push(Kind::Stale);
     }
     // Hosts and clusters are asked there and then, and may be somebody else's by now.
-    if path.starts_with("/api/v1/clusters/") || path.ends_with("/shell") {
+    if path.starts_with("/api/v1/clusters/") || path.ends_with("/shell") || path.ends_with("/images") {
         kinds.extend([Kind::Upstream, Kind::Conflict, Kind::Busy]);
     }
     if operation.request_body.is_some() {

@@ -128,9 +128,12 @@ impl Control {
         Ok(fixes)
     }
 
-    /// Connects to a site's hosts. What stands in between comes back as the error.
-    pub async fn scan(&self, actor: &Actor, site: &str) -> Result<(), ControlError> {
-        let wish = self.0.wish_without_bundle(site, actor)?;
+    /// Connects to a site's hosts, but for those that are lost. What stands in between comes back as the error.
+    pub async fn scan(&self, actor: &Actor, site: &str, without: &[String]) -> Result<(), ControlError> {
+        let mut wish = self.0.wish_without_bundle(site, actor)?;
+        let parsed = wish.site()?;
+        without.iter().try_for_each(|name| site_file::host(&parsed, name).map(drop))?;
+        wish.without = without.to_vec();
         self.0.hosts.scan(&wish).await
     }
 
@@ -191,7 +194,8 @@ impl Control {
             state.held.retain(|(job, _)| !is_run(job));
             before != state.held.len()
         };
-        if held { self.0.end_cancelled(run) } else { Ok(()) }
+        // An idle one has the store for itself: nobody performs the run.
+        if held || self.0.idle { self.0.end_cancelled(run) } else { Ok(()) }
     }
 
     /// Takes a request back whose run did not begin.
@@ -375,6 +379,12 @@ impl Inner {
         plan: &PlanId,
         wish: Wish,
     ) -> Result<String, ControlError> {
+        if self.idle {
+            let why = "start a run: this process ends before it would";
+            return Err(ControlError::new(Kind::Conflict, why).hint(
+                "`armilla apply` performs runs itself; `armilla serve` performs those that are asked for",
+            ));
+        }
         let options = serde_json::to_value(&wish).expect("plain data");
         let asked = self.ask(asker, site, Asked::Start { plan: plan.clone(), options })?;
         if !asker.dry && !asked.repeated {

@@ -45,6 +45,8 @@ struct Inner {
     store: Arc<Store>,
     hosts: Arc<dyn Hosts>,
     state: Mutex<State>,
+    /// Asks and answers only: nothing is performed.
+    idle: bool,
     /// Is told how far live runs are.
     progress: OnceLock<TellProgress>,
     /// Counts changes of the state.
@@ -79,7 +81,7 @@ struct Job {
 /// A run that is being performed.
 struct Performed {
     request: String,
-    /// `None` until it began.
+    /// `None` until it began; one that goes on began before.
     run: Option<RunId>,
     canceller: Canceller,
     hub: Arc<Hub>,
@@ -103,18 +105,25 @@ impl Control {
     /// Takes up what was left open. Belongs into a runtime.
     pub fn begin(store: Arc<Store>, hosts: Arc<dyn Hosts>) -> Result<Control, ControlError> {
         let (state, changed) = (Mutex::default(), watch::Sender::new(0));
-        let control = Control(Arc::new(Inner { store, hosts, state, progress: OnceLock::new(), changed }));
+        let (progress, idle) = (OnceLock::new(), false);
+        let control = Control(Arc::new(Inner { store, hosts, state, idle, progress, changed }));
         control.0.take_up()?;
         control.0.pump();
         tokio::spawn(heed_changes(Arc::downgrade(&control.0)));
         Ok(control)
     }
 
+    /// For a process that looks and answers and then ends: what is open stays as it is, and no run begins.
+    pub fn idle(store: Arc<Store>, hosts: Arc<dyn Hosts>) -> Control {
+        let (state, changed) = (Mutex::default(), watch::Sender::new(0));
+        Control(Arc::new(Inner { store, hosts, state, idle: true, progress: OnceLock::new(), changed }))
+    }
+
     pub fn store(&self) -> &Arc<Store> {
         &self.0.store
     }
 
-    /// The runs that are performed now, by site; none of a site whose hosts are still being reached.
+    /// The runs that are performed now, by site; those that go on also while their hosts are still being reached.
     pub fn live(&self) -> BTreeMap<String, RunId> {
         let state = self.0.lock();
         let live = state.running.iter();

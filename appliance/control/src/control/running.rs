@@ -77,9 +77,9 @@ impl Inner {
             let Some(job) = free.and_then(|at| state.queue.remove(at)) else { break };
             let (canceller, cancel) = Canceller::new();
             let hub = Arc::new(Hub::default());
-            let (site, request) = (job.site.clone(), job.request.clone());
+            let (site, request, run) = (job.site.clone(), job.request.clone(), job.goes_on.clone());
             let task = tokio::spawn(Arc::clone(self).carry_out(job, canceller.clone(), cancel, hub.clone()));
-            state.running.insert(site, Performed { request, run: None, canceller, hub, task: Some(task) });
+            state.running.insert(site, Performed { request, run, canceller, hub, task: Some(task) });
         }
         drop(state);
         self.tell();
