@@ -15,12 +15,14 @@ use appliance_store::ledger::Topic;
 use appliance_store::{FeedItem, Store, StoreError};
 use bytes::Bytes;
 use serde::Serialize;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 
 /// Messages that are kept in memory.
 const RING: usize = 4096;
 /// Messages that are taken at a time.
 pub(crate) const PIECE: usize = 256;
+/// Watchers that read the store at the same time; others wait for their turn. What each read takes in memory is bounded by this.
+const READS: usize = 4;
 /// Progress that a watcher may be behind before it loses some.
 const PROGRESS: usize = 64;
 
@@ -48,6 +50,7 @@ struct Parts {
     ring: RwLock<Ring>,
     upto: watch::Sender<u64>,
     progress: broadcast::Sender<Bytes>,
+    reads: Semaphore,
 }
 
 /// Has every message after `from` up to `upto`.
@@ -95,6 +98,7 @@ impl Feed {
             ring: RwLock::new(Ring { from: upto, upto, messages: VecDeque::new() }),
             upto: watch::Sender::new(upto),
             progress: broadcast::Sender::new(PROGRESS),
+            reads: Semaphore::new(READS),
         }))
     }
 
@@ -147,6 +151,7 @@ impl Feed {
         if let Some(taken) = in_memory {
             return Ok(taken);
         }
+        let _turn = self.0.reads.acquire().await.expect("invariant: it is never closed");
         let (feed, topics) = (self.clone(), topics.clone());
         let read = tokio::task::spawn_blocking(move || feed.read(position, &topics)).await;
         // The thread panicked: the watcher tries again.
