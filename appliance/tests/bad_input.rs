@@ -2,17 +2,14 @@
 //! them are right.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use std::io::Cursor;
+mod sealed;
+
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use appliance_store::{Holder, Store};
-use bundles_format::{Arch, Blob, Component, Digest, FORMAT, FileArtifact, Release, oci};
-use bundles_store::{keygen, write};
-use sha2::{Digest as _, Sha256};
-
-const CONTENT: &[u8] = b"what kubelet would be";
+use sealed::CONTENT;
 
 /// A folder with a good site file, a good bundle and its key, and a port in place of the hosts that sees who connects.
 struct Bench {
@@ -60,40 +57,9 @@ impl Bench {
         )
     }
 
-    /// Writes a bundle with one file, sealed by a key of this name, which is made when it is not there.
+    /// A bundle sealed by a key of this name, which is made when it is not there.
     fn seal(&self, name: &str, key: &str) {
-        let (key, _) = keygen(&self.path(key)).unwrap();
-        let digest = |bytes: &[u8]| Digest::from_sha256(Sha256::digest(bytes).into());
-        let packed = zstd::encode_all(CONTENT, 0).unwrap();
-        let file = FileArtifact {
-            name: "kubelet".into(),
-            arch: Arch::Amd64,
-            blob: Blob {
-                digest: digest(&packed),
-                size: packed.len() as u64,
-                media_type: oci::FILE_ZSTD.into(),
-            },
-            content: digest(CONTENT),
-            content_size: CONTENT.len() as u64,
-            mode: 0o755,
-        };
-        let component = Component {
-            name: "kubernetes".into(),
-            version: "1.37.1".into(),
-            license: "Apache-2.0".into(),
-            source: "here".into(),
-            files: vec![file],
-            images: vec![],
-        };
-        let release = Release {
-            format: FORMAT,
-            name: "test".into(),
-            version: "1".into(),
-            architectures: vec![Arch::Amd64],
-            components: vec![component],
-        };
-        let content = |_: &Blob| Ok(Cursor::new(packed.clone()));
-        write(&self.path(name), &release, &key, content, |_, _| {}).unwrap();
+        sealed::seal(self.folder.path(), name, key);
     }
 
     fn command(&self, words: &[&str]) -> Command {

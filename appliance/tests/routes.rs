@@ -4,16 +4,14 @@
 
 #[path = "routes/recorder.rs"]
 mod recorder;
+mod sealed;
 
-use std::io::{Cursor, Write};
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use bundles_format::{Arch, Blob, Component, Digest, FORMAT, FileArtifact, Release, oci};
-use bundles_store::{keygen, write};
 use recorder::{Asked, Recorder};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 /// Each route that changes something, and a line that asks for it. `login` and `logout` speak to servers elsewhere:
 /// `both_ways` has them log in to a real one.
@@ -93,40 +91,6 @@ fn changing_routes() -> Vec<String> {
     routes.collect()
 }
 
-/// A bundle with one file and its key, in this folder.
-fn seal(folder: &Path) {
-    let (key, _) = keygen(&folder.join("key")).unwrap();
-    let digest = |bytes: &[u8]| Digest::from_sha256(Sha256::digest(bytes).into());
-    let (content, packed) =
-        (b"what kubelet would be", zstd::encode_all(&b"what kubelet would be"[..], 0).unwrap());
-    let blob = Blob { digest: digest(&packed), size: packed.len() as u64, media_type: oci::FILE_ZSTD.into() };
-    let file = FileArtifact {
-        name: "kubelet".into(),
-        arch: Arch::Amd64,
-        blob,
-        content: digest(content),
-        content_size: content.len() as u64,
-        mode: 0o755,
-    };
-    let component = Component {
-        name: "kubernetes".into(),
-        version: "1.37.1".into(),
-        license: "Apache-2.0".into(),
-        source: "here".into(),
-        files: vec![file],
-        images: vec![],
-    };
-    let release = Release {
-        format: FORMAT,
-        name: "test".into(),
-        version: "1".into(),
-        architectures: vec![Arch::Amd64],
-        components: vec![component],
-    };
-    let content = |_: &Blob| Ok(Cursor::new(packed.clone()));
-    write(&folder.join("good.bundle"), &release, &key, content, |_, _| {}).unwrap();
-}
-
 /// What the line asks of the server whose socket lies in `state`.
 fn asked(folder: &Path, recorder: &Recorder, line: &str, input: &str) -> (Vec<Asked>, String) {
     let words: Vec<&str> = line.split(' ').collect();
@@ -165,7 +129,7 @@ fn every_route_that_changes_something_has_a_verb_that_asks_for_it() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("state")).unwrap();
     std::fs::write(folder.path().join("site.yaml"), SITE).unwrap();
-    seal(folder.path());
+    sealed::seal(folder.path(), "good.bundle", "key");
     let recorder = Recorder::start(&folder.path().join("state/armilla.sock"));
     let mut wrong = Vec::new();
     for (route, verb) in TABLE {
