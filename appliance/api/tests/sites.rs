@@ -72,6 +72,9 @@ async fn a_draft_need_not_be_right() {
     let put = ask("PUT", "/api/v1/sites/new/draft").json(&json!({"content": {"text": "hosts: ["}}));
     assert_eq!(direct.hear(put).await.status, 200);
     assert_eq!(get(&direct, "/api/v1/sites/new/draft").await.json["content"]["text"], "hosts: [");
+    let drafts = get(&direct, "/api/v1/drafts").await.json;
+    assert_eq!((&drafts["total"], &drafts["items"][0]["site"]), (&json!(1), &json!("new")));
+    assert!(drafts["items"][0].get("content").is_none(), "a list of drafts has no texts: {drafts}");
     assert_eq!(direct.hear(ask("DELETE", "/api/v1/sites/new/draft")).await.status, 204);
 }
 
@@ -100,6 +103,7 @@ async fn what_is_missing_is_said_of_all_hosts_and_secrets_are_sealed() {
         .map(|problem| problem["pointer"].as_str().unwrap())
         .collect();
     assert_eq!(places, ["/hosts/h1", "/hosts/h2"]);
+    assert_eq!(said.json["problems"][0]["kind"], "unreachable", "{said:?}");
     let said = post(&direct, "/api/v1/sites/lab/checks", &json!({})).await;
     assert!(!said.status.is_success(), "without a bundle and hosts there is nothing to judge: {said:?}");
     let bytes = std::fs::read(appliance_store::Store::database_path(direct.dir.path())).unwrap();

@@ -69,6 +69,49 @@ pub enum About {
     Path(String),
 }
 
+/// What keeps a host away: each of the first three is mended in another way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// Nothing answers, or no SSH server.
+    Unreachable,
+    /// User, key or password do not let us in, or not become root.
+    Login,
+    /// Another key than the one that was trusted.
+    KeyChanged {
+        /// Where it answers: the name that its key is kept under.
+        place: String,
+        fingerprint: String,
+    },
+    Other,
+}
+
+impl Obstacle {
+    fn of(error: &HandError) -> Obstacle {
+        match error {
+            HandError::HostKeyChanged { address, new, .. } => {
+                Obstacle::KeyChanged { place: address.clone(), fingerprint: new.to_string() }
+            }
+            HandError::Unreachable { .. } | HandError::NotGreeted { .. } | HandError::Lost { .. } => {
+                Obstacle::Unreachable
+            }
+            HandError::AuthFailed { .. }
+            | HandError::KeyUnusable { .. }
+            | HandError::NoShell { .. }
+            | HandError::WrongSudoPassword { .. }
+            | HandError::SudoRefused { .. } => Obstacle::Login,
+            HandError::HostKeyUnknown { .. }
+            | HandError::WrongArch { .. }
+            | HandError::ReadOnly { .. }
+            | HandError::NoSpace { .. }
+            | HandError::NotPlaced { .. }
+            | HandError::ChannelRefused { .. }
+            | HandError::Protocol { .. }
+            | HandError::Failed { .. }
+            | HandError::Here(_) => Obstacle::Other,
+        }
+    }
+}
+
 /// One problem, complete in itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -76,20 +119,27 @@ pub struct Problem {
     /// Without what it is about.
     pub text: String,
     pub hint: Option<String>,
+    pub obstacle: Obstacle,
 }
 
 impl Problem {
     pub fn of_host(host: &str, text: impl Into<String>) -> Problem {
-        Problem { about: About::Host(host.to_owned()), text: text.into(), hint: None }
+        Problem {
+            about: About::Host(host.to_owned()),
+            text: text.into(),
+            hint: None,
+            obstacle: Obstacle::Other,
+        }
     }
 
     pub fn at(path: impl Into<String>, text: impl Into<String>) -> Problem {
-        Problem { about: About::Path(path.into()), text: text.into(), hint: None }
+        Problem { about: About::Path(path.into()), text: text.into(), hint: None, obstacle: Obstacle::Other }
     }
 
     /// A host that could not be spoken to, or said no.
     pub fn of_hand(host: &str, error: &HandError) -> Problem {
-        Problem::of_host(host, format!("failed to {}", chain(error))).hint(error.hint())
+        let problem = Problem::of_host(host, format!("failed to {}", chain(error))).hint(error.hint());
+        Problem { obstacle: Obstacle::of(error), ..problem }
     }
 
     pub fn hint(mut self, hint: impl Into<String>) -> Problem {
@@ -100,7 +150,7 @@ impl Problem {
 
 impl From<String> for Problem {
     fn from(text: String) -> Problem {
-        Problem { about: About::All, text, hint: None }
+        Problem { about: About::All, text, hint: None, obstacle: Obstacle::Other }
     }
 }
 

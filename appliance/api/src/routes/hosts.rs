@@ -1,6 +1,7 @@
 //! Hosts of sites: how they are reached, the keys they show, and the secrets that let us in.
 
 use appliance_control::ControlError;
+use appliance_control::error::Obstacle;
 use appliance_control::given::{Reference, ReferenceKind, references};
 use appliance_store::PinnedKey;
 use appliance_store::ledger::{Command, CredentialCommand, HostKeyCommand, Sealed};
@@ -81,7 +82,40 @@ struct ScanBody {
     /// Secrets that nobody gave yet.
     secrets: Vec<String>,
     /// What keeps each host away.
-    problems: Vec<Flaw>,
+    problems: Vec<ObstacleBody>,
+}
+
+/// What keeps a host away.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Obstacle)]
+struct ObstacleBody {
+    /// `/hosts/NAME`.
+    pointer: String,
+    detail: String,
+    /// What helps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    /// `unreachable`, `login`, `keyChanged` or `other`.
+    kind: &'static str,
+    /// With `keyChanged`: the key that the host shows now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<HostKeyBody>,
+}
+
+impl From<&appliance_control::Problem> for ObstacleBody {
+    fn from(problem: &appliance_control::Problem) -> ObstacleBody {
+        let Flaw { pointer, detail } = trouble::flaw(problem);
+        let (kind, key) = match &problem.obstacle {
+            Obstacle::Unreachable => ("unreachable", None),
+            Obstacle::Login => ("login", None),
+            Obstacle::KeyChanged { place, fingerprint } => {
+                ("keyChanged", Some(HostKeyBody { place: place.clone(), fingerprint: fingerprint.clone() }))
+            }
+            Obstacle::Other => ("other", None),
+        };
+        ObstacleBody { pointer, detail, hint: problem.hint.clone(), kind, key }
+    }
 }
 
 impl From<ControlError> for ScanBody {
@@ -93,7 +127,7 @@ impl From<ControlError> for ScanBody {
                 .map(|key| HostKeyBody { place: key.place.clone(), fingerprint: key.fingerprint.clone() })
                 .collect(),
             secrets: error.asks.secrets.iter().map(|secret| secret.what.clone()).collect(),
-            problems: error.problems.iter().map(trouble::flaw).collect(),
+            problems: error.problems.iter().map(ObstacleBody::from).collect(),
         }
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .add(Needs::Operator, routes!(validate_site))
         .add(Needs::Viewer, routes!(show_site))
         .add(Needs::Operator, routes!(put_site, remove_site))
+        .add(Needs::Viewer, routes!(list_drafts))
         .add(Needs::Viewer, routes!(show_draft))
         .add(Needs::Operator, routes!(put_draft, remove_draft))
 }
@@ -271,6 +272,56 @@ struct DraftBody {
     changed_at: u64,
     by: String,
     revision: u64,
+}
+
+/// A draft in short.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = DraftLine)]
+struct DraftLine {
+    site: String,
+    /// Unix time in milliseconds.
+    changed_at: u64,
+    by: String,
+    revision: u64,
+}
+
+impl Listed for DraftLine {
+    const FIELDS: &'static [&'static str] = &["site", "changedAt", "by"];
+
+    fn id(&self) -> Cow<'_, str> {
+        self.site.as_str().into()
+    }
+
+    fn field(&self, name: &str) -> Field<'_> {
+        match name {
+            "site" => self.site.as_str().into(),
+            "changedAt" => self.changed_at.into(),
+            _ => self.by.as_str().into(),
+        }
+    }
+}
+
+impl Kept for DraftLine {
+    type Row = Draft;
+    const KEYED: Option<&'static str> = Some("site");
+
+    fn key(id: &str) -> Option<Key> {
+        Some(id.into())
+    }
+}
+
+/// Every draft
+#[utoipa::path(get, path = "/api/v1/drafts", tag = "sites", params(ListParams),
+    responses((status = 200, body = List<DraftLine>)))]
+async fn list_drafts(
+    State(app): State<App>,
+    Query(params): Query<ListParams>,
+) -> Result<Json<List<DraftLine>>, Problem> {
+    let line = |_: &Store, Draft { site, changed_at, by, revision, content: _ }| {
+        Ok(DraftLine { site, changed_at, by, revision })
+    };
+    Ok(Json(app.list(params, line).await?))
 }
 
 /// A site's draft

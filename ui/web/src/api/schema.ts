@@ -350,6 +350,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/drafts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every draft */
+        get: operations["list_drafts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/entrance": {
         parameters: {
             query?: never;
@@ -1693,6 +1710,18 @@ export interface components {
             /** @description The text of a site, the page of a wizard: nothing in it need be right. */
             content: Record<string, never>;
         };
+        /** @description A draft in short. */
+        DraftLine: {
+            site: string;
+            /**
+             * Format: int64
+             * @description Unix time in milliseconds.
+             */
+            changedAt: number;
+            by: string;
+            /** Format: int64 */
+            revision: number;
+        };
         /** @description The way in. */
         Entrance: {
             /** @description There is nobody yet: the first administrator is made with the setup code. */
@@ -1907,6 +1936,24 @@ export interface components {
                 verifiedAt?: number | null;
                 /** Format: int64 */
                 addedAt: number;
+                by: string;
+                /** Format: int64 */
+                revision: number;
+            }[];
+            /** @description Items on all pages together. */
+            total: number;
+            /** @description Asks for the next page; missing on the last one. */
+            continue?: string | null;
+        };
+        /** @description A page of a list. */
+        List_DraftLine: {
+            items: {
+                site: string;
+                /**
+                 * Format: int64
+                 * @description Unix time in milliseconds.
+                 */
+                changedAt: number;
                 by: string;
                 /** Format: int64 */
                 revision: number;
@@ -2294,6 +2341,17 @@ export interface components {
             why: components["schemas"]["ImportWhy"];
             reason: string;
         };
+        /** @description What keeps a host away. */
+        Obstacle: {
+            /** @description `/hosts/NAME`. */
+            pointer: string;
+            detail: string;
+            /** @description What helps. */
+            hint?: string | null;
+            /** @description `unreachable`, `login`, `keyChanged` or `other`. */
+            kind: string;
+            key?: null | components["schemas"]["HostKey"];
+        };
         /** @description An identity provider that speaks OpenID Connect. */
         Oidc: {
             /** @description Such as `https://id.example.com/realms/ops`. */
@@ -2599,7 +2657,7 @@ export interface components {
             /** @description Secrets that nobody gave yet. */
             secrets: string[];
             /** @description What keeps each host away. */
-            problems: components["schemas"]["Flaw"][];
+            problems: components["schemas"]["Obstacle"][];
         };
         /** @description A secret. */
         SecretBody: {
@@ -5315,6 +5373,89 @@ export interface operations {
             };
             /** @description Bad Gateway */
             502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_drafts: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Conditions, all of which hold: `field=value`, `field!=value`, `field~part`, `field<value`, `field>value`, separated by
+                 *     commas. A backslash takes the comma after it as it is.
+                 */
+                filter?: string;
+                /** @description Fields to sort by, separated by commas; `-` before one turns it around. */
+                sort?: string;
+                /** @description Items of a page, 1 to 1000. */
+                limit?: number;
+                /** @description What the page before said in `continue`. */
+                continue?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_DraftLine"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Internal Server Error */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
