@@ -56,12 +56,21 @@ struct PlanBody {
     revision: u64,
 }
 
+/// What an intent is called in answers.
+pub(super) fn word(intent: &Intent) -> &'static str {
+    match intent {
+        Intent::Install => "install",
+        Intent::Reset => "reset",
+        Intent::ResetHosts(_) => "resetHosts",
+    }
+}
+
 impl From<PlanRow> for PlanBody {
     fn from(row: PlanRow) -> PlanBody {
-        let (intent, hosts) = match row.intent {
-            Intent::Install => ("install", Vec::new()),
-            Intent::Reset => ("reset", Vec::new()),
-            Intent::ResetHosts(hosts) => ("resetHosts", hosts),
+        let intent = word(&row.intent);
+        let hosts = match row.intent {
+            Intent::Install | Intent::Reset => Vec::new(),
+            Intent::ResetHosts(hosts) => hosts,
         };
         PlanBody {
             id: row.id.0,

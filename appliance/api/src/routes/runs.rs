@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use appliance_control::Control;
 use appliance_control::control::{Held, Imported, Retried, Start};
-use appliance_store::RunRow;
-use appliance_store::ledger::{Asked, Key, Request, RequestState};
+use appliance_store::ledger::{Asked, Key, PlanRow, Request, RequestState};
+use appliance_store::{RunRow, Store, StoreError};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -19,7 +19,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use super::Routes;
+use super::{Routes, plans};
 use super::plans::NewImport;
 use crate::access::Needs;
 use crate::app::App;
@@ -55,6 +55,9 @@ pub(super) struct RunBody {
     id: String,
     site: String,
     plan: String,
+    /// What its plan brings about: `install`, `reset` or `resetHosts`; missing when the plan is no longer kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intent: Option<&'static str>,
     /// `open`, `healthy`, `degraded`, `failed`, `cancelled` or `abandoned`.
     state: String,
     /// It is performed right now.
@@ -88,8 +91,10 @@ impl Engines {
 }
 
 impl RunBody {
-    fn of(row: RunRow, engines: &Engines) -> RunBody {
-        RunBody {
+    fn of(row: RunRow, store: &Store, engines: &Engines) -> Result<RunBody, StoreError> {
+        let plan: Option<PlanRow> = store.row(row.plan.0.as_str())?;
+        Ok(RunBody {
+            intent: plan.map(|plan| plans::word(&plan.intent)),
             live: engines.live.contains(&row.run),
             held: engines.held(|held| held.run.as_ref() == Some(&row.run)),
             id: row.run.0,
@@ -99,12 +104,12 @@ impl RunBody {
             started_at: row.started_at,
             ended_at: row.ended_at,
             revision: row.revision,
-        }
+        })
     }
 }
 
 impl Listed for RunBody {
-    const FIELDS: &'static [&'static str] = &["site", "plan", "state", "live", "startedAt", "endedAt"];
+    const FIELDS: &'static [&'static str] = &["site", "plan", "intent", "state", "live", "startedAt", "endedAt"];
 
     fn id(&self) -> Cow<'_, str> {
         // In the order of counting: `r-10` comes after `r-9`.
@@ -115,6 +120,7 @@ impl Listed for RunBody {
         match name {
             "site" => self.site.as_str().into(),
             "plan" => self.plan.as_str().into(),
+            "intent" => self.intent.map_or(Field::None, Field::from),
             "state" => self.state.as_str().into(),
             "live" => self.live.into(),
             "endedAt" => self.ended_at.into(),
@@ -162,7 +168,7 @@ async fn list_runs(
     Query(params): Query<ListParams>,
 ) -> Result<Json<List<RunBody>>, Problem> {
     let engines = Engines::now(&app);
-    Ok(Json(app.list(params, move |_, row| Ok(RunBody::of(row, &engines))).await?))
+    Ok(Json(app.list(params, move |store: &Store, row| RunBody::of(row, store, &engines)).await?))
 }
 
 /// A plan to be run.
@@ -240,10 +246,12 @@ struct WholeRun {
 async fn show_run(State(app): State<App>, Path(id): Path<String>) -> Result<Response, Problem> {
     let row = row(&app, &id).await?;
     let run = row.run.clone();
-    let view = app.reading(move |store| store.view(&run)).await?;
+    let engines = Engines::now(&app);
+    let read = move |store: &Store| Ok((store.view(&run)?, RunBody::of(row, store, &engines)?));
+    let (view, run) = app.reading(read).await?;
     let tag = etag(view.index);
     let view = serde_json::to_value(view).map_err(|error| Problem::internal(&error))?;
-    let whole = WholeRun { run: RunBody::of(row, &Engines::now(&app)), view };
+    let whole = WholeRun { run, view };
     Ok(([(ETAG, tag)], Json(whole)).into_response())
 }
 
