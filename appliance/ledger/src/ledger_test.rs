@@ -289,6 +289,30 @@ fn a_session_ends_by_time_and_by_idleness() {
 }
 
 #[test]
+fn a_clock_that_jumps_lengthens_no_session_and_keeps_the_order_of_the_audit() {
+    let mut bench = Bench { at: 1_000_000_000, ..Bench::default() };
+    bench.must(add("anna", Role::Admin));
+    let password = bench.row::<Password>("anna").unwrap().revision;
+    bench.must(log_in("anna", 'a', password));
+    let session = bench.rows::<Session>().remove(0);
+    let (idle, seen) = (session.idle_ms, session.seen_at);
+    assert!(!session.is_over(seen) && !session.is_over(seen - 1000), "a clock is put right by a second");
+    assert!(session.is_over(seen - idle), "set back by more than a session may be idle");
+    assert!(session.is_over(seen + idle) && session.is_over(u64::MAX));
+    for at in [seen + (1 << 40), 0, seen] {
+        bench.at = at;
+        bench.must(UserCommand::SetDisabled {
+            name: "anna".into(),
+            disabled: false,
+            expected: Expected::Any,
+        });
+    }
+    let numbers: Vec<u64> = bench.rows::<AuditEntry>().iter().map(|entry| entry.said.number).collect();
+    assert!(numbers.is_sorted(), "{numbers:?}");
+    assert_eq!(bench.verified(), Ok(numbers.len() as u64));
+}
+
+#[test]
 fn a_token_may_no_more_than_its_user() {
     let mut bench = Bench::default();
     bench.must(add("anna", Role::Admin));

@@ -40,9 +40,10 @@ impl Session {
         public_id(&self.digest)
     }
 
-    /// A clock that jumps ahead ends sessions; one that is set back does not lengthen them past their idle time.
+    /// A clock that jumps ahead ends sessions, and so does one that is set back by more than their idle time: what was seen in a
+    /// future that far away would otherwise last until then.
     pub fn is_over(&self, at: u64) -> bool {
-        at >= self.expires_at || at >= self.seen_at.saturating_add(self.idle_ms)
+        at >= self.expires_at || at.abs_diff(self.seen_at) >= self.idle_ms
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use appliance_store::StoreError;
 use appliance_store::ledger::{
@@ -14,6 +15,8 @@ use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::{Stream, StreamExt, stream};
+use tokio::time::interval;
 
 use super::secret::digest_of;
 use super::{Caller, NoLogin};
@@ -25,6 +28,8 @@ use crate::refusal;
 pub(crate) const SESSION_COOKIE: &str = "__Host-armilla";
 /// A session or token that is used is written down once in this time.
 const SEEN_PAUSE_MS: u64 = 60_000;
+/// How often it is asked whether the reader of a stream may still be in.
+pub(crate) const STILL_IN: Duration = Duration::from_secs(15);
 
 /// The other end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,7 +196,7 @@ fn token_now(app: &App, token: &Token) -> Result<Option<Known>, StoreError> {
 }
 
 /// Whether somebody who came in earlier would still come in, as what they were: streams ask now and then.
-pub(crate) fn still_in(app: &App, known: &Known) -> bool {
+fn still_in(app: &App, known: &Known) -> bool {
     let now = match &known.actor {
         Actor::Local { .. } | Actor::Instance => return true,
         Actor::Nobody { .. } => return false,
@@ -206,6 +211,33 @@ pub(crate) fn still_in(app: &App, known: &Known) -> bool {
     };
     // A store that does not answer ends no stream.
     now.map_or(true, |now| now.is_some_and(|now| now.role >= known.role))
+}
+
+/// As [`still_in`], beside everything else.
+pub(crate) async fn is_still_in(app: &App, known: &Known) -> bool {
+    let (app, known) = (app.clone(), known.clone());
+    tokio::task::spawn_blocking(move || still_in(&app, &known)).await.unwrap_or(true)
+}
+
+/// What a reader is sent until their session or token ends, or they may less.
+pub(crate) fn while_in<T: Send + 'static>(
+    app: &App,
+    known: Known,
+    pieces: impl Stream<Item = T> + Send + 'static,
+) -> impl Stream<Item = T> + Send + 'static {
+    let begun = (Box::pin(pieces), interval(STILL_IN), app.clone(), known);
+    stream::unfold(begun, async |(mut pieces, mut asking, app, known)| {
+        loop {
+            tokio::select! {
+                piece = pieces.next() => return piece.map(|piece| (piece, (pieces, asking, app, known))),
+                _ = asking.tick() => {
+                    if !is_still_in(&app, &known).await {
+                        return None;
+                    }
+                }
+            }
+        }
+    })
 }
 
 /// Writes down, beside the requests, which sessions and tokens are in use.
@@ -247,6 +279,24 @@ mod tests {
         assert_eq!(cookie(&headers), Some("xyz"));
         let headers = HeaderMap::from_iter([(COOKIE, "armilla=xyz; x__Host-armilla=1".parse().unwrap())]);
         assert_eq!(cookie(&headers), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_ends_with_the_session_of_its_reader_however_busy_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let holder = appliance_store::Holder::this_process("test", 0);
+        let store = Arc::new(appliance_store::Store::open(dir.path(), &holder).unwrap());
+        let app = App::new(store, "test", String::new());
+        let lines = || {
+            let line = || tokio::time::sleep(Duration::from_secs(1));
+            stream::repeat(()).then(move |()| line())
+        };
+        let known = |actor| Known { actor, role: Role::Viewer };
+        let gone = Actor::User { name: "anna".to_owned(), via: Via::Session("0011".to_owned()) };
+        let seen = while_in(&app, known(gone), lines()).take(100).count().await;
+        assert!(seen < 20, "{seen}");
+        let here = Actor::Local { name: "root".to_owned() };
+        assert_eq!(while_in(&app, known(here), lines()).take(100).count().await, 100);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use appliance_store::ledger::Role;
 
 pub(crate) use self::csrf::{is_of_this_origin, refuse_other_origins};
 pub use self::identify::{Known, Peer};
-pub(crate) use self::identify::{SESSION_COOKIE, Seen, identify, still_in};
+pub(crate) use self::identify::{SESSION_COOKIE, STILL_IN, Seen, identify, is_still_in, while_in};
 pub(crate) use self::password::{PasswordFault, Passwords};
 pub(crate) use self::secret::{Hidden, Secret};
 pub(crate) use self::setup::{code_digest, draw_code};

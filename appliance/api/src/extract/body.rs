@@ -11,26 +11,28 @@ use serde::de::DeserializeOwned;
 use crate::problem::{Flaw, Kind, Problem};
 
 /// Bytes of a JSON body. A site of some thousand hosts has less than one MiB.
-const JSON_LIMIT: usize = 8 << 20;
+pub(super) const JSON_LIMIT: usize = 8 << 20;
+/// The same of who is not known: a name, a password, a code.
+pub(super) const STRANGERS_LIMIT: usize = 64 << 10;
 /// A body arrives whole in this time.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The whole body.
-pub(super) async fn read(body: axum::body::Body) -> Result<Bytes, Problem> {
-    tokio::time::timeout(PATIENCE, collect(body)).await.unwrap_or_else(|_| {
+/// The whole body, of so many bytes at most.
+pub(super) async fn read(body: axum::body::Body, most: usize) -> Result<Bytes, Problem> {
+    tokio::time::timeout(PATIENCE, collect(body, most)).await.unwrap_or_else(|_| {
         let seconds = PATIENCE.as_secs();
         Err(Problem::new(Kind::SlowRequest, format!("The body did not arrive within {seconds} seconds.")))
     })
 }
 
-async fn collect(mut body: axum::body::Body) -> Result<Bytes, Problem> {
+async fn collect(mut body: axum::body::Body, most: usize) -> Result<Bytes, Problem> {
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::new(Kind::Malformed, "The body broke off."))?;
         let Ok(data) = frame.into_data() else { continue };
-        if bytes.len() + data.len() > JSON_LIMIT {
-            let most = JSON_LIMIT >> 20;
-            return Err(Problem::new(Kind::TooLarge, format!("The body is longer than {most} MiB.")));
+        if bytes.len() + data.len() > most {
+            let most = most >> 10;
+            return Err(Problem::new(Kind::TooLarge, format!("The body is longer than {most} KiB.")));
         }
         bytes.extend_from_slice(&data);
     }
@@ -126,11 +128,11 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(1)).await;
             Some((Ok::<_, std::io::Error>(Bytes::from_static(b" ")), ()))
         });
-        let problem = read(axum::body::Body::from_stream(endless)).await.unwrap_err();
+        let problem = read(axum::body::Body::from_stream(endless), JSON_LIMIT).await.unwrap_err();
         assert_eq!(problem.kind(), Kind::SlowRequest);
         let large =
             futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from(vec![0; 1 << 20])));
-        let problem = read(axum::body::Body::from_stream(large)).await.unwrap_err();
+        let problem = read(axum::body::Body::from_stream(large), JSON_LIMIT).await.unwrap_err();
         assert_eq!(problem.kind(), Kind::TooLarge);
     }
 }

@@ -113,7 +113,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Changing<T> {
     async fn from_request(request: Request, state: &S) -> Result<Changing<T>, Problem> {
         let (mut parts, body) = request.into_parts();
         // First the body: who is refused in the middle of it may not get to read why.
-        let bytes = body::read(body).await?;
+        let is_known = matches!(parts.extensions.get::<Caller>(), Some(Caller::Known(_)));
+        let most = if is_known { body::JSON_LIMIT } else { body::STRANGERS_LIMIT };
+        let bytes = body::read(body, most).await?;
         let mut mutation = Mutation::from_request_parts(&mut parts, state).await?;
         mutation.digest.update(&bytes);
         Ok(Changing { mutation, body: body::parse(&parts.headers, &bytes)? })

@@ -52,6 +52,8 @@ pub(crate) enum OidcError {
     Subject,
     #[error("find the claim {0} in what the provider says of the user")]
     Claim(String),
+    #[error("believe the provider: it sends us to {0}, which is not reached over TLS as it is itself")]
+    Downgrade(String),
     #[error("draw random bytes")]
     Random(#[source] getrandom::Error),
 }
@@ -68,6 +70,18 @@ struct Provider {
 }
 
 impl Provider {
+    /// A provider somewhere else does not send our requests, and with them codes and secrets, to whoever listens on this
+    /// machine's loopback, where alone TLS is not asked for.
+    fn refuse_downgrade(&self) -> Result<(), OidcError> {
+        let tls = |address: &str| address.starts_with("https://");
+        let places = [&self.authorization_endpoint, &self.token_endpoint, &self.jwks_uri];
+        let mut places = places.into_iter().chain(&self.userinfo_endpoint);
+        match places.find(|place| tls(&self.issuer) && !tls(place)) {
+            Some(place) => Err(OidcError::Downgrade(place.clone())),
+            None => Ok(()),
+        }
+    }
+
     /// What is asked for. Some providers refuse what they do not know, so a scope beyond the usual is left out unless the
     /// provider lists it.
     fn scope(&self) -> String {
@@ -190,6 +204,7 @@ async fn discover(settings: &Oidc) -> Result<Provider, OidcError> {
     if provider.issuer.trim_end_matches('/') != issuer {
         return Err(OidcError::Issuer { found: provider.issuer, wanted: settings.issuer.clone() });
     }
+    provider.refuse_downgrade()?;
     Ok(provider)
 }
 
@@ -282,6 +297,22 @@ mod tests {
     fn role(groups: Value) -> Option<Role> {
         let claims = json!({"sub": "1", "preferred_username": "anna", "groups": groups});
         vouched(claims.as_object().unwrap(), &settings(), String::new()).unwrap().role
+    }
+
+    #[test]
+    fn a_provider_sends_us_nowhere_that_is_reached_without_tls_unless_it_is() {
+        let provider = |base: &str, token: &str| Provider {
+            issuer: base.to_owned(),
+            authorization_endpoint: format!("{base}/auth"),
+            token_endpoint: token.to_owned(),
+            jwks_uri: format!("{base}/keys"),
+            userinfo_endpoint: None,
+            scopes_supported: None,
+        };
+        assert!(provider("https://id", "https://other/token").refuse_downgrade().is_ok());
+        assert!(provider("http://127.0.0.1:3000", "http://127.0.0.1:3000/token").refuse_downgrade().is_ok());
+        let refused = provider("https://id", "http://127.0.0.1:9200/_shutdown").refuse_downgrade();
+        assert!(matches!(refused, Err(OidcError::Downgrade(_))));
     }
 
     #[test]

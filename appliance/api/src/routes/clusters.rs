@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 use super::Routes;
-use crate::access::{Known, Needs, Peer};
+use crate::access::{Known, Needs, Peer, while_in};
 use crate::app::App;
 use crate::extract::{Path, Query};
 use crate::problem::{Kind, Problem};
@@ -301,6 +301,7 @@ async fn log(
     State(app): State<App>,
     Path((site, namespace, pod)): Path<(String, String, String)>,
     Query(params): Query<LogParams>,
+    known: Known,
 ) -> Result<Response, Problem> {
     let LogParams { container, follow, previous, tail, since, timestamps } = params;
     if tail.is_some_and(|tail| tail > 100_000) {
@@ -314,7 +315,8 @@ async fn log(
     let pieces = to.answer(reached.cluster.logs(&namespace, &pod, &query).await)?;
     let headers = [(CONTENT_TYPE, "text/plain; charset=utf-8")];
     // Nothing between us and the reader shall keep lines back.
-    Ok((headers, [("x-accel-buffering", "no")], Body::from_stream(pieces)).into_response())
+    Ok((headers, [("x-accel-buffering", "no")], Body::from_stream(while_in(&app, known, pieces)))
+        .into_response())
 }
 
 /// The administrators' kubeconfig. Whoever has it may do all in the cluster: it is noted who took it

@@ -57,7 +57,11 @@ async fn set_up(State(app): State<App>, peer: Peer, wish: Changing<Setup>) -> Re
     may_guess(&app, None, &address).await?;
     let digest = code_digest(&code.0);
     let offered: Option<SetupCode> = app.row(appliance_store::ledger::ONLY)?;
-    if offered.is_some_and(|offered| offered.digest != digest) {
+    let Some(offered) = offered else {
+        // Said before a password is hashed: nobody is to cost the server that for nothing.
+        return Err(Problem::new(Kind::Conflict, "There is an administrator already.").hint("log in"));
+    };
+    if offered.digest != digest {
         failed(&app, &mutation, String::new(), address).await?;
         return Err(Problem::new(Kind::LoginRefused, "This is not the setup code.")
             .hint("the server prints it at each start for as long as there is nobody"));

@@ -29,16 +29,13 @@ use utoipa_axum::routes;
 
 use super::Routes;
 use super::clusters::To;
-use crate::access::{Known, Needs, Peer, is_of_this_origin, still_in};
+use crate::access::{Known, Needs, Peer, STILL_IN, is_of_this_origin, is_still_in};
 use crate::app::App;
 use crate::extract::{Path, Query};
 use crate::problem::{Kind, Problem, ProblemBody};
 
 /// A terminal that nobody typed into for so long is closed.
 const IDLE: Duration = Duration::from_secs(30 * 60);
-
-/// How often it is asked whether its user may still be in.
-const STILL_IN: Duration = Duration::from_secs(15);
 
 /// How long a caller may take to take what is shown.
 const STALLED: Duration = Duration::from_secs(30);
@@ -273,9 +270,7 @@ impl Visit {
                 },
                 end = &mut terminal.ended, if ended.is_none() => ended = Some(end),
                 _ = asking.tick() => {
-                    let (app, known) = (self.app.clone(), self.known.clone());
-                    let still = tokio::task::spawn_blocking(move || still_in(&app, &known)).await;
-                    if !still.unwrap_or(true) {
+                    if !is_still_in(&self.app, &self.known).await {
                         return Why::NotInAnyMore;
                     }
                 }

@@ -32,7 +32,7 @@ use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use super::Routes;
-use crate::access::{Known, Needs, still_in};
+use crate::access::{Known, Needs, STILL_IN, is_still_in};
 use crate::app::App;
 use crate::extract::Query;
 use crate::feed::{bookmark, name};
@@ -71,18 +71,7 @@ async fn watch(
 ) -> Result<Response, Problem> {
     let topics = topics(params.topics.as_deref(), known.role)?;
     let position = position(&app, &headers, params.after)?;
-    let watcher = Watcher {
-        progress: topics.contains(&Topic::Events).then(|| app.feed().progress()),
-        changed: app.feed().changed(),
-        closing: app.closing(),
-        _held: Metrics::watching(app.metrics()),
-        app,
-        known,
-        topics,
-        position,
-        told: None,
-        beat: Instant::now(),
-    };
+    let watcher = Watcher::at(position, app, known, topics);
     let body = Body::from_stream(stream::unfold(watcher, async |mut watcher| {
         let bytes = watcher.next().await?;
         Some((Ok::<_, Infallible>(bytes), watcher))
@@ -163,6 +152,8 @@ struct Watcher {
     told: Option<u64>,
     /// When the last message was sent.
     beat: Instant,
+    /// When it was asked whether the watcher may still be in.
+    asked: Instant,
     changed: watch::Receiver<u64>,
     progress: Option<broadcast::Receiver<Bytes>>,
     closing: watch::Receiver<bool>,
@@ -170,6 +161,22 @@ struct Watcher {
 }
 
 impl Watcher {
+    fn at(position: u64, app: App, known: Known, topics: BTreeSet<Topic>) -> Watcher {
+        Watcher {
+            progress: topics.contains(&Topic::Events).then(|| app.feed().progress()),
+            changed: app.feed().changed(),
+            closing: app.closing(),
+            _held: Metrics::watching(app.metrics()),
+            app,
+            known,
+            topics,
+            position,
+            told: None,
+            beat: Instant::now(),
+            asked: Instant::now(),
+        }
+    }
+
     /// The next bytes; `None` ends the stream.
     async fn next(&mut self) -> Option<Bytes> {
         if self.told.is_none() {
@@ -178,6 +185,13 @@ impl Watcher {
         loop {
             if *self.closing.borrow() {
                 return None;
+            }
+            // Also of a stream that is never quiet.
+            if self.asked.elapsed() >= STILL_IN {
+                self.asked = Instant::now();
+                if !is_still_in(&self.app, &self.known).await {
+                    return None;
+                }
             }
             self.changed.mark_unchanged();
             // An error of the store ends the stream: the reader comes back to where it was.
@@ -198,11 +212,8 @@ impl Watcher {
                 changed = self.changed.changed() => changed.ok()?,
                 _ = self.closing.changed() => {}
                 progress = next_progress(&mut self.progress) => return Some(progress),
-                () = sleep_until(self.beat + HEARTBEAT) => {
-                    let (app, known) = (self.app.clone(), self.known.clone());
-                    let still = tokio::task::spawn_blocking(move || still_in(&app, &known)).await;
-                    return still.unwrap_or(true).then(|| self.mark());
-                }
+                () = sleep_until(self.asked + STILL_IN) => {}
+                () = sleep_until(self.beat + HEARTBEAT) => return Some(self.mark()),
             }
         }
     }
@@ -223,5 +234,33 @@ async fn next_progress(progress: &mut Option<broadcast::Receiver<Bytes>>) -> Byt
             Err(broadcast::error::RecvError::Lagged(_)) => {}
             Err(broadcast::error::RecvError::Closed) => return std::future::pending().await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use appliance_store::ledger::{Actor, Via};
+    use appliance_store::{Holder, Store};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_is_never_quiet_ends_with_its_session_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(dir.path(), &Holder::this_process("test", 0)).unwrap());
+        let app = App::new(store, "test", String::new());
+        let actor = Actor::User { name: "anna".to_owned(), via: Via::Session("0011".to_owned()) };
+        let topics = [Topic::Events].into_iter().collect();
+        let mut watcher = Watcher::at(0, app.clone(), Known { actor, role: Role::Viewer }, topics);
+        for second in 0..60 {
+            app.tell_progress(&second);
+            if watcher.next().await.is_none() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        panic!("it was sent what happens for a minute after its session was gone");
     }
 }
