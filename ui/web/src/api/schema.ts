@@ -2048,6 +2048,8 @@ export interface components {
                 id: string;
                 site: string;
                 plan: string;
+                /** @description What its plan brings about: `install`, `reset` or `resetHosts`; missing when the plan is no longer kept. */
+                intent?: string | null;
                 /** @description `open`, `healthy`, `degraded`, `failed`, `cancelled` or `abandoned`. */
                 state: string;
                 /** @description It is performed right now. */
@@ -2633,6 +2635,8 @@ export interface components {
             id: string;
             site: string;
             plan: string;
+            /** @description What its plan brings about: `install`, `reset` or `resetHosts`; missing when the plan is no longer kept. */
+            intent?: string | null;
             /** @description `open`, `healthy`, `degraded`, `failed`, `cancelled` or `abandoned`. */
             state: string;
             /** @description It is performed right now. */
