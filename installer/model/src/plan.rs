@@ -344,7 +344,8 @@ impl InitPhase {
         InitPhase::KubeProxy,
     ];
 
-    /// The words after `kubeadm init phase`.
+    /// The words after `kubeadm init phase`. The token that kubeadm makes stays out of what it prints: a run's output is
+    /// read by viewers.
     pub fn words(self) -> &'static [&'static str] {
         match self {
             InitPhase::Certs => &["certs", "all"],
@@ -354,7 +355,7 @@ impl InitPhase {
             InitPhase::KubeletStart => &["kubelet-start"],
             InitPhase::UploadConfig => &["upload-config", "all"],
             InitPhase::MarkControlPlane => &["mark-control-plane"],
-            InitPhase::BootstrapToken => &["bootstrap-token"],
+            InitPhase::BootstrapToken => &["bootstrap-token", "--skip-token-print"],
             InitPhase::KubeletFinalize => &["kubelet-finalize", "all"],
             InitPhase::KubeProxy => &["addon", "kube-proxy"],
         }

@@ -19,8 +19,8 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use super::{Routes, plans};
 use super::plans::NewImport;
+use super::{Routes, plans};
 use crate::access::Needs;
 use crate::app::App;
 use crate::extract::{Changing, Field, Kept, List, ListParams, Listed, Mutation, Path, Query, etag};
@@ -109,7 +109,8 @@ impl RunBody {
 }
 
 impl Listed for RunBody {
-    const FIELDS: &'static [&'static str] = &["site", "plan", "intent", "state", "live", "startedAt", "endedAt"];
+    const FIELDS: &'static [&'static str] =
+        &["site", "plan", "intent", "state", "live", "startedAt", "endedAt"];
 
     fn id(&self) -> Cow<'_, str> {
         // In the order of counting: `r-10` comes after `r-9`.
