@@ -1,6 +1,7 @@
 //! How findings are shown: the same ones in the same order for people and for programs.
 
 use installer_model::finding::{Finding, Language, Severity};
+use installer_model::plain;
 use installer_model::waiver::KeptWaiver;
 
 use appliance_control::words::who_when_why;
@@ -26,7 +27,8 @@ pub(crate) fn text(findings: &[Finding], language: Language) -> String {
     if findings.is_empty() {
         return "Nothing stands in the way.\n".to_owned();
     }
-    findings.iter().map(|finding| block(finding, language)).collect()
+    let blocks: String = findings.iter().map(|finding| block(finding, language)).collect();
+    plain(&blocks).into_owned()
 }
 
 fn block(finding: &Finding, language: Language) -> String {

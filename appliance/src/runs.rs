@@ -7,7 +7,7 @@ use appliance_client::Client;
 use appliance_store::RunRow;
 use installer_model::chain;
 use installer_model::event::{Event, Outcome, Record, RunId};
-use installer_model::plan::{Plan, PlanId};
+use installer_model::plan::{Plan, PlanId, StepId};
 use installer_model::view::View;
 use installer_run::query::Answer;
 use installer_run::reader::{ReadError, Reader};
@@ -57,6 +57,13 @@ struct Whole {
 #[derive(Deserialize)]
 struct Events {
     items: Vec<Record>,
+}
+
+/// A piece of what a step said.
+#[derive(Deserialize)]
+struct Piece {
+    text: String,
+    next: u64,
 }
 
 impl Served {
@@ -119,6 +126,25 @@ impl Source {
                 let answer: Value = client.get(&path).await.ok()?.value;
                 let plan = answer.get("plan").cloned().unwrap_or(answer);
                 serde_json::from_value(plan).ok()
+            }
+        }
+    }
+
+    /// A piece of what an attempt of a step said, from a byte offset on, and where the next one begins.
+    pub(crate) async fn output(
+        &self,
+        id: &RunId,
+        step: &StepId,
+        attempt: u32,
+        offset: u64,
+    ) -> Result<(String, u64), CliError> {
+        match self {
+            Source::Here(reader) => reader.output(id, step, attempt, offset).map_err(|error| failed(&error)),
+            Source::Server(client) => {
+                let (run, step) = (escaped(&id.0), escaped(&step.to_string()));
+                let path = format!("/api/v1/runs/{run}/output?step={step}&attempt={attempt}&offset={offset}");
+                let piece: Piece = client.get_patiently(&path).await.map_err(|error| told(&error))?.value;
+                Ok((piece.text, piece.next))
             }
         }
     }

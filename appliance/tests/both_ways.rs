@@ -47,6 +47,7 @@ const SCRIPT: &[(&str, &str)] = &[
     ("audit verify", ""),
     ("run ls", ""),
     ("run show r-9", ""),
+    ("run log r-9", ""),
     ("site validate -", SITE),
     ("site validate -", "apiVersion: armilla/v1\nkind: Site\nhosts: 7\n"),
     ("site add -", SITE),

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Read};
 
 use appliance_client::{Client, ClientError, escaped};
 use clap::Args;
-use installer_model::Utc;
+use installer_model::{Utc, plain};
 use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -113,7 +113,7 @@ fn cell(field: &str, value: &Value) -> String {
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::Number(number) if is_time => Utc(number.as_u64().unwrap_or_default()).to_string(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => plain(text).replace('\n', " "),
         Value::Object(fields) => {
             let fields: Vec<String> =
                 fields.iter().map(|(name, value)| format!("{name}={}", cell(name, value))).collect();

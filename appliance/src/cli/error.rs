@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use appliance_control::ControlError;
-use installer_model::chain;
+use installer_model::{chain, plain};
 
 /// Printed on standard error: every problem on a line, then what to do.
 #[derive(Debug)]
@@ -47,11 +47,11 @@ impl From<ControlError> for CliError {
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.problems.as_slice() {
-            [one] => writeln!(f, "error: {one}")?,
+            [one] => writeln!(f, "error: {}", plain(one))?,
             many => {
                 writeln!(f, "error: {} problems", many.len())?;
                 for problem in many {
-                    writeln!(f, "  {}", problem.replace('\n', "\n    "))?;
+                    writeln!(f, "  {}", plain(problem).replace('\n', "\n    "))?;
                 }
             }
         }

@@ -78,6 +78,7 @@ pub(super) const RUN: &str = "\
 Examples:
   armilla run ls
   armilla run show r-3        its steps, and what failed with the last lines that were said
+  armilla run log r-3 --step h2/found     what the commands of those steps said on the host
   armilla run follow          a run that goes on, from another terminal; ends as `apply` would
   armilla run cancel r-3      what has started is let end, nothing more starts
   armilla run retry r-3 h2    a host that dropped out";

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use appliance_control::words::waived_line;
 use clap::{Args, Subcommand};
 use installer_model::event::{Record, RunId};
+use installer_model::plain;
 use installer_model::plan::StepId;
 use installer_model::view::{StepState, StepView};
 use installer_run::Observer;
@@ -23,6 +24,8 @@ pub(super) enum Run {
     Ls(Asking),
     /// Show one run: its steps and what failed
     Show(Show),
+    /// Print what the commands of a run's steps said on the hosts
+    Log(Log),
     /// Show a run while it goes on, from its beginning to its end; ends with the exit code that `apply` would
     Follow(Show),
     /// Cancel a run: what has started is let end, nothing more starts
@@ -43,6 +46,15 @@ pub(super) struct Show {
     server: ServerArgs,
     #[arg(short = 'o', long, value_enum, default_value_t)]
     output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Log {
+    #[command(flatten)]
+    show: Show,
+    /// Of these steps alone, or of all below: h2, h2/import, h2/import/base
+    #[arg(long = "step", value_name = "STEP")]
+    steps: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -84,6 +96,7 @@ pub(super) async fn run(args: &Run) -> Result<u8, CliError> {
     match args {
         Run::Ls(args) => ls(args).await,
         Run::Show(args) => show(args).await,
+        Run::Log(args) => log(args).await,
         Run::Follow(args) => follow(args).await,
         Run::Cancel(args) => {
             let client = args.server.client("run cancel")?;
@@ -191,6 +204,67 @@ fn state(state: &StepState) -> String {
     }
 }
 
+/// Step by step, in the order in which they were begun, each attempt with a line above it that names it.
+async fn log(args: &Log) -> Result<u8, CliError> {
+    let source = Source::of(&args.show.server, "run log")?;
+    let run = chosen(&args.show, &source).await?;
+    let (_, view) = source.run(&run).await?;
+    let mut steps: Vec<(&StepId, &StepView)> =
+        view.steps.iter().filter(|(step, _)| is_wanted(&args.steps, &step.to_string())).collect();
+    if steps.is_empty() && !args.steps.is_empty() {
+        return Err(CliError::new(3, format!("find a step {} in {run}", args.steps.join(" or ")))
+            .hint(format!("`armilla run show {run}` lists the steps that have begun")));
+    }
+    steps.sort_by_key(|(_, step)| step.started_at);
+    for (step, view) in steps {
+        for attempt in 1..=view.attempt {
+            print_output(&source, &run, step, attempt, args.show.output).await?;
+        }
+    }
+    Ok(0)
+}
+
+/// Whether one of the names is this step, or a folder above it; no name is every step.
+fn is_wanted(names: &[String], step: &str) -> bool {
+    let below = |name: &String| step.strip_prefix(name.trim_end_matches('/')).is_some_and(is_end_or_slash);
+    names.is_empty() || names.iter().any(below)
+}
+
+fn is_end_or_slash(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with('/')
+}
+
+async fn print_output(
+    source: &Source,
+    run: &RunId,
+    step: &StepId,
+    attempt: u32,
+    output: Output,
+) -> Result<(), CliError> {
+    let mut offset = 0;
+    loop {
+        let (text, next) = source.output(run, step, attempt, offset).await?;
+        if next == offset {
+            return Ok(());
+        }
+        match output {
+            Output::Json => {
+                let piece = serde_json::json!({
+                    "step": step, "attempt": attempt, "offset": offset, "text": text
+                });
+                println!("{piece}");
+            }
+            Output::Text => {
+                if offset == 0 {
+                    println!("==> {step}, attempt {attempt}");
+                }
+                print!("{}", plain(&text));
+            }
+        }
+        offset = next;
+    }
+}
+
 async fn follow(args: &Show) -> Result<u8, CliError> {
     let source = Source::of(&args.server, "run follow")?;
     let run = chosen(args, &source).await?;
@@ -207,4 +281,17 @@ async fn follow(args: &Show) -> Result<u8, CliError> {
     let (_, view) = source.run(&run).await?;
     // Of a run that is left open there is nothing to judge yet.
     Ok(if view.outcome.is_some() { view.exit_code() } else { 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_named_by_itself_or_by_what_is_above_it() {
+        let wanted = |name: &str| is_wanted(&[name.to_owned()], "h2/import/base");
+        assert!(wanted("h2") && wanted("h2/") && wanted("h2/import") && wanted("h2/import/base"));
+        assert!(!wanted("h") && !wanted("h2/imp") && !wanted("h2/import/base/x") && !wanted("base"));
+        assert!(is_wanted(&[], "h2/import/base"));
+    }
 }

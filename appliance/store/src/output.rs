@@ -110,6 +110,30 @@ impl Store {
         }
         Ok(chunks)
     }
+
+    /// The same as text, and the offset where the next piece begins: this one's when there is nothing more yet.
+    pub fn output_text(
+        &self,
+        run: &RunId,
+        step: &StepId,
+        attempt: u32,
+        offset: u64,
+        limit: usize,
+    ) -> Result<(String, u64), StoreError> {
+        let chunks = self.output(run, step, attempt, offset, limit)?;
+        let bytes: Vec<u8> = chunks.into_iter().flat_map(|chunk| chunk.bytes).collect();
+        let (taken, text) = whole_characters(&bytes);
+        Ok((text, offset + taken as u64))
+    }
+}
+
+/// As text, without a character that the end of the bytes cuts in two; how many bytes that is.
+fn whole_characters(bytes: &[u8]) -> (usize, String) {
+    let whole = match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() && error.valid_up_to() > 0 => error.valid_up_to(),
+        Ok(_) | Err(_) => bytes.len(),
+    };
+    (whole, String::from_utf8_lossy(&bytes[..whole]).into_owned())
 }
 
 type OutputKey<'a> = (u64, &'a str, u32, u64);
@@ -165,4 +189,17 @@ fn put_seal(
 ) -> Result<(), StoreError> {
     transaction.open_table(SEALS)?.insert((number, step.0.as_str(), attempt), json(seal).as_slice())?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_character_cut_in_two_waits_for_its_other_half() {
+        let text = "日本".as_bytes();
+        assert_eq!(whole_characters(&text[..4]), (3, "日".to_owned()));
+        assert_eq!(whole_characters(text), (6, "日本".to_owned()));
+        assert_eq!(whole_characters(b"a\xffb").0, 3);
+    }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use bundles_format::Digest;
 use serde::{Deserialize, Serialize};
 
+use crate::plain;
 use crate::plan::{PlanId, StepId};
 use crate::waiver::KeptWaiver;
 
@@ -118,6 +119,15 @@ pub struct Failure {
     pub hint: Option<String>,
     /// The documented exit code that this failure ends the command with.
     pub exit_code: u8,
+}
+
+impl Failure {
+    /// With [`plain`] text: what is kept of it is shown on terminals.
+    pub fn plain(self) -> Failure {
+        let Failure { what, evidence, hint, exit_code } = self;
+        let evidence = evidence.iter().map(|line| plain(line).into_owned()).collect();
+        Failure { what: plain(&what).into_owned(), evidence, hint, exit_code }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

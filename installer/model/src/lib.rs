@@ -6,6 +6,7 @@ pub mod finding;
 pub mod link;
 pub mod names;
 pub mod node;
+mod plain;
 pub mod plan;
 pub mod redact;
 pub mod repair;
@@ -20,4 +21,5 @@ pub mod waiver;
 pub mod yaml;
 
 pub use chain::chain;
+pub use plain::plain;
 pub use utc::Utc;

@@ -214,7 +214,7 @@ impl<'a> Running<'a> {
                 Ending::Met => events.push(Event::StepMet { step, attempt }),
                 Ending::Done => events.push(Event::StepDone { step, attempt, output }),
                 Ending::Failed(failure) => {
-                    let host = &self.by_id[&step].host;
+                    let (host, failure) = (&self.by_id[&step].host, failure.plain());
                     events.push(Event::StepFailed { step: step.clone(), attempt, failure, output });
                     if !self.view.dropped.contains_key(host) && dropped.insert(host.clone()) {
                         events.push(Event::HostDropped { host: host.clone(), step });

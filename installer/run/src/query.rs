@@ -138,21 +138,10 @@ fn found(store: &Store, request: &Request) -> Result<Vec<Answer>, StoreError> {
             vec![Answer::Json { value }]
         }
         Request::Output { id, step, attempt, offset } => {
-            let chunks = store.output(id, step, *attempt, *offset, OUTPUT_PAGE)?;
-            let bytes: Vec<u8> = chunks.into_iter().flat_map(|chunk| chunk.bytes).collect();
-            let (taken, text) = whole_characters(&bytes);
-            vec![Answer::Output { next: offset + taken as u64, text }]
+            let (text, next) = store.output_text(id, step, *attempt, *offset, OUTPUT_PAGE)?;
+            vec![Answer::Output { next, text }]
         }
     })
-}
-
-/// As text, without a character that the end of the bytes cuts in two; how many bytes that is.
-fn whole_characters(bytes: &[u8]) -> (usize, String) {
-    let whole = match std::str::from_utf8(bytes) {
-        Err(error) if error.error_len().is_none() && error.valid_up_to() > 0 => error.valid_up_to(),
-        Ok(_) | Err(_) => bytes.len(),
-    };
-    (whole, String::from_utf8_lossy(&bytes[..whole]).into_owned())
 }
 
 #[cfg(test)]
@@ -175,13 +164,5 @@ mod tests {
     #[test]
     fn an_answer_of_a_newer_version_is_known_as_such() {
         assert_eq!(serde_json::from_str::<Answer>(r#"{"is":"later","x":1}"#).unwrap(), Answer::Unknown);
-    }
-
-    #[test]
-    fn a_character_cut_in_two_waits_for_its_other_half() {
-        let text = "日本".as_bytes();
-        assert_eq!(whole_characters(&text[..4]), (3, "日".to_owned()));
-        assert_eq!(whole_characters(text), (6, "日本".to_owned()));
-        assert_eq!(whole_characters(b"a\xffb").0, 3);
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use appliance_store::{Holder, RunRow, Store, StoreError};
 use installer_model::event::RunId;
-use installer_model::plan::{Plan, PlanId};
+use installer_model::plan::{Plan, PlanId, StepId};
 use installer_model::view::View;
 
 use crate::query::{Answer, Request, answer};
@@ -106,6 +106,21 @@ impl Reader {
     pub fn target(&self, site: &str) -> Result<Plan, ReadError> {
         match self.one(&Request::Target { site: site.to_owned() })? {
             Some(Answer::Plan { plan }) => Ok(plan),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// A piece of what an attempt of a step said, from a byte offset on, and where the next one begins: where this one did
+    /// when there is nothing more yet.
+    pub fn output(
+        &self,
+        id: &RunId,
+        step: &StepId,
+        attempt: u32,
+        offset: u64,
+    ) -> Result<(String, u64), ReadError> {
+        match self.one(&Request::Output { id: id.clone(), step: step.clone(), attempt, offset })? {
+            Some(Answer::Output { next, text }) => Ok((text, next)),
             other => Err(unexpected(other)),
         }
     }

@@ -329,15 +329,9 @@ async fn show_output(
 ) -> Result<Json<OutputPiece>, Problem> {
     let run = row(&app, &id).await?.run;
     let (step, attempt, offset) = (StepId(of.step), of.attempt.unwrap_or(1), of.offset.unwrap_or(0));
-    let chunks = app.reading(move |store| store.output(&run, &step, attempt, offset, OUTPUT_PAGE)).await?;
-    let bytes: Vec<u8> = chunks.into_iter().flat_map(|chunk| chunk.bytes).collect();
-    // A character that the end of the piece cuts in two waits for its other half.
-    let whole = match std::str::from_utf8(&bytes) {
-        Err(error) if error.error_len().is_none() && error.valid_up_to() > 0 => error.valid_up_to(),
-        Ok(_) | Err(_) => bytes.len(),
-    };
-    let text = String::from_utf8_lossy(&bytes[..whole]).into_owned();
-    Ok(Json(OutputPiece { text, next: offset + whole as u64 }))
+    let read = move |store: &Store| store.output_text(&run, &step, attempt, offset, OUTPUT_PAGE);
+    let (text, next) = app.reading(read).await?;
+    Ok(Json(OutputPiece { text, next }))
 }
 
 /// Cancel a run at a safe point: what has started is let end, nothing more starts

@@ -105,10 +105,7 @@ fn output(
 ) -> Result<String, ReadError> {
     let (mut text, mut offset) = (String::new(), 0);
     while text.len() < FILE_LIMIT {
-        let request = Request::Output { id: row.run.clone(), step: step.clone(), attempt, offset };
-        let Some(Answer::Output { next, text: more }) = reader.ask(&request)?.next().transpose()? else {
-            break;
-        };
+        let (more, next) = reader.output(&row.run, step, attempt, offset)?;
         if next == offset {
             break;
         }
