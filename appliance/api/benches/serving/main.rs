@@ -42,7 +42,9 @@ async fn main() {
     println!("load of the machine: {}", load().trim());
     let dir = tempfile::tempdir().unwrap();
     println!("binary: {:.1} MB", std::fs::metadata(armilla).unwrap().len() as f64 / 1e6);
-    empty(armilla, dir.path()).await;
+    if wants("empty") {
+        empty(armilla, dir.path()).await;
+    }
 
     let state = dir.path().join("seeded");
     let token = seed::seed(&state, &MUCH);
@@ -60,18 +62,33 @@ async fn main() {
         }
     };
     println!("armilla: {:.0} MB of database", server.size() as f64 / 1e6);
-    starts(&server, &target, etcd.as_ref()).await;
+    if wants("starts") {
+        starts(&server, &target, etcd.as_ref()).await;
+    }
 
     let process = server.start();
     target.answers(&Target::get("/api/v1/me")).await;
-    gets(&target).await;
+    if wants("gets") {
+        gets(&target).await;
+    }
     println!("after these: {}", process.memory());
-    floods(&process, &target, etcd.as_mut()).await;
-    watchers(&process, &target).await;
-    stalled(&process, &target).await;
+    if wants("floods") {
+        floods(&process, &target, etcd.as_mut()).await;
+    }
+    if wants("watchers") {
+        watchers(&process, &target).await;
+    }
+    if wants("stalled") {
+        stalled(&process, &target).await;
+    }
     tokio::time::sleep(Duration::from_secs(62)).await;
     println!("at the end, idle again: {}", process.memory());
     println!("load of the machine: {}", load().trim());
+}
+
+/// Whether this part is measured: all are, unless `ARMILLA_BENCH` names some.
+fn wants(part: &str) -> bool {
+    std::env::var("ARMILLA_BENCH").map_or(true, |parts| parts.split(',').any(|named| named == part))
 }
 
 /// A server that was just installed, and nobody asks.
