@@ -19,9 +19,14 @@ use tokio::sync::{Semaphore, broadcast, watch};
 
 /// Messages that are kept in memory.
 const RING: usize = 4096;
+/// Bytes of them. Older ones are read from the store again.
+const RING_BYTES: usize = 4 << 20;
 /// Messages that are taken at a time.
-pub(crate) const PIECE: usize = 256;
-/// Watchers that read the store at the same time; others wait for their turn. What each read takes in memory is bounded by this.
+const PIECE: usize = 256;
+/// Bytes that are taken at a time, and one message more: what a watcher who reads nothing holds.
+const PIECE_BYTES: usize = 16 << 10;
+/// Watchers that read the store at the same time; others wait for their turn. Each thread that reads keeps, in its part of
+/// the heap, what others free for it: some megabytes that are given back only when it allocates again.
 const READS: usize = 4;
 /// Progress that a watcher may be behind before it loses some.
 const PROGRESS: usize = 64;
@@ -59,17 +64,20 @@ struct Ring {
     from: u64,
     upto: u64,
     messages: VecDeque<Message>,
+    /// Of all messages.
+    bytes: usize,
 }
 
 impl Ring {
     fn push(&mut self, messages: Vec<Message>, upto: u64) {
         for message in messages {
-            if self.messages.len() == RING
-                && let Some(oldest) = self.messages.pop_front()
-            {
-                self.from = oldest.index;
-            }
+            self.bytes += message.bytes.len();
             self.messages.push_back(message);
+        }
+        while self.messages.len() > RING || self.bytes > RING_BYTES {
+            let Some(oldest) = self.messages.pop_front() else { break };
+            self.from = oldest.index;
+            self.bytes -= oldest.bytes.len();
         }
         self.upto = upto;
     }
@@ -81,12 +89,15 @@ impl Ring {
         }
         let start = self.messages.partition_point(|message| message.index <= position);
         let of_topics = self.messages.iter().skip(start).filter(|message| topics.contains(&message.topic));
-        let messages: Vec<Message> = of_topics.take(PIECE).cloned().collect();
-        let upto = match messages.last() {
-            Some(last) if messages.len() == PIECE => last.index,
-            Some(_) | None => self.upto.max(position),
-        };
-        Some(Taken { messages, upto })
+        let (mut messages, mut bytes) = (Vec::new(), 0);
+        for message in of_topics {
+            bytes += message.bytes.len();
+            messages.push(message.clone());
+            if messages.len() >= PIECE || bytes >= PIECE_BYTES {
+                return Some(Taken { upto: message.index, messages });
+            }
+        }
+        Some(Taken { messages, upto: self.upto.max(position) })
     }
 }
 
@@ -95,7 +106,7 @@ impl Feed {
         let upto = *store.changed().borrow();
         Feed(Arc::new(Parts {
             store,
-            ring: RwLock::new(Ring { from: upto, upto, messages: VecDeque::new() }),
+            ring: RwLock::new(Ring { from: upto, upto, messages: VecDeque::new(), bytes: 0 }),
             upto: watch::Sender::new(upto),
             progress: broadcast::Sender::new(PROGRESS),
             reads: Semaphore::new(READS),
@@ -159,7 +170,7 @@ impl Feed {
     }
 
     fn read(&self, after: u64, topics: &BTreeSet<Topic>) -> Result<Taken, StoreError> {
-        let fed = self.0.store.feed(after, topics, PIECE)?;
+        let fed = self.0.store.feed_piece(after, topics, PIECE, PIECE_BYTES)?;
         let messages = fed.items.iter().map(message).collect();
         Ok(Taken { messages, upto: fed.upto })
     }
@@ -231,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_ring_gives_what_is_after_a_position_and_knows_what_it_forgot() {
-        let mut ring = Ring { from: 10, upto: 10, messages: VecDeque::new() };
+        let mut ring = Ring { from: 10, upto: 10, messages: VecDeque::new(), bytes: 0 };
         let events = BTreeSet::from([Topic::Events]);
         ring.push(messages(11..=20), 20);
         assert!(ring.after(9, &events).is_none());
@@ -259,6 +270,24 @@ mod tests {
             position = taken.upto;
         }
         assert_eq!(seen, (1..=1000).step_by(2).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn pieces_and_the_ring_itself_are_bounded_in_bytes() {
+        let mut ring = Ring::default();
+        let large = |index| Message { index, topic: Topic::Users, bytes: vec![b'x'; 10_000].into() };
+        ring.push((1..=1000).map(large).collect(), 1000);
+        let kept = RING_BYTES / 10_000;
+        assert_eq!((ring.messages.len(), ring.bytes), (kept, kept * 10_000));
+        let users = BTreeSet::from([Topic::Users]);
+        assert!(ring.after(ring.from - 1, &users).is_none());
+        let mut position = ring.from;
+        while position < 1000 {
+            let taken = ring.after(position, &users).unwrap();
+            assert!(taken.messages.len() <= 2);
+            assert_eq!(taken.messages[0].index, position + 1);
+            position = taken.upto;
+        }
     }
 
     #[test]

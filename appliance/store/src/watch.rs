@@ -7,8 +7,9 @@ use appliance_ledger::{AuditEntry, AuditHead, Key, Notice, ONLY, Reading, Refuse
 use installer_model::event::Record;
 use tokio::sync::watch;
 
+use crate::runs::event_place;
 use crate::store::{Store, StoreError, parse};
-use crate::tables::Transaction;
+use crate::tables::{Transaction, numbered};
 
 /// Something that happened, by its ledger index.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,46 +44,68 @@ pub struct Fed {
     pub upto: u64,
 }
 
-/// Rows that are read at a time when most of them are of other topics.
+/// Rows that are looked at in one piece, also when most of them are of other topics.
 const PIECE: usize = 1024;
 
 impl Store {
-    /// What came after this index, in order: at most `limit` items of these topics. `upto` is the index to go on after,
-    /// also when nothing of these topics came. Looks at some thousand rows at most, and says by `upto` < the last index
-    /// that there is more.
+    /// As [`Store::feed_piece`], of any size.
     pub fn feed(&self, after: u64, topics: &BTreeSet<Topic>, limit: usize) -> Result<Fed, StoreError> {
+        self.feed_piece(after, topics, limit, usize::MAX)
+    }
+
+    /// What came after this index, in order: at most `limit` items of these topics, and no further one when those before it
+    /// have `bytes` as they are stored. `upto` is the index to go on after, also when nothing of these topics came. Looks at
+    /// some thousand rows at most, one at a time, and says by `upto` < the last index that there is more.
+    pub fn feed_piece(
+        &self,
+        after: u64,
+        topics: &BTreeSet<Topic>,
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Fed, StoreError> {
         let transaction = self.reading()?;
         let rows = self.rows_of(Transaction::Read(&transaction));
         let last = appliance_ledger::last_index(&rows).map_err(Refused::from)?;
-        let from = Key::Number(after.saturating_add(1));
-        let read = |table, most| rows.range(table, Some(&from), most).map_err(Refused::from);
-        // Events are all of one topic: more than are wanted would be unsealed for nothing.
-        let most_events = limit.saturating_add(1).min(PIECE);
-        let wants_events = topics.contains(&Topic::Events);
-        let events = if wants_events { read(Table::Events, most_events)? } else { Vec::new() };
-        let notices = read(Table::Feed, PIECE)?;
-        // Past the end of a piece that was cut, the other table may be ahead of it.
-        let end = |rows: &[(Key, Vec<u8>)], most| match rows.last() {
-            Some((Key::Number(index), _)) if rows.len() == most => *index,
-            _ => last,
-        };
-        let mut upto = end(&events, most_events).min(end(&notices, PIECE));
-        let mut items = Vec::new();
-        for (key, row) in events {
-            let index = number_of(&key);
-            items.push(FeedItem::Event(parse(&format!("event {index}"), &row)?));
+        let events = transaction.open_table(numbered(Table::Events))?;
+        let notices = transaction.open_table(numbered(Table::Feed))?;
+        let from = after.saturating_add(1);
+        // Events are all of one topic, and sealed: they are opened only when they are wanted.
+        let first_event = if topics.contains(&Topic::Events) { from } else { u64::MAX };
+        let (mut events, mut notices) = (events.range(first_event..)?, notices.range(from..)?);
+        let (mut event, mut notice) = (events.next().transpose()?, notices.next().transpose()?);
+        let mut fed = Fed { items: Vec::new(), upto: after };
+        let mut read = 0;
+        for _ in 0..PIECE {
+            if fed.items.len() >= limit || read >= bytes {
+                return Ok(fed);
+            }
+            let indices = (event.as_ref().map(|row| row.0.value()), notice.as_ref().map(|row| row.0.value()));
+            let is_event = match indices {
+                (None, None) => return Ok(Fed { upto: last.max(after), ..fed }),
+                (Some(event), Some(notice)) => event < notice,
+                (event, None) => event.is_some(),
+                (None, Some(_)) => false,
+            };
+            let row = if is_event {
+                std::mem::replace(&mut event, events.next().transpose()?)
+            } else {
+                std::mem::replace(&mut notice, notices.next().transpose()?)
+            };
+            let (index, row) = row.expect("invariant: one of both has an index");
+            let (index, row) = (index.value(), row.value());
+            let item = if is_event {
+                let record = self.vault.unseal(&event_place(index), row)?;
+                FeedItem::Event(parse(&format!("event {index}"), &record)?)
+            } else {
+                FeedItem::Change { index, notice: parse(&format!("change {index}"), row)? }
+            };
+            fed.upto = index;
+            if topics.contains(&item.topic()) {
+                read += row.len();
+                fed.items.push(item);
+            }
         }
-        for (key, row) in notices {
-            let index = number_of(&key);
-            items.push(FeedItem::Change { index, notice: parse(&format!("change {index}"), &row)? });
-        }
-        items.retain(|item| item.index() <= upto && topics.contains(&item.topic()));
-        items.sort_by_key(FeedItem::index);
-        if items.len() > limit {
-            items.truncate(limit);
-            upto = items.last().map_or(after, FeedItem::index);
-        }
-        Ok(Fed { items, upto: upto.max(after) })
+        Ok(fed)
     }
 
     /// The last ledger index, now and whenever it grows.
