@@ -11,13 +11,14 @@ use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
 use super::limits::DoorLimits;
 use super::paced::Paced;
+use super::streams::{Streams, in_pieces};
 use crate::access::Peer;
 
 /// How long requests under way may still take when the server closes.
@@ -31,6 +32,9 @@ pub(super) enum Protocol {
     Http1,
     Http2,
 }
+
+/// Bytes of answers that are taken from them ahead of their callers, for each request on its way.
+pub(super) const AHEAD: usize = 32 << 10;
 
 /// Serves until the caller leaves, fails or stalls, or the server closes.
 pub(super) async fn serve<S>(
@@ -66,13 +70,13 @@ where
         }
         Protocol::Http2 => {
             let head = u32::try_from(limits.head_bytes).unwrap_or(u32::MAX);
-            let connection = http2::Builder::new(TokioExecutor::new())
+            let connection = http2::Builder::new(Streams { stalled: limits.stalled })
                 .timer(TokioTimer::new())
                 .max_concurrent_streams(STREAMS)
                 .max_header_list_size(head)
                 .keep_alive_interval(PING)
                 .keep_alive_timeout(limits.stalled)
-                .max_send_buf_size(256 << 10)
+                .max_send_buf_size(AHEAD)
                 .enable_connect_protocol()
                 .serve_connection(stream, service);
             let mut connection = std::pin::pin!(connection);
@@ -100,5 +104,5 @@ async fn farewell(connection: impl Future<Output = hyper::Result<()>>) -> hyper:
 async fn call(router: Router, peer: Peer, request: Request<Incoming>) -> Result<Response, Infallible> {
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(peer);
-    router.oneshot(request).await
+    router.oneshot(request).await.map(in_pieces)
 }

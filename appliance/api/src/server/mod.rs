@@ -10,6 +10,7 @@ mod connection;
 mod limits;
 mod paced;
 mod redirect;
+mod streams;
 mod unix;
 
 use std::io;
@@ -125,7 +126,8 @@ async fn greet(
     if first[0] != TLS_HANDSHAKE {
         return redirect::answer(stream, limits).await;
     }
-    let stream = tokio::time::timeout(limits.handshake, acceptor.accept(stream)).await??;
+    let mut stream = tokio::time::timeout(limits.handshake, acceptor.accept(stream)).await??;
+    stream.get_mut().1.set_buffer_limit(Some(connection::AHEAD));
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let protocol = if http2 { connection::Protocol::Http2 } else { connection::Protocol::Http1 };
     connection::serve(stream, protocol, Peer::Tcp(peer), router, closing, limits).await
