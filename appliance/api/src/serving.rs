@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::problem::Problem;
 use crate::routes;
 use crate::server::{DoorLimits, ListenError, LocalDoor, PublicDoor};
+use crate::sweeping;
 use crate::tls::{Authority, AuthorityError, Certificates, server_config};
 
 /// How to serve.
@@ -51,7 +52,7 @@ pub struct Serving {
     /// For the first administrator, for as long as there is nobody.
     pub setup_code: Option<String>,
     doors: Vec<JoinHandle<()>>,
-    keeping: [JoinHandle<()>; 2],
+    keeping: [JoinHandle<()>; 3],
 }
 
 impl Serving {
@@ -66,10 +67,11 @@ impl Serving {
         let code = draw_code().map_err(ServeError::Random)?;
         let offered = routes::offer_setup(&app, &code).map_err(ServeError::Offer)?;
         let names = certificates.names();
-        let (clock, feed) = (app.clone(), app.feed().clone());
+        let (clock, feed, swept) = (app.clone(), app.feed().clone(), app.clone());
         let keeping = [
             tokio::spawn(async move { certificates.keep(|| seconds(&clock)).await }),
             tokio::spawn(async move { feed.keep().await }),
+            tokio::spawn(async move { sweeping::keep(&swept).await }),
         ];
         let doors = vec![tokio::spawn(public.serve(app.closing())), tokio::spawn(local.serve(app.closing()))];
         let setup_code = offered.then_some(code);

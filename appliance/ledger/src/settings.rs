@@ -105,19 +105,27 @@ fn judge(settings: &Settings) -> Result<(), Refused> {
     Ok(())
 }
 
-/// What the audit says: each setting that is other than before.
+/// What the audit says: `NAME` and `NAME.was` of each setting that is other than before. No setting is a secret.
 fn differences(before: &Settings, after: &Settings) -> Vec<(&'static str, String)> {
     let mut found = Vec::new();
-    let mut differ = |name, was: String, is: String| {
+    let mut differ = |[name, old]: [&'static str; 2], was: String, is: String| {
         if was != is {
-            found.push((name, is));
+            found.extend([(name, is), (old, was)]);
         }
     };
-    differ("sessionHours", before.session_hours.to_string(), after.session_hours.to_string());
-    differ("idleMinutes", before.idle_minutes.to_string(), after.idle_minutes.to_string());
-    differ("runsAtOnce", before.runs_at_once.to_string(), after.runs_at_once.to_string());
+    differ(
+        ["sessionHours", "sessionHours.was"],
+        before.session_hours.to_string(),
+        after.session_hours.to_string(),
+    );
+    differ(
+        ["idleMinutes", "idleMinutes.was"],
+        before.idle_minutes.to_string(),
+        after.idle_minutes.to_string(),
+    );
+    differ(["runsAtOnce", "runsAtOnce.was"], before.runs_at_once.to_string(), after.runs_at_once.to_string());
     let url = |settings: &Settings| settings.public_url.clone().unwrap_or_default();
-    differ("publicUrl", url(before), url(after));
+    differ(["publicUrl", "publicUrl.was"], url(before), url(after));
     let issuer = |settings: &Settings| {
         settings
             .oidc
@@ -125,11 +133,11 @@ fn differences(before: &Settings, after: &Settings) -> Vec<(&'static str, String
             .map(|oidc| format!("{} as {}", oidc.issuer, oidc.client_id))
             .unwrap_or_default()
     };
-    differ("oidc", issuer(before), issuer(after));
+    differ(["oidc", "oidc.was"], issuer(before), issuer(after));
     let roles = |settings: &Settings| {
         let roles = settings.oidc.iter().flat_map(|oidc| &oidc.roles);
         roles.map(|(group, role)| format!("{group}={role}")).collect::<Vec<_>>().join(" ")
     };
-    differ("oidcRoles", roles(before), roles(after));
+    differ(["oidcRoles", "oidcRoles.was"], roles(before), roles(after));
     found
 }

@@ -53,6 +53,7 @@ use crate::app::App;
 use crate::layers::{self, TIME_LIMIT};
 
 pub(crate) use self::sessions::offer_setup;
+pub(crate) use self::uploads::clear_away;
 
 /// The routes of every resource.
 fn all(routes: Routes) -> Routes {

@@ -151,11 +151,16 @@ fn random<const N: usize>() -> Result<[u8; N], Problem> {
     Ok(bytes)
 }
 
-/// Files of uploads that were given up.
-async fn clear_away(app: &App) -> Result<(), Problem> {
+/// Files of uploads that were given up. They are listed before the uploads are: a file comes after its upload, so one that is
+/// listed and belongs to none was given up.
+pub(crate) async fn clear_away(app: &App) -> Result<(), Problem> {
+    let Ok(mut listed) = tokio::fs::read_dir(folder(app)).await else { return Ok(()) };
+    let mut files = Vec::new();
+    while let Ok(Some(file)) = listed.next_entry().await {
+        files.push(file);
+    }
     let known: Vec<String> = app.rows::<Upload>().await?.into_iter().map(|upload| upload.id).collect();
-    let Ok(mut files) = tokio::fs::read_dir(folder(app)).await else { return Ok(()) };
-    while let Ok(Some(file)) = files.next_entry().await {
+    for file in files {
         if !known.iter().any(|id| file.file_name() == id.as_str()) {
             bundles::remove_file(&file.path()).await;
         }
