@@ -63,7 +63,9 @@ mod tests {
         store.submit_at(1, &Actor::Instance, &upload("new", u64::MAX)).unwrap();
         let folder = dir.path().join("uploads");
         std::fs::create_dir(&folder).unwrap();
-        ["old", "new", "stranger"].map(|name| std::fs::write(folder.join(name), "01234").unwrap());
+        for name in ["old", "new", "stranger"] {
+            std::fs::write(folder.join(name), "01234").unwrap();
+        }
         tokio::time::sleep(EACH).await;
         let kept: Vec<Upload> = app.rows().await.unwrap();
         assert_eq!(kept.iter().map(|upload| upload.id.as_str()).collect::<Vec<_>>(), ["new"]);

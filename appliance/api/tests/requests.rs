@@ -52,6 +52,25 @@ async fn a_request_that_comes_twice_under_one_key_is_carried_out_once() {
 }
 
 #[tokio::test]
+async fn the_audit_has_what_a_setting_was_before() {
+    let direct = Direct::new();
+    let put = |hours: u32, url: &str| {
+        let body = json!({"sessionHours": hours, "idleMinutes": 60, "runsAtOnce": 4, "publicUrl": url});
+        ask("PUT", "/api/v1/settings").json(&body)
+    };
+    for (hours, url) in [(8, "https://a.example"), (9, "https://a.example")] {
+        assert_eq!(direct.hear(put(hours, url)).await.status, 200);
+    }
+    let audit = direct.hear(ask("GET", "/api/v1/audit?filter=action=settings.put&sort=number")).await;
+    let detail = |at: usize| audit.json["items"][at]["detail"].clone();
+    let first = json!({
+        "sessionHours": "8", "sessionHours.was": "12", "publicUrl": "https://a.example", "publicUrl.was": ""
+    });
+    assert_eq!(detail(0), first);
+    assert_eq!(detail(1), json!({"sessionHours": "9", "sessionHours.was": "8"}));
+}
+
+#[tokio::test]
 async fn lists_come_in_pages() {
     let direct = Direct::new();
     for name in ["anna", "ben", "carl"] {

@@ -43,6 +43,10 @@ impl Bench {
 
     /// Writes the site as an operator, with what it says of its bundle, and looks at its hosts.
     async fn check_with(&self, bundle: &Value) -> Said {
+        self.check_written(&bundle.to_string()).await
+    }
+
+    async fn check_written(&self, bundle: &str) -> Said {
         let site = format!(
             "apiVersion: armilla/v1\nkind: Site\nmetadata: {{name: plant}}\nssh: {{user: root, port: 1, keyFile: /k}}\n\
              bundle: {bundle}\nhosts:\n- {{name: h1, address: 127.0.0.1, clusterAddress: 10.0.0.1, roles: [control-plane]}}\n"
@@ -106,6 +110,25 @@ async fn a_key_in_the_text_of_a_site_narrows_and_never_widens() {
     let audit = bench.say("admin", "GET", "/api/v1/audit?filter=actor=admin", &json!({})).await;
     let said = |action: &str| audit.json["items"].to_string().contains(action);
     assert!(said("bundleKey.pin") && said("bundleKey.forget") && said("bundle.put"), "{audit:?}");
+}
+
+#[tokio::test]
+async fn what_a_look_writes_down_is_written_in_the_name_of_who_asked_for_it() {
+    let bench = Bench::new().await;
+    assert_eq!(bench.add("admin", "ours.bundle").await.status, 201);
+    let bundle = json!({"path": bench.path("ours.bundle")});
+    // The site's waivers are taken over from its text before hosts are looked at.
+    let waived = format!("{bundle}\nwaivers: [{{check: swap, reason: it is a lab}}]");
+    let said = bench.check_written(&waived).await;
+    assert!(is_taken(&said), "{said:?}");
+    let audit = bench.say("admin", "GET", "/api/v1/audit?filter=action=waivers.put", &json!({})).await;
+    let entry = &audit.json["items"][0];
+    assert_eq!(
+        (entry["actor"].as_str(), entry["id"].as_str()),
+        (Some("operator"), Some("plant")),
+        "{audit:?}"
+    );
+    assert!(entry["via"].as_str().unwrap().starts_with("token "), "{audit:?}");
 }
 
 #[tokio::test]

@@ -181,6 +181,7 @@ impl Opened {
             site: self.asked.whole.clone(),
             store: Arc::clone(&self.instance.store),
             holder: self.instance.holder.clone(),
+            actor: self.asked.options.actor.clone(),
             world: Arc::new(world),
             bundle: self.bundle.clone(),
             addons: self.addons.addons.clone(),
@@ -209,7 +210,7 @@ impl Opened {
         };
         let check = Checked { findings, survey, unused_waivers, at: now_ms() };
         if asked.options.keep {
-            let kept = instance.store.put_check(site.name.as_str(), &check);
+            let kept = instance.store.by(&asked.options.actor).put_check(site.name.as_str(), &check);
             kept.map_err(|error| ControlError::store("keep the survey: ", &error))?;
         }
         let Checked { findings, survey, unused_waivers, .. } = check;
@@ -217,6 +218,7 @@ impl Opened {
             shared: decide::site_settings(site, &survey),
             hosts: host_inputs(site, &survey)?,
             holder: instance.holder.clone(),
+            actor: asked.options.actor.clone(),
             world: Arc::new(world),
             ours,
             site: asked.whole.clone(),

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use appliance_store::ledger::BundleRow;
+use appliance_store::ledger::{Actor, BundleRow};
 use appliance_store::{FileStamp, PinnedKey, Store};
 use bundles_format::Release;
 use bundles_store::{Bundle, JoinError, Parts, PublicKey, Sealed, Trust, VerifyError};
@@ -254,14 +254,14 @@ pub fn trust_key(store: &Store, key: &UnknownBundleKey) -> Result<(), ControlErr
 }
 
 /// Whoever has a bundle run on hosts out of this state folder vouches for its key: a server of the folder goes on with it.
-pub(crate) fn vouch(store: &Store, bundle: &Bundle<Sealed>) -> Result<(), ControlError> {
+pub(crate) fn vouch(store: &Store, actor: &Actor, bundle: &Bundle<Sealed>) -> Result<(), ControlError> {
     let fingerprint = bundle.signer().to_string();
     let known = store.bundle_keys().map_err(|error| ControlError::store("", &error))?;
     if known.iter().any(|key| key.fingerprint == fingerprint) {
         return Ok(());
     }
-    let (path, pem) = (bundle.path().to_owned(), bundle.signer_pem());
-    trust_key(store, &UnknownBundleKey { path, fingerprint, pem })
+    let key = PinnedKey { fingerprint, key: bundle.signer_pem(), pinned_at: now_ms() };
+    store.by(actor).pin_bundle_key(&key).map_err(|error| ControlError::store("", &error))
 }
 
 /// One line about the bundle, for people.

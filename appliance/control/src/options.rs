@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use appliance_store::ledger::Actor;
+
 /// What the hosts are looked at for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
@@ -42,6 +44,8 @@ pub enum Trusting {
 pub struct Options {
     /// Who asks, for the record of waivers.
     pub by: String,
+    /// Who asks, for the audit.
+    pub actor: Actor,
     /// Paths in the site file are meant from here.
     pub folder: PathBuf,
     /// A bundle or a folder of parts, instead of the one that the site file names.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use appliance_store::{Holder, Store};
+use appliance_store::ledger::Actor;
+use appliance_store::{By, Holder, Store};
 use bundles_store::{Bundle, Sealed};
 use installer_model::chain;
 use installer_model::event::{Event, Outcome, Record};
@@ -39,6 +40,8 @@ pub trait Reached: Send + Sync {
 /// How a run is to go.
 pub struct Performance {
     pub store: Arc<Store>,
+    /// In whose name it begins.
+    pub actor: Actor,
     pub plan: Plan,
     /// What it goes on in spite of.
     pub waived: Vec<WaivedView>,
@@ -53,11 +56,11 @@ pub async fn perform(
     performance: Performance,
     cancel: Cancel,
 ) -> Result<Ended, ControlError> {
-    let Performance { store, plan, waived, mut observers, claim } = performance;
+    let Performance { store, actor, plan, waived, mut observers, claim } = performance;
     if claim {
         reached.claim(&plan).await?;
     }
-    let adopted = store.adopt(&plan).map_err(|error| {
+    let adopted = store.adopt_as(&actor, &plan).map_err(|error| {
         ControlError::of(Kind::Conflict, "adopt the plan: ", &error)
             .hint("somebody else planned meanwhile: run again")
     })?;
@@ -85,8 +88,8 @@ pub async fn perform_ready(
     observers: Vec<Arc<dyn Observer>>,
     cancel: Cancel,
 ) -> Result<Ended, ControlError> {
-    let store = Arc::clone(&ready.store);
-    let performance = Performance { store, plan, waived: ready.waived(), observers, claim: true };
+    let (store, actor, waived) = (Arc::clone(&ready.store), ready.actor.clone(), ready.waived());
+    let performance = Performance { store, actor, plan, waived, observers, claim: true };
     perform(&Running::new(ready.means()), performance, cancel).await
 }
 
@@ -95,6 +98,8 @@ pub struct Means {
     pub site: Site,
     pub store: Arc<Store>,
     pub holder: Holder,
+    /// Who asked.
+    pub actor: Actor,
     pub world: Arc<SiteWorld>,
     pub bundle: Option<Arc<Bundle<Sealed>>>,
     pub addons: Vec<Addon>,
@@ -107,14 +112,14 @@ impl Means {
     /// joins later gets what the others have.
     fn keep_bundles(&self) -> Result<(), ControlError> {
         let failed = |error| ControlError::store("keep the site's bundles: ", &error);
-        let name = self.site.name.as_str();
+        let (name, by) = (self.site.name.as_str(), self.store.by(&self.actor));
         if let Some(bundle) = &self.bundle {
-            bundle::vouch(&self.store, bundle)?;
-            self.store.put_base(name, &addons::kept(bundle)?).map_err(failed)?;
+            bundle::vouch(&self.store, &self.actor, bundle)?;
+            by.put_base(name, &addons::kept(bundle)?).map_err(failed)?;
         }
         self.addons
             .iter()
-            .try_for_each(|addon| self.store.put_addon(name, &addon.release.name, addon))
+            .try_for_each(|addon| by.put_addon(name, &addon.release.name, addon))
             .map_err(failed)
     }
 }
@@ -167,11 +172,11 @@ impl Reached for Running {
     }
 
     fn begin(&self, plan: &Plan) -> Result<Vec<Arc<dyn Observer>>, ControlError> {
-        let Means { site, store, holder, world, .. } = &self.means;
+        let Means { site, store, holder, actor, world, .. } = &self.means;
         let mut observers: Vec<Arc<dyn Observer>> = Vec::new();
         if plan.intent == Intent::Install {
             self.means.keep_bundles()?;
-            observers.push(Arc::new(KeepSite::new(store, site)));
+            observers.push(Arc::new(KeepSite::new(store, actor, site)));
         }
         let copies = Copies::start(CopySource {
             store: Arc::clone(store),
@@ -194,7 +199,8 @@ impl Reached for Running {
             if ended.is_none_or(|ended| ended.outcome != Outcome::Healthy) {
                 return;
             }
-            if let Err(error) = forget(&self.means.store, self.means.site.name.as_str(), &plan.intent) {
+            let Means { store, actor, site, .. } = &self.means;
+            if let Err(error) = forget(store.by(actor), site.name.as_str(), &plan.intent) {
                 tracing::warn!(%error, "what is kept of the cluster was not forgotten");
             }
             if plan.intent != Intent::Install
@@ -207,12 +213,12 @@ impl Reached for Running {
 }
 
 /// What is remembered of a cluster goes with it.
-pub fn forget(store: &Store, site: &str, intent: &Intent) -> Result<(), ControlError> {
+pub fn forget(store: By<'_>, site: &str, intent: &Intent) -> Result<(), ControlError> {
     let failed = |error| ControlError::store("forget the site: ", &error);
     if *intent == Intent::Install {
         return Ok(());
     }
-    let Some(mut kept) = store.site::<Site>(site).map_err(failed)? else { return Ok(()) };
+    let Some(mut kept) = store.reading().site::<Site>(site).map_err(failed)? else { return Ok(()) };
     match intent {
         Intent::Install => Ok(()),
         Intent::Reset => store.remove_site(site).map_err(failed),
@@ -226,13 +232,15 @@ pub fn forget(store: &Store, site: &str, intent: &Intent) -> Result<(), ControlE
 /// Keeps the site as it was when its cluster was founded: from then on some of it cannot change.
 struct KeepSite {
     store: Arc<Store>,
+    actor: Actor,
     site: Site,
     kept: AtomicBool,
 }
 
 impl KeepSite {
-    fn new(store: &Arc<Store>, site: &Site) -> KeepSite {
-        KeepSite { store: Arc::clone(store), site: site.clone(), kept: AtomicBool::new(false) }
+    fn new(store: &Arc<Store>, actor: &Actor, site: &Site) -> KeepSite {
+        let (store, actor, site) = (Arc::clone(store), actor.clone(), site.clone());
+        KeepSite { store, actor, site, kept: AtomicBool::new(false) }
     }
 }
 
@@ -241,7 +249,7 @@ impl Observer for KeepSite {
         let (Event::StepDone { step, .. } | Event::StepMet { step, .. }) = &record.event else { return };
         if is_of(step, Phase::Found)
             && !self.kept.swap(true, Ordering::Relaxed)
-            && let Err(error) = self.store.put_site(self.site.name.as_str(), &self.site)
+            && let Err(error) = self.store.by(&self.actor).put_site(self.site.name.as_str(), &self.site)
         {
             tracing::warn!(%error, "the site was not kept");
         }

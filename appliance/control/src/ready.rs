@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use appliance_store::ledger::Actor;
 use appliance_store::{AdoptedPlan, Holder, Store};
 use bundles_format::Release;
 use bundles_store::{Bundle, Sealed};
@@ -38,6 +39,8 @@ pub struct Ready {
     pub state: PathBuf,
     /// This process, as others are told of it.
     pub holder: Holder,
+    /// Who asks.
+    pub actor: Actor,
     /// Keys of hosts that were seen for the first time and trusted.
     pub trusted: Vec<UnknownHostKey>,
     pub world: Arc<SiteWorld>,
@@ -114,6 +117,7 @@ impl Ready {
             site: self.site.clone(),
             store: Arc::clone(&self.store),
             holder: self.holder.clone(),
+            actor: self.actor.clone(),
             world: Arc::clone(&self.world),
             bundle: self.bundle.clone(),
             addons: self.addons.clone(),

@@ -89,7 +89,7 @@ pub fn settle(
         now.push(KeptWaiver { waiver: waiver.clone(), by: by.to_owned(), at, said: Said::CommandLine });
     }
     if now != before && options.keep {
-        store.put_waivers(name, &now).map_err(failed)?;
+        store.by(&options.actor).put_waivers(name, &now).map_err(failed)?;
     }
     Ok(now)
 }

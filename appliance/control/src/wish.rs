@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use appliance_store::ledger::Actor;
 use installer_model::site::Site;
 use serde::{Deserialize, Serialize};
 
@@ -39,19 +40,33 @@ pub struct Wish {
     /// Seconds after which a host is given up that does not answer.
     #[serde(default = "usual_patience")]
     pub patience: u64,
-    /// Who asked.
+    /// Who asked, in words.
     pub by: String,
+    /// Who asked; requests of before it was kept do not say it.
+    #[serde(default)]
+    pub actor: Option<Actor>,
     /// Look and judge, and write nothing down.
     #[serde(default)]
     pub dry: bool,
 }
 
 impl Wish {
-    pub fn new(text: String, by: String) -> Wish {
+    pub fn new(text: String, actor: &Actor) -> Wish {
         let (take_over, without) = (Vec::new(), Vec::new());
         let (bundle, bundle_id, import) = (None, None, None);
-        let patience = usual_patience();
-        Wish { text, bundle, bundle_id, take_over, without, import, patience, by, dry: false }
+        let (patience, by, actor) = (usual_patience(), actor.name(), Some(actor.clone()));
+        Wish { text, bundle, bundle_id, take_over, without, import, patience, by, actor, dry: false }
+    }
+
+    /// The same, asked by somebody else.
+    #[must_use]
+    pub fn of(self, actor: &Actor) -> Wish {
+        Wish { by: actor.name(), actor: Some(actor.clone()), ..self }
+    }
+
+    /// In whose name it is done.
+    pub fn actor(&self) -> Actor {
+        self.actor.clone().unwrap_or(Actor::Instance)
     }
 
     pub fn site(&self) -> Result<Site, ControlError> {
@@ -62,6 +77,7 @@ impl Wish {
     pub fn options(&self) -> Options {
         Options {
             by: self.by.clone(),
+            actor: self.actor(),
             folder: PathBuf::from("/"),
             bundle: self.bundle.clone(),
             bundle_id: self.bundle_id.clone(),

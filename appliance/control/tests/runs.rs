@@ -16,7 +16,8 @@ use appliance_control::performing::Reached;
 use appliance_control::restoring::Left;
 use appliance_control::{Control, ControlError, Hosts, Kind, Looked, Wish};
 use appliance_store::ledger::{
-    Actor, Command, Expected, PlanCommand, Request, RequestState, Settings, SettingsCommand, SiteCommand,
+    Actor, AuditEntry, Command, Expected, PlanCommand, Request, RequestState, Settings, SettingsCommand,
+    SiteCommand,
 };
 use appliance_store::{Holder, Store};
 use installer_model::event::{Event, Outcome, RunId};
@@ -205,6 +206,29 @@ fn events(control: &Control, run: &str) -> Vec<Event> {
 
 fn request(control: &Control, id: &str) -> Request {
     control.store().row(id).unwrap().unwrap()
+}
+
+#[test]
+fn the_audit_names_who_asked_and_not_who_started_the_server() {
+    let machine = Machine::new();
+    let plan = machine.site("lab");
+    machine.life(async |control| {
+        start(&control, &plan);
+        until(&control, "it begins", |control| {
+            outcome(control, "r-1").is_none() && !events(control, "r-1").is_empty()
+        })
+        .await;
+    });
+    machine.life(async |control| ended(&control, "r-1").await);
+    let entries = machine.store().rows::<AuditEntry>(None, usize::MAX).unwrap();
+    let by = |action: &str| {
+        let of = entries.iter().filter(|(_, entry)| entry.said.action == action);
+        of.map(|(_, entry)| entry.said.actor.clone()).collect::<Vec<_>>()
+    };
+    for action in ["run.start", "plan.adopt", "run.begin"] {
+        assert!(by(action).starts_with(&["local anna".to_owned()]), "{action}: {:?}", by(action));
+    }
+    assert_eq!(by("run.resume"), ["instance"], "nobody asked for that");
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub(super) async fn run(args: &Reset) -> Result<u8, CliError> {
     }
     if plan.steps.is_empty() {
         restore(&ready, &left).await?;
-        forget(&ready.store, ready.site.name.as_str(), &intent)?;
+        forget(ready.store.by(&ready.actor), ready.site.name.as_str(), &intent)?;
         nothing_to_do(&left);
         return Ok(0);
     }

@@ -11,6 +11,7 @@ use appliance_control::hands::Acquaintance;
 use appliance_control::here::{now_ms, operator};
 use appliance_control::{Instance, Options, Trusting};
 use appliance_store::Holder;
+use appliance_store::ledger::Actor;
 use bundles_format::Release;
 use installer_run::reader::Reader;
 
@@ -22,6 +23,7 @@ use crate::cli::{CliError, SiteArgs, StateArgs};
 pub(crate) fn options(args: &SiteArgs) -> Options {
     Options {
         by: operator(),
+        actor: Actor::Local { name: operator() },
         folder: args.site.parent().unwrap_or(Path::new("")).to_owned(),
         bundle: args.bundle.clone(),
         bundle_id: None,

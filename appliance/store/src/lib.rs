@@ -34,7 +34,7 @@ pub use appliance_ledger as ledger;
 pub use appliance_ledger::{KeptBundle, PinnedKey, RunRow, rules};
 pub use backup::{About, BackupError, Snapshot, about_backup, restore};
 pub use holder::Holder;
-pub use notes::FileStamp;
+pub use notes::{By, FileStamp};
 pub use output::{OUTPUT_LIMIT, OutputChunk};
 pub use pages::{Page, Way};
 pub use passphrase::{PASSPHRASE_FILE, Passphrase, PassphraseError};

@@ -3,8 +3,8 @@
 use std::os::unix::fs::MetadataExt;
 
 use appliance_ledger::{
-    Addon, BundleKey, Check, CheckCommand, Command, Founded, HostKeyCommand, KeptBundle, Key, PinnedKey, Row,
-    SiteCommand, WaiverCommand, Waivers,
+    Actor, Addon, BundleKey, Check, CheckCommand, Command, Founded, HostKeyCommand, KeptBundle, Key,
+    PinnedKey, Row, SiteCommand, WaiverCommand, Waivers,
 };
 use installer_model::waiver::KeptWaiver;
 use serde::de::DeserializeOwned;
@@ -37,37 +37,42 @@ impl FileStamp {
 }
 
 impl Store {
-    /// Keeps a validated site under its name, as its cluster was founded.
+    /// Notes are written in this name.
+    pub fn by<'a>(&'a self, actor: &'a Actor) -> By<'a> {
+        By { store: self, actor }
+    }
+
+    /// Notes are written in the name of whoever opened the store: the command line's way.
+    fn own(&self) -> By<'_> {
+        self.by(&self.opener)
+    }
+
+    /// See [`By::put_site`].
     pub fn put_site<T: Serialize>(&self, name: &str, site: &T) -> Result<(), StoreError> {
-        self.note(Command::Sites(SiteCommand::Found { name: name.to_owned(), site: value(site) }))
+        self.own().put_site(name, site)
     }
 
     pub fn site<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
         self.row(name)?.map(|Founded(site)| parsed(name, site)).transpose()
     }
 
-    /// Forgets a site and its add-ons. Its runs stay.
+    /// See [`By::remove_site`].
     pub fn remove_site(&self, name: &str) -> Result<(), StoreError> {
-        self.note(Command::Sites(SiteCommand::Unfound { name: name.to_owned() }))
+        self.own().remove_site(name)
     }
 
-    /// Remembers where the bundle of a site lies.
+    /// See [`By::put_base`].
     pub fn put_base(&self, site: &str, bundle: &KeptBundle) -> Result<(), StoreError> {
-        if self.base(site)?.as_ref() == Some(bundle) {
-            return Ok(());
-        }
-        let command = SiteCommand::SetBase { name: site.to_owned(), bundle: bundle.clone() };
-        self.note(Command::Sites(command))
+        self.own().put_base(site, bundle)
     }
 
     pub fn base(&self, site: &str) -> Result<Option<KeptBundle>, StoreError> {
         self.row(site)
     }
 
-    /// Keeps an add-on of a site under its name; one of the same name gives way.
+    /// See [`By::put_addon`].
     pub fn put_addon<T: Serialize>(&self, site: &str, name: &str, addon: &T) -> Result<(), StoreError> {
-        let (site, addon, content) = (site.to_owned(), name.to_owned(), value(addon));
-        self.note(Command::Sites(SiteCommand::SetAddon { name: site, addon, content }))
+        self.own().put_addon(site, name, addon)
     }
 
     /// The add-ons of a site by name.
@@ -89,7 +94,7 @@ impl Store {
     /// Trusts the key of the host that is reached at `address`, such as `10.0.0.1` or `10.0.0.1:2222`.
     pub fn pin_host_key(&self, address: &str, key: &PinnedKey) -> Result<(), StoreError> {
         let keys = vec![(address.to_owned(), key.clone())];
-        self.note(Command::HostKeys(HostKeyCommand::Pin { keys }))
+        self.submit_own(&Command::HostKeys(HostKeyCommand::Pin { keys })).map(drop)
     }
 
     pub fn host_key(&self, address: &str) -> Result<Option<PinnedKey>, StoreError> {
@@ -100,9 +105,9 @@ impl Store {
         Ok(texts(self.rows(None, usize::MAX)?).collect())
     }
 
-    /// Trusts a key that seals bundles, under its fingerprint.
+    /// See [`By::pin_bundle_key`].
     pub fn pin_bundle_key(&self, key: &PinnedKey) -> Result<(), StoreError> {
-        self.note(Command::HostKeys(HostKeyCommand::PinBundleKey { key: key.clone() }))
+        self.own().pin_bundle_key(key)
     }
 
     pub fn bundle_keys(&self) -> Result<Vec<PinnedKey>, StoreError> {
@@ -119,14 +124,72 @@ impl Store {
         self.get(VERIFIED, bundle)
     }
 
-    /// Keeps what was decided to go on in spite of.
+    /// See [`By::put_waivers`].
     pub fn put_waivers(&self, site: &str, waivers: &[KeptWaiver]) -> Result<(), StoreError> {
-        let command = WaiverCommand::Put { site: site.to_owned(), waivers: waivers.to_vec() };
-        self.note(Command::Waivers(command))
+        self.own().put_waivers(site, waivers)
     }
 
     pub fn waivers(&self, site: &str) -> Result<Vec<KeptWaiver>, StoreError> {
         Ok(self.row::<Waivers>(site)?.unwrap_or_default().0)
+    }
+
+    /// See [`By::put_check`].
+    pub fn put_check<T: Serialize>(&self, site: &str, check: &T) -> Result<(), StoreError> {
+        self.own().put_check(site, check)
+    }
+
+    pub fn check<T: DeserializeOwned>(&self, site: &str) -> Result<Option<T>, StoreError> {
+        self.row(site)?.map(|Check(check)| parsed(site, check)).transpose()
+    }
+}
+
+/// Writes notes in somebody's name: the audit says who asked for what a server writes down, and not who started the server.
+#[derive(Clone, Copy)]
+pub struct By<'a> {
+    store: &'a Store,
+    actor: &'a Actor,
+}
+
+impl<'a> By<'a> {
+    /// What it writes to.
+    pub fn reading(&self) -> &'a Store {
+        self.store
+    }
+
+    /// Keeps a validated site under its name, as its cluster was founded.
+    pub fn put_site<T: Serialize>(&self, name: &str, site: &T) -> Result<(), StoreError> {
+        self.note(Command::Sites(SiteCommand::Found { name: name.to_owned(), site: value(site) }))
+    }
+
+    /// Forgets a site and its add-ons. Its runs stay.
+    pub fn remove_site(&self, name: &str) -> Result<(), StoreError> {
+        self.note(Command::Sites(SiteCommand::Unfound { name: name.to_owned() }))
+    }
+
+    /// Remembers where the bundle of a site lies.
+    pub fn put_base(&self, site: &str, bundle: &KeptBundle) -> Result<(), StoreError> {
+        if self.store.base(site)?.as_ref() == Some(bundle) {
+            return Ok(());
+        }
+        let command = SiteCommand::SetBase { name: site.to_owned(), bundle: bundle.clone() };
+        self.note(Command::Sites(command))
+    }
+
+    /// Keeps an add-on of a site under its name; one of the same name gives way.
+    pub fn put_addon<T: Serialize>(&self, site: &str, name: &str, addon: &T) -> Result<(), StoreError> {
+        let (site, addon, content) = (site.to_owned(), name.to_owned(), value(addon));
+        self.note(Command::Sites(SiteCommand::SetAddon { name: site, addon, content }))
+    }
+
+    /// Trusts a key that seals bundles, under its fingerprint.
+    pub fn pin_bundle_key(&self, key: &PinnedKey) -> Result<(), StoreError> {
+        self.note(Command::HostKeys(HostKeyCommand::PinBundleKey { key: key.clone() }))
+    }
+
+    /// Keeps what was decided to go on in spite of.
+    pub fn put_waivers(&self, site: &str, waivers: &[KeptWaiver]) -> Result<(), StoreError> {
+        let command = WaiverCommand::Put { site: site.to_owned(), waivers: waivers.to_vec() };
+        self.note(Command::Waivers(command))
     }
 
     /// Keeps the findings and survey of a site's last check.
@@ -134,12 +197,8 @@ impl Store {
         self.note(Command::Checks(CheckCommand::Put { site: site.to_owned(), check: value(check) }))
     }
 
-    pub fn check<T: DeserializeOwned>(&self, site: &str) -> Result<Option<T>, StoreError> {
-        self.row(site)?.map(|Check(check)| parsed(site, check)).transpose()
-    }
-
     fn note(&self, command: Command) -> Result<(), StoreError> {
-        self.submit_own(&command).map(drop)
+        self.store.submit(self.actor, &command).map(drop)
     }
 }
 

@@ -9,13 +9,17 @@ use crate::store::{Store, StoreError};
 
 /// A plan that the ledger took as its site's target. Only the store makes one; only one of these is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AdoptedPlan(Plan);
+pub struct AdoptedPlan {
+    plan: Plan,
+    /// In whose name its run begins.
+    pub(crate) by: Actor,
+}
 
 impl Deref for AdoptedPlan {
     type Target = Plan;
 
     fn deref(&self) -> &Plan {
-        &self.0
+        &self.plan
     }
 }
 
@@ -29,7 +33,7 @@ impl Store {
     pub fn adopt_as(&self, actor: &Actor, plan: &Plan) -> Result<AdoptedPlan, StoreError> {
         let command = PlanCommand::Adopt { plan: Box::new(plan.clone()), live: self.live_runs() };
         self.submit(actor, &Command::Plans(command))?;
-        Ok(AdoptedPlan(plan.clone()))
+        Ok(AdoptedPlan { plan: plan.clone(), by: actor.clone() })
     }
 
     /// The target of a site.
@@ -37,7 +41,7 @@ impl Store {
         let Some(target) = self.row::<Target>(site)? else { return Ok(None) };
         let plan = self.plan(&target.plan)?;
         let plan = plan.ok_or_else(|| StoreError::Missing(format!("plan {}", target.plan)))?;
-        Ok(Some(AdoptedPlan(plan)))
+        Ok(Some(AdoptedPlan { plan, by: self.opener.clone() }))
     }
 
     /// A plan that was a target once, or was kept to be looked at.

@@ -35,17 +35,12 @@ impl Drop for Begun {
 }
 
 impl Store {
-    /// Begins a run of the plan, or takes up the one that was left open.
+    /// Begins a run of the plan, or takes up the one that was left open, in the name of who adopted it.
     pub fn begin(&self, plan: &AdoptedPlan, at: u64) -> Result<Begun, StoreError> {
-        self.begin_as(&self.opener, plan, at)
-    }
-
-    /// As [`Store::begin`], in somebody's name.
-    pub fn begin_as(&self, actor: &Actor, plan: &AdoptedPlan, at: u64) -> Result<Begun, StoreError> {
         let mut live = self.live.lock().expect("invariant: nothing panics while it holds the set");
         let command =
             RunCommand::Begin { site: plan.site.clone(), plan: plan.id.clone(), live: live.clone() };
-        let committed = self.submit_at(at, actor, &Command::Runs(command))?;
+        let committed = self.submit_at(at, &plan.by, &Command::Runs(command))?;
         let Reply::Begun { run, resumed, records } = committed.reply else {
             unreachable!("invariant: a beginning is answered by what began")
         };

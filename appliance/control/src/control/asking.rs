@@ -250,7 +250,7 @@ impl Control {
             None => {
                 let retry = self.0.ask(&asker.unkeyed(), &row.site, retry)?;
                 let wish = match self.0.request_of(run)? {
-                    Some((_, wish)) => Wish { by: asker.actor.name(), ..wish },
+                    Some((_, wish)) => wish.of(&asker.actor),
                     None => self.0.wish_of(&row.site, &asker.actor)?,
                 };
                 (retry, Retried::Anew(self.0.ask_start(asker, &row.site, &row.plan, wish)?))
@@ -286,14 +286,14 @@ impl Inner {
     pub(super) fn wish_without_bundle(&self, site: &str, actor: &Actor) -> Result<Wish, ControlError> {
         let row: Option<SiteRow> = self.store.row(site).map_err(stored(""))?;
         let row = row.ok_or_else(|| missing("site", site))?;
-        Ok(Wish::new(row.text, actor.name()))
+        Ok(Wish::new(row.text, actor))
     }
 
     /// The site as it is written now, with the bundle that was chosen for it.
     pub(super) fn wish_of(&self, site: &str, actor: &Actor) -> Result<Wish, ControlError> {
         let row: Option<SiteRow> = self.store.row(site).map_err(stored(""))?;
         let row = row.ok_or_else(|| missing("site", site))?;
-        let wish = Wish::new(row.text, actor.name());
+        let wish = Wish::new(row.text, actor);
         let chosen = match &row.bundle {
             Some(id) => Some(self.bundle(id)?),
             None => bundle::taken_in(&self.store, &wish.site()?)?,

@@ -120,6 +120,8 @@ impl Inner {
         let begins = Arc::new(Begins { inner: Arc::downgrade(self), job: job.clone() });
         let performance = Performance {
             store: Arc::clone(&self.store),
+            // A run that goes on does so of itself, whoever began it.
+            actor: if fresh { job.wish.actor() } else { Actor::Instance },
             plan,
             waived: self.waived(&job.wish)?,
             observers: vec![begins, hub],
