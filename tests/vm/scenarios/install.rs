@@ -1,6 +1,6 @@
 //! What installing promises, on real hosts, from the outside. All of it needs root and what `make binary` leaves.
 //!
-//! `cargo test -p lab --test install -- --ignored --nocapture first bad_input` is a part of `make test`. Parts of
+//! `cargo test -p lab --test install -- --ignored --nocapture first bad_input service::systemd` is a part of `make test`. Parts of
 //! `make test-full`: `kills`, `pressure`, `secrets`, `takeover` and `residue` of `PART=soak`, `own_host` and `variants` of `PART=sites`, `faults` is
 //! `PART=faults`, `server` is `PART=server`, `emulated` is `PART=qemu`.
 
@@ -33,6 +33,8 @@ mod residue;
 mod secrets;
 #[path = "install/server.rs"]
 mod server;
+#[path = "install/service.rs"]
+mod service;
 #[path = "install/takeover.rs"]
 mod takeover;
 #[path = "install/variants.rs"]

@@ -2,6 +2,7 @@
 
 use crate::installation::{Installation, done};
 use crate::residue::Before;
+use crate::service;
 use std::time::Instant;
 
 #[path = "server/looks.rs"]
@@ -24,6 +25,7 @@ mod terminal;
 mod ways;
 
 pub(crate) use served::Served;
+pub(crate) use shell::Shell;
 
 /// The phases in which the server is killed.
 const KILLS: [&str; 3] = ["/place/", "/found/", "/join/join"];
@@ -68,6 +70,14 @@ fn two_sites_outlive_what_is_done_to_their_server() {
         assert_eq!(nodes["items"][0]["ready"], true, "{nodes}");
     }
     server.nothing_was_lost();
+}
+
+#[test]
+#[ignore = "needs root"]
+fn an_install_outlives_a_service_in_its_sandbox() {
+    let site = Installation::begin("server-service", 1, |_| {});
+    service::an_install_outlives_the_service(&site);
+    site.prove("proofs of a cluster that a service made on its own host");
 }
 
 /// The README from its first line to its last, with the server killed at the first start of a step of each of these phases.
