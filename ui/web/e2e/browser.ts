@@ -1,5 +1,6 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from "playwright-core";
+import type { Say, Sight } from "./pages";
 
 export type Language = "en" | "zh";
 export type Theme = "light" | "dark";
@@ -55,6 +56,24 @@ export class Person {
   async settled(): Promise<void> {
     await this.page.waitForSelector("h1");
     await this.page.waitForFunction(() => !document.querySelector(".skeleton, .boot-shell"));
+  }
+
+  /** Goes to a page, opens what is to be opened on it, and waits until that is there. */
+  async look({ name, path, act, until }: Sight, say: Say): Promise<void> {
+    try {
+      await this.open(path);
+      await act?.(this.page, say);
+      if (until) await this.page.locator(until).first().waitFor({ timeout: 10_000 });
+      await this.settled();
+      await this.drawn();
+    } catch (error) {
+      throw new Error(`${name} is not there: ${this.wrong.join("; ")}`, { cause: error });
+    }
+  }
+
+  /** The frame after the next: what a change of the window's size brings about is on the screen. */
+  async drawn(): Promise<void> {
+    await this.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
   }
 
   /** What WCAG 2.2 A and AA have against what is on the screen now. */

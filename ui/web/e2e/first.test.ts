@@ -74,7 +74,6 @@ test("a session that ends takes nothing away: the person logs in again where the
   const person = await loggedIn("en");
   const { page } = person;
   await person.open("/users");
-  await page.getByRole("searchbox").waitFor({ state: "detached" });
   await page.evaluate(() => fetch("/api/v1/logout", { method: "POST" }));
   await page.getByRole("button", { name: "Role" }).click();
   const dialog = page.getByRole("dialog");

@@ -1,15 +1,12 @@
 /**
  * A run that never was, in front of a real `armilla serve`: as large as one likes, its events when the test says so, its stream
- * cut when the test says so. Everything else is the real server's, asked over its socket.
+ * cut when the test says so.
  *
- *     browser ──▶ stand-in ──▶ STATE/armilla.sock
- *                   ├ /api/v1/watch              the run's events after Last-Event-ID, then as they happen
- *                   └ /api/v1/runs/r-1, its events and output, its plan
+ *     /api/v1/watch              the run's events after Last-Event-ID, then as they happen
+ *     /api/v1/runs/r-1, its events and output, its plan
  */
-import { readFileSync } from "node:fs";
-import { createServer, request, type IncomingMessage, type Server as Listener, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { extname, join } from "node:path";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Front, say } from "./front";
 
 export const RUN = "r-1";
 export const PLAN = "0".repeat(64);
@@ -20,30 +17,15 @@ type Event = { type: string; plan?: string; step?: string; attempt?: number; out
 type Recorded = { format: 1; index: number; at: number; run: string; event: Event };
 export type Step = { id: string; phase: string; wave: number; host: string; action: { kind: string }; after: string[]; quorum_critical: boolean };
 
-const TYPES: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
-
-export class StandIn {
+export class StandIn extends Front {
   readonly ledger: Recorded[] = [];
   /** What each step said. */
   readonly outputs = new Map<string, string>();
-  private readonly watching = new Set<ServerResponse>();
-  private listener: Listener | undefined;
   /** Streams that were opened. */
   streams = 0;
 
-  constructor(private readonly state: string, readonly steps: Step[]) {}
-
-  async listen(): Promise<string> {
-    const listener = createServer((incoming, answer) => this.answer(incoming, answer));
-    this.listener = listener;
-    await new Promise<void>((done) => listener.listen(0, "127.0.0.1", done));
-    return `http://127.0.0.1:${(listener.address() as AddressInfo).port}`;
-  }
-
-  close(): void {
-    this.cut();
-    this.listener?.closeAllConnections();
-    this.listener?.close();
+  constructor(state: string, readonly steps: Step[]) {
+    super(state);
   }
 
   /** Something happens. Indices leave holes, as those of one run in a ledger do. */
@@ -54,36 +36,33 @@ export class StandIn {
     return recorded;
   }
 
-  /** Every stream ends in the middle of it. */
-  cut(): void {
-    for (const stream of this.watching) stream.destroy();
-    this.watching.clear();
-  }
-
-  private answer(incoming: IncomingMessage, answer: ServerResponse): void {
-    const url = new URL(incoming.url ?? "/", "http://stand-in");
-    const say = (body: unknown) => answer.setHeader("Content-Type", "application/json").end(JSON.stringify(body));
+  protected answers(url: URL, incoming: IncomingMessage, answer: ServerResponse): boolean {
     switch (url.pathname) {
       case "/api/v1/watch":
-        return this.watch(incoming, answer);
+        this.watch(incoming, answer);
+        return true;
       case `/api/v1/runs/${RUN}`:
-        return void say(this.run());
+        say(answer, this.run());
+        return true;
       case "/api/v1/runs":
-        return void say({ items: [this.run()], total: 1 });
+        say(answer, { items: [this.run()], total: 1 });
+        return true;
       case `/api/v1/runs/${RUN}/events`: {
         const [from, limit] = [Number(url.searchParams.get("from") ?? 0), Number(url.searchParams.get("limit") ?? 1000)];
-        return void say({ items: this.ledger.filter(({ index }) => index >= from).slice(0, limit) });
+        say(answer, { items: this.ledger.filter(({ index }) => index >= from).slice(0, limit) });
+        return true;
       }
       case `/api/v1/runs/${RUN}/output`: {
         const [text, offset] = [this.outputs.get(url.searchParams.get("step") ?? "") ?? "", Number(url.searchParams.get("offset") ?? 0)];
         const piece = text.slice(offset, offset + OUTPUT_PAGE);
-        return void say({ text: piece, next: offset + piece.length });
+        say(answer, { text: piece, next: offset + piece.length });
+        return true;
       }
       case `/api/v1/plans/${PLAN}`:
-        return void say({ format: 1, id: PLAN, site: "lab", intent: "install", release: "1.0", report: [], steps: this.steps });
+        say(answer, { format: 1, id: PLAN, site: "lab", intent: "install", release: "1.0", report: [], steps: this.steps });
+        return true;
     }
-    if (process.env.UI_DIST && !url.pathname.startsWith("/api/")) return this.file(url.pathname, answer);
-    this.pass(incoming, answer);
+    return false;
   }
 
   private run(): object {
@@ -100,25 +79,6 @@ export class StandIn {
     for (const recorded of this.ledger) if (recorded.index > after) answer.write(message(recorded));
     this.watching.add(answer);
     answer.on("close", () => this.watching.delete(answer));
-  }
-
-  private pass(incoming: IncomingMessage, answer: ServerResponse): void {
-    // The socket's caller is the machine's own user: a browser's origin has no meaning there.
-    const headers = { ...incoming.headers };
-    delete headers.origin;
-    delete headers["sec-fetch-site"];
-    const asked = request({ socketPath: join(this.state, "armilla.sock"), path: incoming.url, method: incoming.method, headers }, (told) => {
-      answer.writeHead(told.statusCode ?? 502, told.headers);
-      told.pipe(answer);
-    });
-    asked.on("error", () => answer.writeHead(502).end());
-    incoming.pipe(asked);
-  }
-
-  /** The web UI as it was built last, in place of the one in the program: `UI_DIST=dist`. */
-  private file(path: string, answer: ServerResponse): void {
-    const file = extname(path) ? path : "/index.html";
-    answer.setHeader("Content-Type", TYPES[extname(file)] ?? "application/octet-stream").end(readFileSync(join(process.env.UI_DIST ?? "", file)));
   }
 }
 

@@ -53,8 +53,17 @@ watch.listen({
   change: ({ topic, index }) => {
     if (index !== undefined) void queries.invalidateQueries({ queryKey: [topic] });
   },
-  gap: () => void queries.invalidateQueries(),
+  gap: readAgain,
 });
+
+/** What is shown may be old: it is read again. An answer that is on its way may be as old, and is asked for once more when it is here. */
+function readAgain(): void {
+  for (const query of queries.getQueryCache().findAll({ fetchStatus: "fetching" })) {
+    const once = () => void queries.invalidateQueries({ queryKey: query.queryKey, exact: true });
+    query.promise?.then(once, () => undefined);
+  }
+  void queries.invalidateQueries({ fetchStatus: "idle" });
+}
 
 /** For `useQuery`, and for what is read before a page is drawn. */
 export const reading = <Body>(key: Key, ask: () => Asked<Body>) =>

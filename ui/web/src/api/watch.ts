@@ -109,6 +109,8 @@ class Watch {
       if (!response.ok || !response.body) return "cut";
       opened();
       this.tellAll({ link: { state: "live" } });
+      // Nothing was heard yet of what happened between the first answers and now.
+      if (this.last === undefined) this.tellAll({ gap: true });
       const parser = new Parser();
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       for (let read = await reader.read(); !read.done; read = await reader.read()) {

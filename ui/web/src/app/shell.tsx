@@ -89,17 +89,27 @@ function Runs() {
   const live = useList("runs", (query) => api.GET("/api/v1/runs", { params: { query } }), { filter: "state=open", sort: "-startedAt" });
   const rows = live.rows ?? [];
   const going = rows.filter((run) => run.live).length;
+  const failed = useFailed();
   return (
-    <Popup button={<State tone={going > 0 ? "run" : "wait"}>{t("app.runsNow", { count: going })}</State>} label={t("app.runsTray")}>
+    <Popup button={<><State tone={going > 0 ? "run" : "wait"}>{t("app.runsNow", { count: going })}</State>{failed.length > 0 && <> <State tone="bad">{t("app.runsFailed", { count: failed.length })}</State></>}</>} label={t("app.runsTray")}>
       {(close) => (
         <>
           {rows.length === 0 && <p className="muted">{t("app.runsNone")}</p>}
           {rows.map(({ id, site }) => <Link key={id} to="/runs/$id" params={{ id }} onClick={close}>{site} <span className="muted">{id}</span></Link>)}
+          {failed.map(({ id, site }) => <Link key={id} to="/runs/$id" params={{ id }} onClick={close}>{site} <span className="muted">{id}</span> <State tone="bad">{t("app.runFailed")}</State></Link>)}
           <Link to="/runs" onClick={close}>{t("app.runsAll")}</Link>
         </>
       )}
     </Popup>
   );
+}
+
+/** Sites whose last run did not end well: nobody has mended them since. */
+function useFailed() {
+  const { rows = [] } = useList("runs", (query) => api.GET("/api/v1/runs", { params: { query } }), { sort: "-startedAt" });
+  const last = new Map<string, (typeof rows)[number]>();
+  for (const run of rows) if (!last.has(run.site)) last.set(run.site, run);
+  return [...last.values()].filter(({ state }) => state === "failed" || state === "degraded");
 }
 
 /** Whether the stream of changes is there; what is shown may be old while it is not. */

@@ -72,8 +72,8 @@ export function Unreached({ site, error, readAt = 0, retry }: UnreachedProps) {
 /** The hosts of the site's text: the server knows them without the cluster. */
 function Hosts({ site }: { site: string }) {
   const t = useText();
-  const hosts = useRead(["sites", site, "hosts"], () => api.GET("/api/v1/sites/{name}/hosts", { params: { path: { name: site }, query: { limit: 500 } } }));
-  const planes = hosts.data?.items.filter(({ controlPlane }) => controlPlane) ?? [];
+  const hosts = useRead(["sites", site, "hosts", "planes"], () => api.GET("/api/v1/sites/{name}/hosts", { params: { path: { name: site }, query: { filter: "controlPlane=true" } } }));
+  const planes = hosts.data?.items ?? [];
   if (planes.length === 0) return null;
   return (
     <>

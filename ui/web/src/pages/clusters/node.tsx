@@ -1,6 +1,6 @@
 import { getRouteApi } from "@tanstack/react-router";
 import { api, type Of } from "../../api/client";
-import { useRead } from "../../api/data";
+import { filterValue, useRead } from "../../api/data";
 import { useText } from "../../i18n";
 import { Ago, Banner, CopyAsCli, Copyable, DataGrid, EmptyState, Facts, Section, Skeleton, State, type Column } from "../../kit";
 import { isOver } from "./ailment";
@@ -25,8 +25,8 @@ export function NodePage() {
   const node = useNode(site, name);
   const pods = useAll([site, "pods", "of", name], (query) => api.GET("/api/v1/clusters/{site}/pods", { params: { path: { site }, query: { ...query, fields: `spec.nodeName=${name}` } } }),
     { keys: podKeys, sort: "name", words: podWords });
-  const hosts = useRead(["sites", site, "hosts"], () => api.GET("/api/v1/sites/{name}/hosts", { params: { path: { name: site }, query: { limit: 500 } } }));
-  const isHost = hosts.data?.items.some((host) => host.name === name) ?? false;
+  const hosts = useRead(["sites", site, "hosts", name], () => api.GET("/api/v1/sites/{name}/hosts", { params: { path: { name: site }, query: { filter: `name=${filterValue(name)}` } } }));
+  const isHost = (hosts.data?.items.length ?? 0) > 0;
   return (
     <ClusterPage site={site} title={name} {...(isHost && { actions: <HostTerminal site={site} host={name} /> })}>
       <Unreached site={site} error={node.error} readAt={node.data ? node.dataUpdatedAt : 0} retry={() => void node.refetch()} />

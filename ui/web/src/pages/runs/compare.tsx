@@ -69,7 +69,7 @@ function Both({ a, b }: { a: string; b: string }) {
         ))}
       </div>
       <Section title={t("runs.byPhase")}>
-        <div className="versus-box" tabIndex={0} role="region" aria-label={t("runs.byPhase")}>
+        <div className="versus-box" tabIndex={0} role="group" aria-label={t("runs.byPhase")}>
           <table className="versus-grid">
             <thead><tr><th>{t("runs.facet.phase")}</th><th className="versus-wide">{t("runs.when")}</th><th className="num">{a}</th><th className="num">{b}</th><th className="num">{t("runs.difference")}</th></tr></thead>
             <tbody>
@@ -85,7 +85,7 @@ function Both({ a, b }: { a: string; b: string }) {
         </div>
       </Section>
       <Section title={t("runs.byStep")}>
-        <div className="versus-box" tabIndex={0} role="region" aria-label={t("runs.byStep")}>
+        <div className="versus-box" tabIndex={0} role="group" aria-label={t("runs.byStep")}>
           <table className="versus-grid">
             <thead><tr><th>{t("runs.step")}</th><th className="num">{a}</th><th className="num">{b}</th><th className="num">{t("runs.difference")}</th></tr></thead>
             <tbody>{steps(left, right, MOST).map((pair) => <tr key={pair.step}><td><code>{pair.step}</code></td><Times a={pair.a} b={pair.b} /></tr>)}</tbody>

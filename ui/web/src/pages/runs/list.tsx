@@ -10,11 +10,13 @@ import "./list.css";
 type Run = Item<"List_Run">;
 const route = getRouteApi("/inside/runs");
 
+const INTENTS = ["install", "reset", "resetHosts"];
 const STATES = ["open", "healthy", "degraded", "failed", "cancelled", "abandoned"];
 
 const columns = (t: Text, longest: number): Column<Run>[] => [
   { id: "id", title: t("runs.id"), width: 80, sort: "id", cell: ({ id }) => <Link to="/runs/$id" params={{ id }}>{id}</Link> },
   { id: "site", title: t("runs.site"), width: 140, grow: 2, sort: "site", cell: ({ site }) => site },
+  { id: "intent", title: t("runs.kind"), width: 110, sort: "intent", cell: ({ intent }) => (intent ? t(`runs.kind.${intent}`) : "–") },
   { id: "state", title: t("runs.state"), width: 130, sort: "state", cell: (run) => <RunState run={run} /> },
   { id: "startedAt", title: t("runs.started"), width: 110, sort: "startedAt", cell: ({ startedAt }) => <Ago at={startedAt} /> },
   { id: "took", title: t("runs.took"), width: 140, number: true, cell: ({ startedAt, endedAt }) => <Took from={startedAt} to={endedAt} /> },
@@ -27,7 +29,7 @@ export function RunList() {
   const search = route.useSearch();
   const navigate = useNavigate();
   const set = (change: Partial<typeof search>) => void navigate({ to: "/runs", search: (before) => ({ ...before, ...change }), replace: true });
-  const filter = [search.site && `site~${filterValue(search.site)}`, search.state && `state=${search.state}`].filter(Boolean).join(",");
+  const filter = [search.site && `site~${filterValue(search.site)}`, search.state && `state=${search.state}`, search.intent && `intent=${search.intent}`].filter(Boolean).join(",");
   const list = useList("runs", (query) => api.GET("/api/v1/runs", { params: { query } }), { sort: "-startedAt", filter });
   const now = useNow();
   const longest = Math.max(1, ...(list.rows ?? []).map(({ startedAt, endedAt }) => (endedAt ?? now) - startedAt));
@@ -37,19 +39,29 @@ export function RunList() {
       {(filter || list.rows?.length !== 0) && (
         <div className="row runs-filter">
           <Site value={search.site ?? ""} change={(site) => set({ site })} />
-          <label>
-            {t("runs.state")}
-            <select className="quiet" value={search.state ?? ""} onChange={(event) => set({ state: event.target.value || undefined })}>
-              <option value="">{t("runs.all")}</option>
-              {STATES.map((state) => <option key={state} value={state}>{t(`runs.state.${state}`)}</option>)}
-            </select>
-          </label>
+          <Facet label={t("runs.kind")} value={search.intent} options={INTENTS} say={(intent) => t(`runs.kind.${intent}`)} change={(intent) => set({ intent })} />
+          <Facet label={t("runs.state")} value={search.state} options={STATES} say={(state) => t(`runs.state.${state}`)} change={(state) => set({ state })} />
         </div>
       )}
       <DataGrid label={t("runs.title")} columns={columns(t, longest)} list={list} rowId={(run) => run.id}
         empty={<EmptyState why={t(filter ? "runs.noneMatch" : "runs.empty")}>{filter && <Button onClick={() => set({ site: undefined, state: undefined, intent: undefined })}>{t("runs.showAll")}</Button>}</EmptyState>} />
       <CopyAsCli command="armilla run ls" />
     </Page>
+  );
+}
+
+type FacetProps = { label: string; value: string | undefined; options: string[]; say: (option: string) => string; change: (to: string | undefined) => void };
+
+function Facet({ label, value, options, say, change }: FacetProps) {
+  const t = useText();
+  return (
+    <label>
+      {label}
+      <select className="quiet" value={value ?? ""} onChange={(event) => change(event.target.value || undefined)}>
+        <option value="">{t("runs.all")}</option>
+        {options.map((option) => <option key={option} value={option}>{say(option)}</option>)}
+      </select>
+    </label>
   );
 }
 

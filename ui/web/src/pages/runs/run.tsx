@@ -136,18 +136,20 @@ function Top({ run, followed, share, end, now, stale }: TopProps) {
   const shown = { ...run, ...(view.outcome && { state: view.outcome }) };
   const tone = over ? (TONES[view.outcome ?? ""] ?? "wait") : "run";
   return (
-    <dl className="run-top">
-      <div><dt>{t("runs.state")}</dt><dd><RunState run={shown} /> {stale !== undefined && <Stale at={stale} />}</dd></div>
-      <div><dt>{t("runs.share")}</dt><dd className="num">{percent}</dd></div>
-      <div><dt>{t("runs.took")}</dt><dd><Took from={run.startedAt} to={view.endedAt} /></dd></div>
-      {over ? <div><dt>{t("runs.started")}</dt><dd><Ago at={run.startedAt} /></dd></div>
-        : <div><dt>{t("runs.left")}</dt><dd className="num">{left < 1000 ? "–" : t("runs.about", { time: duration(rough(left), locale()) })}</dd></div>}
-      {flow && <div><dt>{t("runs.sending")}</dt><dd><Bytes count={flow.done} /> <span className="muted">/</span> <Bytes count={flow.total} /></dd></div>}
-      {flow && <div><dt>{t("runs.rate")}</dt><dd><Bytes count={flow.perSecond} /><span className="unit">/s</span></dd></div>}
+    <div className="run-top">
+      <dl>
+        <div><dt>{t("runs.state")}</dt><dd><RunState run={shown} /> {stale !== undefined && <Stale at={stale} />}</dd></div>
+        <div><dt>{t("runs.share")}</dt><dd className="num">{percent}</dd></div>
+        <div><dt>{t("runs.took")}</dt><dd><Took from={run.startedAt} to={view.endedAt} /></dd></div>
+        {over ? <div><dt>{t("runs.started")}</dt><dd><Ago at={run.startedAt} /></dd></div>
+          : <div><dt>{t("runs.left")}</dt><dd className="num">{left < 1000 ? "–" : t("runs.about", { time: duration(rough(left), locale()) })}</dd></div>}
+        {flow && <div><dt>{t("runs.sending")}</dt><dd><Bytes count={flow.done} /> <span className="muted">/</span> <Bytes count={flow.total} /></dd></div>}
+        {flow && <div><dt>{t("runs.rate")}</dt><dd><Bytes count={flow.perSecond} /><span className="unit">/s</span></dd></div>}
+      </dl>
       <div className={`run-share ${tone}`} role="progressbar" aria-label={t("runs.share")} aria-valuenow={Math.floor(share * 100)} aria-valuemin={0} aria-valuemax={100}>
         <div style={{ width: `${share * 100}%` }} />
       </div>
-    </dl>
+    </div>
   );
 }
 
