@@ -4,7 +4,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use appliance_control::{Clusters, Control};
-use appliance_store::ledger::{Actor, Command, Keyed, ONLY, Reply, Row, Settings};
+use appliance_store::ledger::{
+    Actor, BundleCommand, Command, Keyed, ONLY, Reply, Row, Settings, UploadCommand,
+};
 use appliance_store::{Committed, Store, StoreError};
 use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
@@ -19,8 +21,8 @@ use crate::refusal;
 use crate::site_hosts::SiteHosts;
 use crate::writers::Writers;
 
-/// Room on the state folder's disk below which nothing is written: the database must be able to grow by what one command
-/// needs, and a write that fails half-way closes it.
+/// Room on the state folder's disk, in bytes, below which nothing is written at a caller's wish: what is left is for runs that are
+/// under way, and for those who come to make room. The store itself stops at less.
 const ROOM: u64 = 32 << 20;
 
 /// Terminals that may be open at once.
@@ -88,6 +90,11 @@ impl App {
 
     pub(crate) fn control(&self) -> Result<&Control, Problem> {
         self.0.control.get().ok_or_else(|| Problem::new(Kind::Busy, "Nothing here performs runs."))
+    }
+
+    /// For what looks at hosts or performs, and is of no use when nothing of it can be kept.
+    pub(crate) fn control_that_keeps(&self) -> Result<&Control, Problem> {
+        if self.is_writable() { self.control() } else { Err(refusal::storage_full()) }
     }
 
     /// Gives the routes of clusters and hosts their way to them. Once, before anybody is served.
@@ -239,15 +246,44 @@ impl App {
 
     /// Carries a command out that is of no request, or only a part of one.
     pub(crate) async fn submit_as(&self, actor: Actor, command: Command) -> Result<Committed, Problem> {
-        if self.room().is_some_and(|room| room < ROOM) {
+        if !self.is_writable() && !may_take_the_rest(&command) {
             return Err(refusal::storage_full());
         }
         self.reading(move |store| store.submit(&actor, &command)).await
+    }
+
+    /// Whether what callers wish is written down: there is room for it. A disk that does not say is taken to have room.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.room().is_none_or(|room| room >= ROOM)
     }
 
     /// Bytes that are left on the state folder's disk; `None` when it does not say.
     pub(crate) fn room(&self) -> Option<u64> {
         let disk = rustix::fs::statvfs(self.store().folder()).ok()?;
         Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+}
+
+/// What may be written while there is hardly room: coming in, and what makes room.
+fn may_take_the_rest(command: &Command) -> bool {
+    match command {
+        Command::Once(once) => may_take_the_rest(&once.command),
+        Command::Sessions(_) | Command::Sweep => true,
+        Command::Bundles(bundles) => matches!(bundles, BundleCommand::Remove { .. }),
+        Command::Uploads(uploads) => matches!(uploads, UploadCommand::End { .. }),
+        Command::Users(_)
+        | Command::Tokens(_)
+        | Command::Settings(_)
+        | Command::Credentials(_)
+        | Command::Sites(_)
+        | Command::Drafts(_)
+        | Command::HostKeys(_)
+        | Command::Waivers(_)
+        | Command::Checks(_)
+        | Command::Plans(_)
+        | Command::Requests(_)
+        | Command::Runs(_)
+        | Command::Terminals(_)
+        | Command::TakeOver(_) => false,
     }
 }

@@ -84,6 +84,10 @@ pub(crate) fn text(app: &App) -> String {
     page.one("armilla_watchers", "gauge", "Open event streams.", read(&metrics.watchers));
     let last = *app.store().changed().borrow();
     page.one("armilla_ledger_index", "gauge", "The last index that the ledger gave out.", last);
+    if let Some(bytes) = app.room() {
+        page.one("armilla_state_free_bytes", "gauge", "Room on the disk of the state folder.", bytes);
+    }
+    page.one("armilla_writable", "gauge", "0 while that disk is full.", app.is_writable().into());
     if let Some(bytes) = resident_bytes() {
         page.one("process_resident_memory_bytes", "gauge", "Resident memory in bytes.", bytes);
     }

@@ -1,11 +1,9 @@
 //! What the store and the ledger refuse, as problems.
 
-use std::error::Error;
-use std::io;
 use std::time::Duration;
 
-use appliance_store::StoreError;
 use appliance_store::ledger::Refused;
+use appliance_store::{StoreError, is_of_full_disk};
 
 use crate::problem::{Kind, Problem};
 
@@ -14,7 +12,7 @@ pub(crate) fn problem(error: StoreError) -> Problem {
     match error {
         StoreError::Refused(refused) => refused_problem(&refused),
         StoreError::Missing(what) => Problem::not_found(what),
-        other if is_full(&other) => storage_full(),
+        other if is_of_full_disk(&other) => storage_full(),
         other => Problem::internal(&other),
     }
 }
@@ -63,21 +61,10 @@ fn sentence(message: &str) -> String {
     format!("{first}{}.", letters.as_str())
 }
 
-fn is_full(error: &(dyn Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<io::Error>()
-            && matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-        {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     #[test]
@@ -85,6 +72,7 @@ mod tests {
         let full = || io::Error::from(io::ErrorKind::StorageFull);
         let folder = StoreError::Folder { path: "/x".into(), source: full() };
         assert_eq!(problem(folder).kind(), Kind::StorageFull);
+        assert_eq!(problem(StoreError::Full { path: "/x".into() }).kind(), Kind::StorageFull);
         let other = StoreError::Folder { path: "/x".into(), source: io::ErrorKind::NotFound.into() };
         assert_eq!(problem(other).kind(), Kind::Internal);
     }

@@ -4,10 +4,12 @@ use appliance_control::error::About;
 use appliance_control::{ControlError, Kind as Trouble};
 
 use crate::problem::{Flaw, Kind, Problem};
+use crate::refusal;
 
 /// Every problem at once, each with a pointer: into the site file where it is about a place in it, `/hosts/NAME` for a host.
 pub(crate) fn problem(error: ControlError) -> Problem {
     let kind = match error.kind {
+        Trouble::Full => return refusal::storage_full(),
         Trouble::Failed => Kind::Internal,
         Trouble::Usage => Kind::Usage,
         Trouble::Refused => Kind::Invalid,

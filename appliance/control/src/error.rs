@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::fmt;
 
+use appliance_store::is_of_full_disk;
 use installer_model::chain;
 use installer_model::finding::Finding;
 use installer_model::site_file::SiteErrors;
@@ -16,6 +17,8 @@ use crate::asks::Asks;
 pub enum Kind {
     /// Something went wrong that nobody could have known before.
     Failed,
+    /// The disk of the state folder is full: nothing is written until there is room.
+    Full,
     /// What was asked for makes no sense.
     Usage,
     NotFound,
@@ -34,7 +37,7 @@ impl Kind {
     /// The exit code of a command, as `armilla --help` documents it.
     pub fn exit_code(self) -> u8 {
         match self {
-            Kind::Failed => 1,
+            Kind::Failed | Kind::Full => 1,
             Kind::Usage => 2,
             Kind::NotFound => 3,
             Kind::Conflict => 4,
@@ -199,8 +202,9 @@ impl ControlError {
     }
 
     /// The store did not do what every caller may expect of it.
-    pub fn store(what: &str, error: &dyn Error) -> ControlError {
-        ControlError::of(Kind::Failed, what, error)
+    pub fn store(what: &str, error: &(dyn Error + 'static)) -> ControlError {
+        let kind = if is_of_full_disk(error) { Kind::Full } else { Kind::Failed };
+        ControlError::of(kind, what, error)
     }
 
     /// One host's trouble, where the first one ends all.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use appliance_store::ledger::Actor;
-use appliance_store::{By, Holder, Store};
+use appliance_store::{By, Holder, Store, is_of_full_disk};
 use bundles_store::{Bundle, Sealed};
 use installer_model::chain;
 use installer_model::event::{Event, Outcome, Record};
@@ -60,9 +60,10 @@ pub async fn perform(
     if claim {
         reached.claim(&plan).await?;
     }
-    let adopted = store.adopt_as(&actor, &plan).map_err(|error| {
-        ControlError::of(Kind::Conflict, "adopt the plan: ", &error)
-            .hint("somebody else planned meanwhile: run again")
+    let adopted = store.adopt_as(&actor, &plan).map_err(|error| match is_of_full_disk(&error) {
+        true => ControlError::store("adopt the plan: ", &error),
+        false => ControlError::of(Kind::Conflict, "adopt the plan: ", &error)
+            .hint("somebody else planned meanwhile: run again"),
     })?;
     observers.extend(reached.begin(&plan)?);
     let engine = Engine {

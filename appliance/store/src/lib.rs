@@ -41,7 +41,7 @@ pub use passphrase::{PASSPHRASE_FILE, Passphrase, PassphraseError};
 pub use plans::AdoptedPlan;
 pub use runs::Begun;
 pub use site_copy::{COPY_LIMIT, CopyError, SiteCopy, newest};
-pub use store::{Store, StoreError};
+pub use store::{Store, StoreError, is_of_full_disk};
 pub use submit::Committed;
 pub use vault::VaultError;
 pub use watch::{Fed, FeedItem};

@@ -1,6 +1,7 @@
 //! Opening the database, and the few ways in which the other modules read and write it.
 
 use std::collections::BTreeSet;
+use std::error::Error;
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt;
@@ -107,6 +108,19 @@ impl StoreError {
 
 pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Whether a full disk is what lies behind an error, however deep.
+pub fn is_of_full_disk(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let is_stores = matches!(error.downcast_ref(), Some(StoreError::Full { .. }));
+        if is_stores || error.downcast_ref().is_some_and(is_full) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 macro_rules! from_redb {

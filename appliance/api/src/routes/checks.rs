@@ -80,7 +80,7 @@ async fn check_site(
     mutation: Mutation,
 ) -> Result<Response, Problem> {
     sites::row(&app, &name)?;
-    let looked = app.control()?.check(&mutation.asker(&app), &name).await;
+    let looked = app.control_that_keeps()?.check(&mutation.asker(&app), &name).await;
     let looked = looked.map_err(trouble::problem)?;
     Ok(Json(CheckBody::of(&name, app.now_ms(), &looked.findings, &looked.unused_waivers)?).into_response())
 }
@@ -136,7 +136,8 @@ async fn repair_hosts(
     wish: Changing<NewRepairs>,
 ) -> Result<Json<RepairList>, Problem> {
     let Changing { mutation, body } = wish;
-    let fixes = app.control()?.repair(&mutation.actor, &name, body.move_data, mutation.dry_run).await;
+    let fixes =
+        app.control_that_keeps()?.repair(&mutation.actor, &name, body.move_data, mutation.dry_run).await;
     let items = fixes.map_err(trouble::problem)?.iter().map(serde_json::to_value).collect::<Result<_, _>>();
     Ok(Json(RepairList { items: items.map_err(|error| Problem::internal(&error))? }))
 }

@@ -29,14 +29,15 @@ async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// The store answers: requests may be sent here
+/// The store answers: requests may be sent here. Where its disk is full, it says so: reading goes on
 #[utoipa::path(get, path = "/readyz", tag = "health", responses((status = 200, body = String, content_type = "text/plain")))]
 async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
     if *app.closing().borrow() {
         return Err(Problem::new(Kind::Busy, "The server is closing."));
     }
     match app.store().last_run() {
-        Ok(_) => Ok("ok\n"),
+        Ok(_) if app.is_writable() => Ok("ok\n"),
+        Ok(_) => Ok("ok, but the disk of the state folder is full: nothing can be written\n"),
         Err(error) => {
             let detail = format!("The store does not answer: {}.", installer_model::chain(&error));
             Err(Problem::new(Kind::Busy, detail))
@@ -64,10 +65,13 @@ struct Version {
     version: String,
     /// The id of its ledger: hosts keep it as their owner.
     ledger: String,
+    /// Whether anything can be written: not while the disk of its state folder is full.
+    writable: bool,
 }
 
 /// What this instance is
 #[utoipa::path(get, path = "/api/v1/version", tag = "health", responses((status = 200, body = Version)))]
 async fn version(State(app): State<App>) -> Json<Version> {
-    Json(Version { version: app.version().to_owned(), ledger: app.store().ledger().to_owned() })
+    let (version, ledger) = (app.version().to_owned(), app.store().ledger().to_owned());
+    Json(Version { version, ledger, writable: app.is_writable() })
 }

@@ -1,8 +1,8 @@
 //! Hosts of sites: how they are reached, the keys they show, and the secrets that let us in.
 
-use appliance_control::ControlError;
 use appliance_control::error::Obstacle;
 use appliance_control::given::{Reference, ReferenceKind, references};
+use appliance_control::{ControlError, Kind as Trouble};
 use appliance_store::PinnedKey;
 use appliance_store::ledger::{Command, CredentialCommand, HostKeyCommand, Sealed};
 use axum::Json;
@@ -171,7 +171,7 @@ async fn scan_hosts(
     let without: Vec<String> = without.iter().flat_map(|names| names.split(',')).map(str::to_owned).collect();
     match control.scan(&mutation.actor, &name, &without).await {
         Ok(()) => Ok(Json(ScanBody { reached: true, ..ScanBody::default() })),
-        Err(error) if error.kind == appliance_control::Kind::Failed => Err(trouble::problem(error)),
+        Err(error) if matches!(error.kind, Trouble::Failed | Trouble::Full) => Err(trouble::problem(error)),
         Err(error) => Ok(Json(error.into())),
     }
 }

@@ -224,7 +224,7 @@ async fn make_plan(
         return Err(Problem::invalid("/without", "an installation does without no host"));
     }
     let options = Start { take_over, without, import: import.map(Imported::from), patience: None };
-    let made = app.control()?.plan(&mutation.asker(&app), &name, &intent, &options).await;
+    let made = app.control_that_keeps()?.plan(&mutation.asker(&app), &name, &intent, &options).await;
     let (plan, looked) = made.map_err(trouble::problem)?;
     let status = if mutation.dry_run { StatusCode::OK } else { StatusCode::CREATED };
     let body = MadePlan {

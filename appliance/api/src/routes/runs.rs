@@ -201,7 +201,7 @@ struct NewRun {
             content_type = "application/problem+json")))]
 async fn start_run(State(app): State<App>, wish: Changing<NewRun>) -> Result<Response, Problem> {
     let Changing { mutation, body } = wish;
-    let control = app.control()?;
+    let control = app.control_that_keeps()?;
     let NewRun { plan, take_over, without, import, patience } = body;
     let options = Start { take_over, without, import: import.map(Imported::from), patience };
     let plan = PlanId(plan);
@@ -369,7 +369,7 @@ async fn retry_host(
     mutation: Mutation,
 ) -> Result<(StatusCode, Json<RetryBody>), Problem> {
     let run = row(&app, &id).await?.run;
-    let control = app.control()?;
+    let control = app.control_that_keeps()?;
     let retried = match app.made_before(&mutation).await? {
         Some(id) => control.retried(&id),
         None => control.retry_host(&mutation.asker(&app), &run, &host),

@@ -235,11 +235,10 @@ fn stored(what: &'static str) -> impl Fn(StoreError) -> ControlError {
 
 /// What the ledger refused is the caller's to mend, and what the disk did is not.
 fn refused(what: &str, error: StoreError) -> ControlError {
-    let kind = match &error {
-        StoreError::Refused(refused) => kind_of(refused),
-        _ => Kind::Failed,
-    };
-    ControlError::of(kind, what, &error)
+    match &error {
+        StoreError::Refused(refused) => ControlError::of(kind_of(refused), what, &error),
+        _ => ControlError::store(what, &error),
+    }
 }
 
 fn kind_of(refused: &appliance_store::ledger::Refused) -> Kind {

@@ -130,11 +130,12 @@ impl Inner {
         performing::perform(&*reached, performance, cancel).await
     }
 
-    /// A start that was refused is answered; what somebody can give an answer to, and a run that has begun, is held.
+    /// A start that was refused is answered; what somebody can give an answer to, what a full disk keeps back, and a run that
+    /// has begun, is held.
     fn hold_or_fail(&self, job: Job, begun: Option<RunId>, error: ControlError) {
         let run = begun.or_else(|| job.goes_on.clone());
         tracing::warn!(request = job.request, error = %error, "a run does not go on");
-        if run.is_none() && error.asks.is_empty() {
+        if run.is_none() && error.asks.is_empty() && error.kind != Kind::Full {
             return self.answer(&job.request, RequestState::Failed { why: error.to_string() });
         }
         if let Some(run) = run.as_ref().filter(|run| self.is_cancelled(run)) {

@@ -1403,7 +1403,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The store answers: requests may be sent here */
+        /** The store answers: requests may be sent here. Where its disk is full, it says so: reading goes on */
         get: operations["readyz"];
         put?: never;
         post?: never;
@@ -2878,6 +2878,8 @@ export interface components {
             version: string;
             /** @description The id of its ledger: hosts keep it as their owner. */
             ledger: string;
+            /** @description Whether anything can be written: not while the disk of its state folder is full. */
+            writable: boolean;
         };
         /** @description What is gone on with in spite of. */
         Waiver: {
