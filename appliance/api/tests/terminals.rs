@@ -6,6 +6,7 @@ mod common;
 use appliance_api::DoorLimits;
 use appliance_store::ledger::{Actor, AuditEntry, Command, Expected, SiteCommand};
 use common::{Direct, Server, ask};
+use installer_model::site::Site;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
@@ -18,6 +19,12 @@ fn site() -> Command {
     );
     let name = "plant".to_owned();
     Command::Sites(SiteCommand::Put { name, text, bundle: None, expected: Expected::Any })
+}
+
+/// From now on the site's cluster stands, as far as the instance knows.
+fn found(direct: &Direct, site: Command) {
+    let Command::Sites(SiteCommand::Put { name, text, .. }) = site else { unreachable!("{site:?}") };
+    direct.app.store().put_site(&name, &Site::parse(&text).unwrap()).unwrap();
 }
 
 /// What a WebSocket's handshake is answered with, through the unix socket.
@@ -85,7 +92,11 @@ async fn what_is_not_there_is_not_found_and_what_is_no_websocket_is_told_so() {
 async fn a_cluster_that_does_not_answer_is_somebody_elses_fault() {
     let direct = Direct::new();
     assert_eq!(direct.hear(ask("GET", "/api/v1/clusters/plant/nodes")).await.status, 404);
-    direct.app.store().submit(&Actor::Instance, &site()).unwrap();
+    let site = site();
+    direct.app.store().submit(&Actor::Instance, &site).unwrap();
+    let said = direct.hear(ask("GET", "/api/v1/clusters/plant/nodes")).await;
+    assert_eq!((said.status.as_u16(), said.problem()), (404, "not-found"), "no host is asked: {said:?}");
+    found(&direct, site);
     // No file of this machine is read in the place of what nobody gave.
     let said = direct.hear(ask("GET", "/api/v1/clusters/plant/nodes")).await;
     assert_eq!((said.status.as_u16(), said.problem()), (502, "not-let-in"), "{said:?}");

@@ -125,9 +125,17 @@ impl Clusters {
         Ok(Site::parse(&row.text)?)
     }
 
-    /// The site's cluster, through the first control plane that answers.
+    /// The site's cluster, through the first control plane that answers. Hosts without a cluster are left alone: a question must
+    /// not bring a hand back to those that a reset left bare.
     pub async fn reach(&self, site: &Site) -> Result<Reached, ControlError> {
         let name = site.name.as_str();
+        let founded: Option<Site> =
+            self.instance.store.site(name).map_err(|error| ControlError::store("", &error))?;
+        if founded.is_none() {
+            let none =
+                ControlError::new(Kind::NotFound, format!("find a cluster of site {name}: none stands"));
+            return Err(none.hint("`armilla apply` installs the site"));
+        }
         let known = lock(&self.reached).get(name).cloned();
         if let Some(reached) = known.filter(|reached| !reached.hand.is_lost()) {
             self.touch(name, &reached.host);

@@ -10,6 +10,7 @@ use installer_model::plan::StepId;
 use installer_model::repair::Change;
 use installer_model::secret::Secret;
 use installer_model::site::SecretRef;
+use installer_render::paths::ARMILLA_ROOT;
 use installer_ssh::{Followed, Hand, HandError};
 use installer_wire::{Command, CommandOutput, FailureKind, FileStat, TIMED_OUT, UnitCommand, UnitState};
 use serde_json::Value;
@@ -219,6 +220,8 @@ impl<'a> HostPort<'a> {
         let seconds = seconds * u64::from(self.world.slowness());
         let mut command = Command::new(argv.iter().copied()).timeout_ms(seconds * 1000);
         command.env.insert("KUBECTL_EXTERNAL_DIFF".to_owned(), DIFFER.to_owned());
+        // What a command writes down for itself and cannot clear away when it is killed goes with a reset.
+        command.env.insert("TMPDIR".to_owned(), ARMILLA_ROOT.to_owned());
         command.max_output = 8 << 20;
         let command = &command;
         self.call(|hand| async move { hand.command(command.clone(), stdin).await }).await

@@ -98,7 +98,8 @@ fn terminals(site: &Installation, server: &mut Served<'_>) {
     let mut shell =
         server.terminal(&format!("sites/{}/hosts/h2/shell?columns=100&rows=40", server.name())).unwrap();
     shell.resize(120, 50);
-    shell.type_in("stty size; echo host=$(hostname) user=$(id -un)\n");
+    // A person's shell remembers what was typed, which is that person's and outlives a reset.
+    shell.type_in("unset HISTFILE; stty size; echo host=$(hostname) user=$(id -un)\n");
     shell.wait_for("host=h2 user=root");
     shell.type_in("exit 7\n");
     let ended = shell.end();
@@ -123,7 +124,7 @@ fn terminals(site: &Installation, server: &mut Served<'_>) {
 
     // Who leaves leaves nothing running on the host.
     let mut left = server.terminal(&format!("sites/{}/hosts/h3/shell", server.name())).unwrap();
-    left.type_in("sleep 86123 & echo started=$((40 + 2)); sleep 86123\n");
+    left.type_in("unset HISTFILE; sleep 86123 & echo started=$((40 + 2)); sleep 86123\n");
     left.wait_for("started=42");
     drop(left);
     let gone = || site.host("h3").shell("grep -lsa '[8]6123' /proc/[0-9]*/cmdline; true").unwrap().is_empty();
