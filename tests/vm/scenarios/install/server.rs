@@ -5,6 +5,8 @@ use crate::residue::Before;
 use crate::service;
 use std::time::Instant;
 
+#[path = "server/join_tokens.rs"]
+mod join_tokens;
 #[path = "server/looks.rs"]
 mod looks;
 #[path = "server/misuse.rs"]
@@ -90,5 +92,6 @@ pub(crate) fn installed<'a>(site: &'a Installation, kills: &[&str]) -> Served<'a
     kills.iter().for_each(|step| server.kill_at(step));
     assert_eq!(server.outcome(&run), "healthy");
     done("an installation by curl alone", begun);
+    join_tokens::none_is_told(site, &mut server);
     server
 }

@@ -284,6 +284,11 @@ impl<'a> Served<'a> {
         done(&format!("killed in {step}, answers again after"), begun);
     }
 
+    /// Everything of runs that streamed so far, with progress.
+    pub(crate) fn streamed(&self) -> Vec<Message> {
+        self.streams[0].messages()
+    }
+
     /// Waits until the run has ended; how it ended.
     pub(crate) fn outcome(&mut self, run: &str) -> String {
         let ended = self.wait_for(&format!("the end of {run}"), 0, |message| {
