@@ -2,12 +2,14 @@
 //! the exit codes are the same; only times, ids and what the caller came in with may differ.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+mod serving;
 
-const PASSWORD: &str = "a password of some length\n";
+use std::path::{Path, PathBuf};
+
+use appliance_store::ledger::{Actor, Asked, Command, RequestCommand};
+use appliance_store::{Holder, Store};
+use installer_model::plan::{Intent, PLAN_FORMAT, Plan, PlanId};
+use serving::{Caller, PASSWORD, Said, Server};
 
 /// A site whose only host answers nobody: nothing listens on that port of loopback.
 const SITE: &str = "apiVersion: armilla/v1\nkind: Site\nmetadata: {name: demo}\n\
@@ -48,6 +50,13 @@ const SCRIPT: &[(&str, &str)] = &[
     ("run ls", ""),
     ("run show r-9", ""),
     ("run log r-9", ""),
+    ("run cancel r-9", ""),
+    ("run retry r-9 h1", ""),
+    ("run requests", ""),
+    ("run withdraw nothing", ""),
+    ("run withdraw asked-before", ""),
+    ("run withdraw asked-before", ""),
+    ("run requests -o json", ""),
     ("site validate -", SITE),
     ("site validate -", "apiVersion: armilla/v1\nkind: Site\nhosts: 7\n"),
     ("site add -", SITE),
@@ -91,50 +100,17 @@ const SCRIPT: &[(&str, &str)] = &[
     ("site ls", ""),
 ];
 
-/// One caller of the program: where it looks for state and for logins.
-struct Way {
-    home: tempfile::TempDir,
-    args: Vec<String>,
-}
-
-impl Way {
-    fn new(args: &[&str]) -> Way {
-        let args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        Way { home: tempfile::tempdir().unwrap(), args }
-    }
-
-    fn run(&self, words: &[&str], input: &str) -> Output {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_armilla"))
-            .args(words)
-            .args(&self.args)
-            .env_clear()
-            .env("HOME", self.home.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // A program that does not want it has closed its end.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        child.wait_with_output().unwrap()
-    }
-
-    /// Everything that the script printed, with what must differ taken out.
-    fn script(&self) -> Vec<String> {
-        let told = SCRIPT.iter().map(|(line, input)| {
-            let words: Vec<&str> = line.split(' ').collect();
-            let output = self.run(&words, input);
-            let code = output.status.code();
-            let (out, err) = (plain(&output.stdout), plain(&output.stderr));
-            format!("$ {line}\n{out}{err}exit code {code:?}\n")
-        });
-        told.collect()
-    }
+/// Everything that the script printed, with what must differ taken out.
+fn script(caller: &Caller) -> Vec<String> {
+    let told = SCRIPT.iter().map(|(line, input)| {
+        let Said { code, out, err } = caller.run(line, input);
+        format!("$ {line}\n{}{}exit code {code:?}\n", plain(&out), plain(&err))
+    });
+    told.collect()
 }
 
 /// Times, random ids and secrets, revisions, and who asked by what: a run of the script cannot have them again.
-fn plain(output: &[u8]) -> String {
-    let text = String::from_utf8_lossy(output);
+fn plain(text: &str) -> String {
     let differing = [
         "At\"",
         "\"at\"",
@@ -145,6 +121,8 @@ fn plain(output: &[u8]) -> String {
         "\"previous\"",
         "\"actor\"",
         "\"by\"",
+        // It says who took a request back.
+        "\"why\"",
         "\"via\"",
         "\"index\"",
         "\"number\"",
@@ -170,58 +148,28 @@ fn plain(output: &[u8]) -> String {
     lines.map(|line| line + "\n").collect()
 }
 
-/// `armilla serve`, ended with this value.
-struct Server {
-    child: Child,
-    url: String,
-    fingerprint: String,
-    code: Option<String>,
+/// A state folder with a start that waits: a server of another version wrote it down, and no engine of now understands it.
+fn with_request(state: &Path) {
+    let store = Store::open(state, &Holder::this_process("test", 1)).unwrap();
+    let (id, intent) = (PlanId("one".into()), Intent::Install);
+    let (site, release, steps, report) = ("past".to_owned(), "1".to_owned(), Vec::new(), Vec::new());
+    let plan = Plan { format: PLAN_FORMAT, id, parent: None, site, intent, release, steps, report };
+    store.adopt(&plan).unwrap();
+    let asked = Asked::Start { plan: plan.id, options: "in other words".into() };
+    let (id, site, live) = ("asked-before".to_owned(), plan.site, Default::default());
+    let ask = RequestCommand::Ask { id, site, asked, live };
+    store.submit(&Actor::Instance, &Command::Requests(ask)).unwrap();
 }
 
-impl Server {
-    fn start(state: &Path) -> Server {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_armilla"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--state"])
-            .arg(state)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut said = Vec::new();
-        // The greeting of a server that nobody can log in to ends with how the first administrator comes in.
-        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-            said.push(line.unwrap());
-            if said.last().unwrap().contains("--setup-code") {
-                break;
-            }
-        }
-        let after = |mark: &str| {
-            said.iter().find_map(|line| line.split_once(mark)).map(|(_, rest)| rest.trim().to_owned())
-        };
-        let until = Instant::now() + Duration::from_secs(30);
-        while std::os::unix::net::UnixStream::connect(state.join("armilla.sock")).is_err() {
-            assert!(Instant::now() < until, "{said:?}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Server {
-            child,
-            url: after("listens on ").unwrap(),
-            fingerprint: after("SHA-256 ").unwrap(),
-            code: after("setup code: "),
-        }
-    }
+/// The folder's first administrator is `admin`.
+fn with_admin(caller: &Caller) {
+    caller.well("user add admin --role admin --password-stdin", PASSWORD);
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A state folder whose first administrator is `admin`.
-fn with_admin(way: &Way) {
-    let added = way.run(&["user", "add", "admin", "--role", "admin", "--password-stdin"], PASSWORD);
-    assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
+/// The words of a login, but for the setup code.
+fn login(server: &Server) -> String {
+    let (url, fingerprint) = (server.told("listens on "), server.told("SHA-256 "));
+    format!("login {url} --ca-fingerprint {fingerprint} --password-stdin")
 }
 
 fn differs(one: &[String], other: &[String]) -> Option<String> {
@@ -231,30 +179,29 @@ fn differs(one: &[String], other: &[String]) -> Option<String> {
 
 #[test]
 fn every_verb_says_the_same_each_way() {
-    let folder = |name: &str| -> (tempfile::TempDir, PathBuf) {
+    let folder = || -> (tempfile::TempDir, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(name);
+        let path = folder.path().join("state");
+        with_request(&path);
         (folder, path)
     };
-    let (_kept, state) = folder("state");
-    let here = Way::new(&["--state", state.to_str().unwrap()]);
+    let (_kept, state) = folder();
+    let here = Caller::new(&["--state", state.to_str().unwrap()]);
     with_admin(&here);
-    let said_here = here.script();
+    let said_here = script(&here);
 
-    let (_kept, state) = folder("state");
-    let server = Server::start(&state);
-    let socket = Way::new(&["--state", state.to_str().unwrap()]);
+    let (_kept, state) = folder();
+    let server = Server::start(&state, "127.0.0.1:0");
+    let socket = Caller::new(&["--state", state.to_str().unwrap()]);
     with_admin(&socket);
-    let said_socket = socket.script();
-    drop(server);
+    let said_socket = script(&socket);
+    server.kill();
 
-    let (_kept, state) = folder("state");
-    let server = Server::start(&state);
-    let tls = Way::new(&[]);
-    let login = ["login", &server.url, "--ca-fingerprint", &server.fingerprint, "--password-stdin"];
-    let first = tls.run(&[&login[..], &["--setup-code", server.code.as_ref().unwrap()]].concat(), PASSWORD);
-    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
-    let said_tls = tls.script();
+    let (_kept, state) = folder();
+    let server = Server::start(&state, "127.0.0.1:0");
+    let tls = Caller::new(&[]);
+    tls.well(&format!("{} --setup-code {}", login(&server), server.told("setup code: ")), PASSWORD);
+    let said_tls = script(&tls);
 
     assert_eq!(differs(&said_here, &said_socket), None, "by socket");
     // The login has a token of its own in the list.
@@ -265,41 +212,37 @@ fn every_verb_says_the_same_each_way() {
     // The script reached what it was written for: neither all is refused nor all goes well.
     let well = said_here.iter().filter(|told| told.contains("exit code Some(0)")).count();
     assert!((35..SCRIPT.len() - 25).contains(&well), "{said_here:#?}");
+    let withdrawn = said_here.iter().filter(|told| told.starts_with("$ run withdraw asked-before"));
+    let codes: Vec<bool> = withdrawn.map(|told| told.ends_with("exit code Some(0)\n")).collect();
+    assert_eq!(codes, [true, false], "it is taken back once: {said_here:#?}");
 }
 
 #[test]
 fn a_server_is_trusted_by_its_fingerprint_and_a_logout_ends_the_login() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(folder.path());
-    let way = Way::new(&[]);
-    let said = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
-    let login = |fingerprint: &[&str], code: &str| {
-        let words = ["login", &server.url, "--password-stdin", "--setup-code", code];
-        way.run(&[&words[..], fingerprint].concat(), PASSWORD)
-    };
-    let code = server.code.as_ref().unwrap();
-    let unasked = login(&[], code);
-    assert_eq!(unasked.status.code(), Some(7), "{}", said(&unasked));
-    assert!(said(&unasked).contains(&server.fingerprint), "{}", said(&unasked));
+    let server = Server::start(folder.path(), "127.0.0.1:0");
+    let caller = Caller::new(&[]);
+    let (url, code) = (server.told("listens on "), server.told("setup code: "));
+    let bare = format!("login {url} --password-stdin");
+    let unasked = caller.run(&format!("{bare} --setup-code {code}"), PASSWORD);
+    assert_eq!(unasked.code, Some(7), "{}", unasked.err);
+    assert!(unasked.err.contains(&server.told("SHA-256 ")), "{}", unasked.err);
     let other = "00".repeat(32);
-    let wrong = login(&["--ca-fingerprint", &other], code);
-    assert_eq!(wrong.status.code(), Some(7), "{}", said(&wrong));
-    let guessed = login(&["--ca-fingerprint", &server.fingerprint], "0000-0000-0000");
-    assert_eq!(guessed.status.code(), Some(7), "{}", said(&guessed));
-    let good = login(&["--ca-fingerprint", &server.fingerprint], code);
-    assert_eq!(good.status.code(), Some(0), "{}", said(&good));
-    let file = way.home.path().join(".config/armilla/contexts.json");
+    let wrong = caller.run(&format!("{bare} --setup-code {code} --ca-fingerprint {other}"), PASSWORD);
+    assert_eq!(wrong.code, Some(7), "{}", wrong.err);
+    let guessed = caller.run(&format!("{} --setup-code 0000-0000-0000", login(&server)), PASSWORD);
+    assert_eq!(guessed.code, Some(7), "{}", guessed.err);
+    caller.well(&format!("{} --setup-code {code}", login(&server)), PASSWORD);
+    let file = caller.home().join(".config/armilla/contexts.json");
     let token = std::fs::read_to_string(&file).unwrap();
     assert!(token.contains("armilla_"), "{token}");
-    let me = way.run(&["whoami"], "");
-    assert_eq!(String::from_utf8_lossy(&me.stdout), format!("admin, admin of {}\n", server.url));
+    assert_eq!(caller.well("whoami", "").out, format!("admin, admin of {url}\n"));
     // Another program with the same token is shut out, too, once it is revoked.
-    let kept = Way::new(&[]);
-    std::fs::create_dir_all(kept.home.path().join(".config/armilla")).unwrap();
-    std::fs::copy(&file, kept.home.path().join(".config/armilla/contexts.json")).unwrap();
-    assert_eq!(kept.run(&["whoami"], "").status.code(), Some(0));
-    let out = way.run(&["logout"], "");
-    assert_eq!(out.status.code(), Some(0), "{}", said(&out));
+    let kept = Caller::new(&[]);
+    std::fs::create_dir_all(kept.home().join(".config/armilla")).unwrap();
+    std::fs::copy(&file, kept.home().join(".config/armilla/contexts.json")).unwrap();
+    kept.well("whoami", "");
+    caller.well("logout", "");
     assert!(!std::fs::read_to_string(&file).unwrap().contains("armilla_"));
-    assert_eq!(kept.run(&["whoami"], "").status.code(), Some(7));
+    assert_eq!(kept.run("whoami", "").code, Some(7));
 }
