@@ -54,6 +54,13 @@ struct Whole {
     view: View,
 }
 
+/// That a run is held, or let go.
+#[derive(Deserialize)]
+struct News {
+    run: Option<String>,
+    held: Option<Held>,
+}
+
 #[derive(Deserialize)]
 struct Events {
     items: Vec<Record>,
@@ -170,7 +177,8 @@ impl Source {
 /// First what is there, then the stream from behind it, so that nothing falls between the two.
 async fn follow(client: &Client, id: &RunId, show: &dyn Fn(&Record)) -> Result<(), CliError> {
     // Asked before the events are read: a run that ends in between has its end among them.
-    let is_live = is_taken_up(client, id).await?;
+    let mut held = Holding { id, told: Vec::new() };
+    let is_live = is_taken_up(client, id, &mut held).await?;
     let mut next = 0;
     let mut seen = |record: &Record| {
         show(record);
@@ -191,34 +199,57 @@ async fn follow(client: &Client, id: &RunId, show: &dyn Fn(&Record)) -> Result<(
     if !is_live {
         return Ok(());
     }
-    let mut watch = client.watch("/api/v1/watch?topics=events", Some(next.saturating_sub(1)));
+    let mut watch = client.watch("/api/v1/watch?topics=events,requests", Some(next.saturating_sub(1)));
     loop {
         let message = watch.next().await.map_err(|error| told(&error))?;
-        if message.event != "events" {
-            continue;
-        }
-        let record: Record = serde_json::from_str(&message.data).map_err(|error| misread(&error))?;
-        if record.run == *id {
-            show(&record);
-            if matches!(record.event, Event::RunEnded { .. }) {
-                return Ok(());
+        match message.event.as_str() {
+            "events" => {
+                let record: Record = serde_json::from_str(&message.data).map_err(|error| misread(&error))?;
+                if record.run == *id {
+                    show(&record);
+                    if matches!(record.event, Event::RunEnded { .. }) {
+                        return Ok(());
+                    }
+                }
             }
+            "held" => {
+                let news: News = serde_json::from_str(&message.data).map_err(|error| misread(&error))?;
+                if let (true, Some(why)) = (news.run.as_deref() == Some(&id.0), news.held) {
+                    held.tell(why.lines());
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Tells what keeps a run from going on: once, however often the server tries again in vain.
+struct Holding<'a> {
+    id: &'a RunId,
+    told: Vec<String>,
+}
+
+impl Holding<'_> {
+    fn tell(&mut self, why: Vec<String>) {
+        if why != self.told {
+            eprintln!("{} does not go on yet:", self.id);
+            why.iter().for_each(|line| eprintln!("  {line}"));
+            self.told = why;
         }
     }
 }
 
 /// Whether somebody performs the run, or will: a server that has just started takes up what was open one after the other.
 /// What keeps it from going on is told; the server goes on by itself when that is answered.
-async fn is_taken_up(client: &Client, id: &RunId) -> Result<bool, CliError> {
+async fn is_taken_up(client: &Client, id: &RunId, held: &mut Holding<'_>) -> Result<bool, CliError> {
     let until = Instant::now() + TAKEN_UP_WITHIN;
     loop {
         let Whole { run, .. } = whole(client, id).await?;
         if run.live || run.state != "open" {
             return Ok(run.live);
         }
-        if let Some(held) = &run.held {
-            eprintln!("{id} does not go on yet:");
-            held.lines().iter().for_each(|line| eprintln!("  {line}"));
+        if let Some(why) = &run.held {
+            held.tell(why.lines());
             return Ok(true);
         }
         if Instant::now() >= until {

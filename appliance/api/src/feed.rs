@@ -201,7 +201,7 @@ pub(crate) fn bookmark(index: u64) -> Bytes {
 }
 
 /// The stream's text form: html.spec.whatwg.org, "Server-sent events". JSON has no line ends of its own.
-fn framed(index: Option<u64>, event: &str, data: &impl Serialize) -> Bytes {
+pub(crate) fn framed(index: Option<u64>, event: &str, data: &impl Serialize) -> Bytes {
     let data = serde_json::to_string(data).expect("invariant: text keys and no fallible serializer");
     let id = index.map(|index| format!("id: {index}\n")).unwrap_or_default();
     Bytes::from(format!("{id}event: {event}\ndata: {data}\n\n"))

@@ -3,8 +3,12 @@
 
 mod common;
 
+use std::time::Duration;
+
 use appliance_store::ledger::{Actor, Command, PlanCommand};
+use axum::body::Body;
 use common::{Direct, Said, ask};
+use http_body_util::BodyExt;
 use installer_model::plan::{Intent, PLAN_FORMAT, Plan, PlanId};
 use serde_json::{Value, json};
 
@@ -139,6 +143,23 @@ async fn waivers_say_why_and_of_which_check() {
     assert_eq!(direct.hear(ask("DELETE", "/api/v1/sites/lab/waivers/swap@h1")).await.status, 404);
 }
 
+/// A stream of what is asked of the engines.
+async fn follow(direct: &Direct) -> Body {
+    direct.begin(ask("GET", "/api/v1/watch?topics=requests")).await.into_body()
+}
+
+/// The next of it that says what keeps a run from going on.
+async fn held(stream: &mut Body) -> Value {
+    loop {
+        let frame = tokio::time::timeout(Duration::from_secs(30), stream.frame()).await;
+        let frame = frame.expect("a message comes").expect("the stream goes on").unwrap();
+        let text = String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap();
+        if let Some(data) = text.split_once("event: held\ndata: ").map(|(_, data)| data) {
+            return serde_json::from_str(data.lines().next().unwrap()).unwrap();
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_run_that_lacks_something_says_so_and_can_be_taken_back() {
     let direct = with_site().await;
@@ -156,6 +177,7 @@ async fn a_run_that_lacks_something_says_so_and_can_be_taken_back() {
     direct.app.store().submit(&Actor::Instance, &Command::Plans(keep)).unwrap();
     assert_eq!(get(&direct, "/api/v1/sites/lab/plans").await.json["items"][0]["intent"], "reset");
     let start = json!({"plan": plan.id.0});
+    let mut stream = follow(&direct).await;
     assert_eq!(post(&direct, "/api/v1/runs?dryRun=All", &start).await.status, 200);
     assert_eq!(get(&direct, "/api/v1/requests").await.json["total"], 0, "a dry run asks for nothing");
     let said = post(&direct, "/api/v1/runs", &start).await;
@@ -163,8 +185,14 @@ async fn a_run_that_lacks_something_says_so_and_can_be_taken_back() {
     let secrets = &said.json["held"]["secrets"];
     assert_eq!(*secrets, json!(["password of root@127.0.0.1", "password of root@127.0.0.2"]));
     assert_eq!(post(&direct, "/api/v1/runs", &start).await.problem(), "conflict", "one run of a site");
-    let request = format!("/api/v1/requests/{}", said.json["id"].as_str().unwrap());
+    let id = &said.json["id"];
+    let told = held(&mut stream).await;
+    assert_eq!((&told["request"], &told["held"]["secrets"]), (id, secrets), "who follows is told");
+    let mut late = follow(&direct).await;
+    assert_eq!(held(&mut late).await, told, "who comes later as well");
+    let request = format!("/api/v1/requests/{}", id.as_str().unwrap());
     assert_eq!(direct.hear(ask("DELETE", &request)).await.status, 204);
+    assert_eq!(held(&mut stream).await, json!({"request": id, "held": null}));
     assert_eq!(get(&direct, &request).await.json["state"], "failed");
     assert_eq!(post(&direct, "/api/v1/runs", &json!({"plan": "2"})).await.problem(), "not-found");
     assert_eq!(get(&direct, "/api/v1/runs/r-1").await.problem(), "not-found");

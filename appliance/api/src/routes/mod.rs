@@ -23,6 +23,7 @@ mod checks;
 mod clusters;
 mod entrance;
 mod health;
+mod holding;
 mod hosts;
 mod imports;
 mod instance;

@@ -11,6 +11,9 @@
 //!
 //!  event: progress            of live runs; may be lost, and has no id
 //!  data: {…}
+//!
+//!  event: held                a run does not go on, and why; `"held":null` when it does again. What is held when the stream
+//!  data: {"request":…}        begins comes at its beginning: it needs no id
 //! ```
 
 use std::collections::BTreeSet;
@@ -32,6 +35,7 @@ use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use super::Routes;
+use super::holding::Holding;
 use crate::access::{Known, Needs, STILL_IN, is_still_in};
 use crate::app::App;
 use crate::extract::Query;
@@ -59,6 +63,9 @@ struct WatchParams {
 }
 
 /// Follow what happens, as server-sent events. `Last-Event-ID` goes on where a stream was cut
+///
+/// Events of a topic have an id. Without one come `progress` of live runs, with the topic `events`, and with the topic `requests`
+/// what is `held`: at the beginning all of it, then what changes.
 #[utoipa::path(get, path = "/api/v1/watch", tag = "watch",
     params(WatchParams, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that came")),
     responses((status = 200, body = String, content_type = "text/event-stream"),
@@ -156,6 +163,7 @@ struct Watcher {
     asked: Instant,
     changed: watch::Receiver<u64>,
     progress: Option<broadcast::Receiver<Bytes>>,
+    holding: Option<Holding>,
     closing: watch::Receiver<bool>,
     _held: Watching,
 }
@@ -164,6 +172,7 @@ impl Watcher {
     fn at(position: u64, app: App, known: Known, topics: BTreeSet<Topic>) -> Watcher {
         Watcher {
             progress: topics.contains(&Topic::Events).then(|| app.feed().progress()),
+            holding: topics.contains(&Topic::Requests).then(|| Holding::of(&app)).flatten(),
             changed: app.feed().changed(),
             closing: app.closing(),
             _held: Metrics::watching(app.metrics()),
@@ -208,10 +217,16 @@ impl Watcher {
             if self.position < self.app.feed().upto() {
                 continue;
             }
+            // After what was written down, which may say of which run it is.
+            if let Some(news) = self.holding.as_mut().and_then(Holding::news) {
+                self.beat = Instant::now();
+                return Some(news);
+            }
             tokio::select! {
                 changed = self.changed.changed() => changed.ok()?,
                 _ = self.closing.changed() => {}
                 progress = next_progress(&mut self.progress) => return Some(progress),
+                () = next_news(&mut self.holding) => {}
                 () = sleep_until(self.asked + STILL_IN) => {}
                 () = sleep_until(self.beat + HEARTBEAT) => return Some(self.mark()),
             }
@@ -234,6 +249,14 @@ async fn next_progress(progress: &mut Option<broadcast::Receiver<Bytes>>) -> Byt
             Err(broadcast::error::RecvError::Lagged(_)) => {}
             Err(broadcast::error::RecvError::Closed) => return std::future::pending().await,
         }
+    }
+}
+
+/// Where nothing performs runs, it waits for ever.
+async fn next_news(holding: &mut Option<Holding>) {
+    match holding {
+        Some(holding) => holding.changed().await,
+        None => std::future::pending().await,
     }
 }
 

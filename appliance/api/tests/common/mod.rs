@@ -12,6 +12,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use bundles_format::{Arch, Blob, FORMAT, Release};
 use bundles_store::{KeyPair, keygen, write};
 use http_body_util::BodyExt;
@@ -182,11 +183,15 @@ impl Direct {
         write(&self.dir.path().join(name), &release, &key, none, |_, _| {}).unwrap();
     }
 
-    pub(crate) async fn hear(&self, ask: Ask) -> Said {
+    /// The answer, whose body may come for as long as somebody reads it.
+    pub(crate) async fn begin(&self, ask: Ask) -> Response {
         let mut request = ask.request.body(Body::from(ask.body)).unwrap();
         request.extensions_mut().insert(ask.peer);
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    pub(crate) async fn hear(&self, ask: Ask) -> Said {
+        let (parts, body) = self.begin(ask).await.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let json = serde_json::from_slice(&bytes).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes).into_owned();

@@ -194,6 +194,9 @@ impl Control {
             state.held.retain(|(job, _)| !is_run(job));
             before != state.held.len()
         };
+        if held {
+            self.0.tell();
+        }
         // An idle one has the store for itself: nobody performs the run.
         if held || self.0.idle { self.0.end_cancelled(run) } else { Ok(()) }
     }

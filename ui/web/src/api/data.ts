@@ -52,6 +52,8 @@ export const queries = new QueryClient({
 watch.listen({
   change: ({ topic, index }) => {
     if (index !== undefined) void queries.invalidateQueries({ queryKey: [topic] });
+    // What keeps a run from going on is no change of the run: both say it when they are asked.
+    if (topic === "held") for (const key of ["runs", "requests"]) void queries.invalidateQueries({ queryKey: [key] });
   },
   gap: readAgain,
 });

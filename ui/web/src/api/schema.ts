@@ -1318,7 +1318,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Follow what happens, as server-sent events. `Last-Event-ID` goes on where a stream was cut */
+        /**
+         * Follow what happens, as server-sent events. `Last-Event-ID` goes on where a stream was cut
+         * @description Events of a topic have an id. Without one come `progress` of live runs, with the topic `events`, and with the topic `requests`
+         *     what is `held`: at the beginning all of it, then what changes.
+         */
         get: operations["watch"];
         put?: never;
         post?: never;
