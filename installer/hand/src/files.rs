@@ -88,7 +88,7 @@ pub fn read(path: &str, max: u64) -> Result<(u64, Vec<u8>), Failure> {
     let file = File::open(at).doing(|| format!("open {path}"))?;
     let meta = file.metadata().doing(|| format!("look at {path}"))?;
     if meta.is_dir() {
-        return Err(Failure::new(FailureKind::Invalid, format!("{path} is a folder")));
+        return Err(Failure::new(FailureKind::Invalid, format!("read {path}: it is a folder")));
     }
     let mut content = Vec::new();
     file.take(max).read_to_end(&mut content).doing(|| format!("read {path}"))?;
@@ -120,7 +120,7 @@ impl NewFile {
             return Err(Failure::new(FailureKind::Invalid, format!("{path:?} names no file")));
         };
         if target.is_dir() && !target.is_symlink() {
-            return Err(Failure::new(FailureKind::Invalid, format!("{path} is a folder")));
+            return Err(Failure::new(FailureKind::Invalid, format!("write {path}: it is a folder")));
         }
         make_parents(parent)?;
         static SERIAL: AtomicU32 = AtomicU32::new(0);

@@ -62,7 +62,7 @@ export const SIGHTS: Sight[] = [
   { name: "host", path: `/hosts/${SITE}?host=h1`, until: "aside .facts" },
   { name: "hosts-shut", path: `/hosts/${SHUT}`, act: press("hosts.scan"), until: "main .pf-v6-c-alert" },
   { name: "bundles", path: "/bundles", until: ".grid-body [role=row]" },
-  { name: "bundle", path: BUNDLE, until: "svg[role=img]" },
+  { name: "bundle", path: BUNDLE, until: ".size-map" },
   { name: "install", path: "/install" },
   ...(["bundle", "hosts", "roles", "options"] as const).map((step) => ({ name: `install-${step}`, path: `/install/site-1?step=${step}` })),
   { name: "users-add", path: "/users", act: press("settings.addUser"), until: "dialog[open], [role=dialog]" },

@@ -55,7 +55,7 @@ export class Recorded extends Front {
 
   protected answers(url: URL, incoming: IncomingMessage, answer: ServerResponse): boolean {
     if (!url.pathname.startsWith(API)) return false;
-    const path = url.pathname.slice(API.length);
+    const path = decodeURIComponent(url.pathname.slice(API.length));
     if (path === "/me") say(answer, { name: "anna", role: "admin" });
     else if (path === "/watch") this.watch(answer);
     else if (path === "/runs") say(answer, listed([...(this.body("GET /runs").items ?? []), this.run()], url.searchParams));

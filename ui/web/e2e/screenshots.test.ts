@@ -1,21 +1,33 @@
-/** Every page in both languages and themes as a picture, into `screenshots/`: `make screenshots`. */
-import { mkdirSync } from "node:fs";
+/** Every page in both languages and themes, as it opens and with what opens on it, as pictures into `screenshots/`: `make screenshots`. */
+import { mkdirSync, mkdtempSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { launch, Person, type Language, type Theme } from "./browser";
-import { TestBundle } from "./bundle";
-import { fileName, PAGES } from "./pages";
+import { fileName, PAGES, SIGHTS, texts } from "./pages";
+import { Recorded } from "./recorded";
 import { Server } from "./server";
 
 const folder = process.env.SCREENSHOTS;
-const user = { name: "anna", password: "correct horse battery" };
+const looks = (["en", "zh"] as Language[]).flatMap((language) => (["light", "dark"] as Theme[]).map((theme) => ({ language, theme })));
 
-test.runIf(folder)("screenshots", async () => {
+/** What the README shows: of which sight, in which language and theme. */
+const README: [string, Language, Theme][] = [
+  ["run-live", "en", "light"],
+  ["run-failed-step", "zh", "light"],
+  ["cluster", "en", "dark"],
+  ["bundle", "zh", "dark"],
+  ["hosts-shut", "en", "light"],
+];
+
+test.runIf(folder)("screenshots", { timeout: 1_200_000 }, async () => {
   mkdirSync(`${folder}`, { recursive: true });
   const browser = await launch();
-  const server = await Server.start();
-  const bundle = TestBundle.make(8 << 20);
+  const state = mkdtempSync(join(tmpdir(), "armilla-e2e-"));
+  const server = await Server.start(state);
+  const recorded = new Recorded(state);
+  const url = await recorded.listen();
   const shoot = async (person: Person, name: string) => person.page.screenshot({ path: `${folder}/${name}.png` });
-  const looks = (["en", "zh"] as Language[]).flatMap((language) => (["light", "dark"] as Theme[]).map((theme) => ({ language, theme })));
   try {
     for (const { language, theme } of looks) {
       const person = await Person.at(browser, server.url, language, theme);
@@ -24,42 +36,59 @@ test.runIf(folder)("screenshots", async () => {
       await person.close();
     }
     const first = await Person.at(browser, server.url, "en", "light");
-    const made = await first.context.request.post("/api/v1/setup", { data: { code: server.code, user: user.name, password: user.password } });
+    const made = await first.context.request.post("/api/v1/setup", { data: { code: server.code, user: "anna", password: "correct horse battery" } });
     expect(made.status()).toBe(204);
-    const seeded = await seed(first, bundle);
+    await seed(first);
     await first.close();
     for (const { language, theme } of looks) {
       const person = await Person.at(browser, server.url, language, theme);
       await person.open("/login");
       await shoot(person, `login-${language}-${theme}`);
-      await person.context.request.post("/api/v1/sessions", { data: { user: user.name, password: user.password } });
-      for (const path of [...PAGES, ...seeded]) {
-        await person.open(path);
-        await shoot(person, `${fileName(path)}-${language}-${theme}`);
-      }
-      await person.page.setViewportSize({ width: 390, height: 844 });
-      await person.open("/");
-      await shoot(person, `dashboard-phone-${language}-${theme}`);
+      await person.close();
+      await everything(await Person.at(browser, url, language, theme), language, (name) => `${name}-${language}-${theme}`, shoot);
+      const small = await Person.at(browser, url, language, theme, { viewport: { width: 390, height: 844 } });
+      await everything(small, language, (name) => `phone/${name}-${language}-${theme}`, shoot);
+    }
+    for (const [name, language, theme] of README) {
+      const person = await Person.at(browser, url, language, theme);
+      const sight = SIGHTS.find((each) => each.name === name);
+      if (sight) await person.look(sight, texts(language));
+      await person.page.waitForTimeout(1500);
+      const path = `../../docs/screenshots/${name}-${language}.png`;
+      await person.page.screenshot({ path });
+      expect(statSync(path).size, `${path}: README's pictures are small`).toBeLessThan(120 * 1024);
       await person.close();
     }
   } finally {
     await browser.close();
+    recorded.close();
     await server.remove();
-    bundle.remove();
   }
 });
 
-/** Something to look at: a bundle, and a site whose hosts nobody asked yet. Gives back their pages. */
-async function seed(person: Person, bundle: TestBundle): Promise<string[]> {
+async function everything(person: Person, language: Language, file: (name: string) => string, shoot: (person: Person, name: string) => Promise<unknown>): Promise<void> {
+  const sights = new Set(SIGHTS.map(({ path }) => path));
+  for (const path of PAGES) {
+    if (sights.has(path)) continue;
+    await person.open(path);
+    await shoot(person, file(fileName(path)));
+  }
+  for (const sight of SIGHTS) {
+    await person.look(sight, texts(language));
+    await shoot(person, file(sight.name));
+  }
+  await person.close();
+}
+
+/** People and their tokens. */
+async function seed(person: Person): Promise<void> {
   const post = async (path: string, data: object) => {
     const answer = await person.context.request.post(`/api/v1${path}`, { data });
     expect(answer.ok(), `${path}: ${await answer.text()}`).toBe(true);
-    return answer.json() as Promise<{ id: string }>;
   };
-  await post("/sessions", { user: user.name, password: user.password });
-  await post("/bundle-keys", { pem: bundle.pem });
-  const { id } = await post("/bundles", { path: bundle.path });
-  const hosts = ["h1", "h2", "h3"].map((name, at) => `  - {name: ${name}, address: 10.0.0.1${at + 1}, roles: [${at === 0 ? "control-plane" : "worker"}]}`);
-  await post("/sites", { text: ["apiVersion: armilla/v1", "kind: Site", "metadata: {name: plant-7}", "ssh: {user: root, keyFile: /root/.ssh/id_ed25519}", "hosts:", ...hosts].join("\n") });
-  return [`/bundles/${id}`, "/hosts/plant-7"];
+  await post("/sessions", { user: "anna", password: "correct horse battery" });
+  await post("/users", { name: "ben", role: "operator", password: "battery staple" });
+  await post("/users", { name: "chen-wei", role: "viewer", password: "battery staple" });
+  await post("/tokens", { name: "nightly backup", role: "admin", expiresInDays: 90 });
+  await post("/tokens", { name: "monitoring", role: "viewer", expiresInDays: null });
 }

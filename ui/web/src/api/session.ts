@@ -1,3 +1,4 @@
+import { useSuspenseQuery } from "@tanstack/react-query";
 import { api } from "./client";
 import { queries, reading } from "./data";
 import { settle } from "./problem";
@@ -24,4 +25,11 @@ export async function logOut(): Promise<void> {
   await settle(api.POST("/api/v1/logout"));
   watch.close();
   queries.clear();
+}
+
+/** Whether the user's role is this one or above it. */
+export function useMay(role: "operator" | "admin"): boolean {
+  const { data } = useSuspenseQuery(me);
+  const ranks = ["viewer", "operator", "admin"];
+  return ranks.indexOf(data.role) >= ranks.indexOf(role);
 }

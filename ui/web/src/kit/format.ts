@@ -38,7 +38,11 @@ export function duration(length: number, locale: string): string {
   return said.filter(Boolean).join(" ");
 }
 
+const ENGLISH: Record<string, string> = { day: "d", hour: "h", minute: "min", second: "s", millisecond: "ms" };
+
+/** Signs of units have no plural: the platform's own English says "3 mins 12 secs". */
 function quantity(value: number, unit: string, locale: string): string {
+  if (locale.startsWith("en")) return `${new Intl.NumberFormat(locale).format(value)} ${ENGLISH[unit] ?? unit}`;
   return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "short" }).format(value);
 }
 

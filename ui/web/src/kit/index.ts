@@ -15,6 +15,7 @@ export { Popup } from "./menu";
 export { Facts, Page, Section } from "./page";
 export { Problem } from "./problem";
 export { Progress } from "./progress";
+export { save } from "./save";
 export { Skeleton } from "./skeleton";
 export { State, type Tone } from "./state";
 export { Ago, Bytes, Stale, Took, useNow } from "./time";

@@ -112,6 +112,7 @@ function TrustDialog({ dropped: { file, head }, onClose, onSend }: { dropped: Dr
       <p className="fingerprint"><span className="muted">{t("bundles.fingerprint")}</span> <Copyable value={head.signer} what={t("bundles.fingerprint")} /></p>
       {!admin && <p>{t("bundles.trustAdmin")}</p>}
       <Problem error={trust.error} title={t("bundles.notTrusted")} />
+      <CopyAsCli command={`armilla bundle key trust bundle.key.pub\narmilla bundle add ${file.name}`} />
     </Dialog>
   );
 }

@@ -37,7 +37,8 @@ export function BundlePage() {
       ]} />
       <UsedBy id={id} />
       {contents.data ? <Contents release={contents.data as unknown as Release} /> : contents.error ? <Problem error={contents.error} title={t("bundles.notRead")} retry={() => void contents.refetch()} /> : <Skeleton rows={8} />}
-          </Page>
+      <CopyAsCli command={`armilla bundle verify ${id}`} />
+    </Page>
   );
 }
 

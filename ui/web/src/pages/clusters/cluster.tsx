@@ -5,7 +5,7 @@ import { useRead } from "../../api/data";
 import { Trouble } from "../../api/problem";
 import { useText } from "../../i18n";
 import { EmptyState, Page, Problem, Skeleton, Stale } from "../../kit";
-import { HostTerminal } from "./open";
+import { HostTerminal } from "../../parts/terminal";
 import { WHOLE } from "./whole";
 import "./clusters.css";
 

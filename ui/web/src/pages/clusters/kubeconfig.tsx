@@ -1,10 +1,10 @@
 import { useState } from "react";
 import { api } from "../../api/client";
 import { useChange } from "../../api/data";
+import { useMay } from "../../api/session";
 import { useText } from "../../i18n";
 import { Banner, Button, CopyAsCli, Dialog, Problem } from "../../kit";
 import { saveText } from "./logview";
-import { useMay } from "./open";
 import { twin } from "./twin";
 
 /** The administrators' kubeconfig: what it opens is said before it is given, and it is noted who took it. */

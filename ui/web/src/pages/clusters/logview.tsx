@@ -2,7 +2,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { memo, useDeferredValue, useEffect, useId, useMemo, useRef, useState } from "react";
 import { Trouble } from "../../api/problem";
 import { locale, useText } from "../../i18n";
-import { Button, Check, moment, Problem, State } from "../../kit";
+import { Button, Check, moment, Problem, save, State } from "../../kit";
 import { WHOLE } from "./whole";
 import { coloured, plain, type Line } from "./log";
 import { useLog, type Reading } from "./uselog";
@@ -38,7 +38,7 @@ export function LogView({ site, namespace, pod, container, first = {} }: Props) 
         <Check label={t("clusters.logPrevious")} checked={previous} onChange={setPrevious} />
         <Check label={t("clusters.logWrap")} checked={wrap} onChange={setWrap} />
         <Check label={t("clusters.logTimes")} checked={times} onChange={setTimes} />
-        <Button onClick={() => save(`${pod}-${container}.log`, reading.lines)} disabled={reading.lines.length === 0}>{t("clusters.logSave")}</Button>
+        <Button onClick={() => saveText(`${pod}-${container}.log`, textOf(reading.lines))} disabled={reading.lines.length === 0}>{t("clusters.logSave")}</Button>
       </div>
       <Lines key={`${wrap}${times}`} lines={lines} wrap={wrap} times={times} label={t("clusters.logOf", { where: `${pod} / ${container}` })} />
       <Foot reading={reading} shown={lines.length} follow={follow && !previous} />
@@ -110,15 +110,7 @@ const Text = memo(function Text({ text }: { text: string }) {
   return <>{coloured(text).map((span, place) => (span.style ? <span key={place} className={span.style}>{span.text}</span> : span.text))}</>;
 });
 
-/** Gives the browser a file that was made here. */
-export function save(name: string, lines: readonly Line[]): void {
-  saveText(name, lines.map(({ at, text }) => (at ? `${at} ${text}` : text)).join("\n") + "\n");
-}
+const textOf = (lines: readonly Line[]): string => lines.map(({ at, text }) => (at ? `${at} ${text}` : text)).join("\n") + "\n";
 
-export function saveText(name: string, text: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}
+/** Gives the browser a file that was made here. */
+export const saveText = (name: string, text: string): void => save(name, new Blob([text], { type: "text/plain" }));

@@ -9,7 +9,7 @@ import { at, useAll, useNode } from "./data";
 import { EventList } from "./events";
 import { count, cpus, Meter, size } from "./meter";
 import { NodeState } from "./nodes";
-import { HostTerminal } from "./open";
+import { HostTerminal } from "../../parts/terminal";
 import { podColumns, podKeys, podWords } from "./pods";
 import { twin } from "./twin";
 

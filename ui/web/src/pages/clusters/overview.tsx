@@ -125,7 +125,7 @@ const etcdColumns = (t: Text): Column<Of<"EtcdBody">>[] => [
   { id: "fsync", title: t("clusters.fsync"), width: 165, cell: ({ member }) => ms(member?.fsyncP99Ms, t) },
   { id: "commit", title: t("clusters.commit"), width: 140, cell: ({ member }) => ms(member?.commitP99Ms, t) },
   { id: "size", title: t("clusters.dbSize"), width: 300, grow: 2, cell: ({ member }) => member ? <Meter label={t("clusters.dbSize")} used={member.size} total={member.quota} say={size} /> : "–" },
-  { id: "changes", title: t("clusters.leaderChanges"), width: 130, number: true, cell: ({ member }) => member?.leaderChanges ?? "–" },
+  { id: "changes", title: t("clusters.leaderChanges"), width: 150, number: true, cell: ({ member }) => member?.leaderChanges ?? "–" },
 ];
 
 function EtcdMembers({ members }: { members: Of<"EtcdBody">[] }) {

@@ -8,7 +8,8 @@ import { ClusterPage, Unreached } from "./cluster";
 import { at, usePod } from "./data";
 import { EventList } from "./events";
 import { LogView } from "./logview";
-import { DockLog, PodTerminal } from "./open";
+import { PodTerminal } from "../../parts/terminal";
+import { DockLog } from "./open";
 import { Ailing } from "./ailing";
 import { twin } from "./twin";
 
@@ -86,5 +87,5 @@ const containerColumns = (site: string, { namespace, name: pod }: Pod, t: Text):
   { id: "restarts", title: t("clusters.restarts"), width: 90, number: true, cell: ({ restarts }) => restarts },
   { id: "exit", title: t("clusters.lastExit"), width: 90, number: true, cell: ({ exitCode }) => exitCode ?? "–" },
   { id: "image", title: t("clusters.image"), width: 240, grow: 3, cell: ({ image }) => <span className="mono" title={image}>{image}</span> },
-  { id: "shell", title: t("clusters.terminal"), width: 110, cell: ({ name, state }) => state === "Running" ? <PodTerminal site={site} namespace={namespace} pod={pod} container={name} /> : <span title={t("clusters.notRunning")}>–</span> },
+  { id: "shell", title: t("parts.terminal"), width: 110, cell: ({ name, state }) => state === "Running" ? <PodTerminal site={site} namespace={namespace} pod={pod} container={name} /> : <span title={t("clusters.notRunning")}>–</span> },
 ];

@@ -32,6 +32,7 @@ export function Credentials({ site, may }: { site: string; may: boolean }) {
       <Section title={t("hosts.credentials")}>
         <Problem error={forget.error} title={t("hosts.notForgotten")} />
         <DataGrid label={t("hosts.credentials")} columns={columns} list={{ rows: list.data?.items, error: list.error, retry: () => void list.refetch() }} rowId={({ id }) => id} empty={<EmptyState why={t("hosts.noCredentials")} />} />
+        {list.data?.items[0] && <CopyAsCli command={`armilla host credential give ${list.data.items[0].id} -s ${site}\narmilla host credential rm ${list.data.items[0].id} -s ${site}`} />}
         {gives && <Give site={site} credential={gives} onClose={() => give(undefined)} />}
       </Section>
     </div>

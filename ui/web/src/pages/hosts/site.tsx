@@ -46,7 +46,7 @@ export function SiteHosts() {
       {check.data && !check.isPending && <Banner tone={check.data.stopping > 0 ? "warning" : "success"} title={t("hosts.checked", { count: check.data.stopping })} />}
       {unread && <Problem error={survey.error} title={t("hosts.factsNotRead")} retry={() => void survey.refetch()} />}
       <DataGrid label={t("hosts.title")} columns={columns(t, facts, show)} list={list} rowId={({ name }) => name} search={byName} empty={<EmptyState why={t("hosts.empty")} />} />
-      <CopyAsCli command={`armilla host scan -s ${site}`} />
+      <CopyAsCli command={`armilla host scan -s ${site}\narmilla check -s ${site}`} />
       <Credentials site={site} may={may} />
       {shown && <HostDrawer site={site} host={shown} surveyed={facts[shown.name]} onClose={() => show(undefined)} />}
     </Page>

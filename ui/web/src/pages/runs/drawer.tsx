@@ -4,6 +4,7 @@ import { api } from "../../api/client";
 import { useChange, useRead } from "../../api/data";
 import { locale, useText } from "../../i18n";
 import { Ago, Banner, Bytes, Button, CopyAsCli, Drawer, duration, Facts, Problem, State, Took, type Tone } from "../../kit";
+import { HostTerminal } from "../../parts/terminal";
 import { expected, type History } from "./estimate";
 import { succeeded, type StepView, type View } from "./fold";
 import { output } from "./logview";
@@ -62,6 +63,7 @@ function OneStep({ step, run, plan, view, history, rates, may, open }: Shared & 
     <>
       {known?.failure && <Failed failure={known.failure} />}
       {known?.state === "failed" && may && <Retry run={run} host={step.host} dropped={view.dropped.has(step.host)} />}
+      {known?.failure && <div className="row"><HostTerminal site={plan.site} host={step.host} /></div>}
       <Facts of={[
         [t("runs.state"), <StepState key="state" step={known} never={isNever(step, view)} />],
         [t("runs.host"), step.host],

@@ -11,7 +11,7 @@ const PAD = 5;
 /** Of a bar, in pixels: less is not seen. */
 const LEAST = 4;
 
-export const SIGNS: Record<BarState, string> = { done: "✓", running: "▸", failed: "✕", waiting: "○", never: "–" };
+export const SIGNS: Record<BarState, string> = { done: "✓", running: "▸", failed: "✕", waiting: "○", stopped: "◼", never: "–" };
 
 type Props = {
   rows: Row[];
@@ -123,7 +123,7 @@ function Block({ bar, x, name, id, open, focused, focus }: BlockProps) {
     event.preventDefault();
     open();
   };
-  if (bar.state === "never" && bar.from === bar.to) return null;
+  if (bar.state === "never") return null;
   const phase = t(`runs.phase.${bar.phase}`);
   const room = width - 8;
   const text = room > (phase.length + 2) * (/[^ -~]/.test(phase) ? 13 : 7.2) ? `${SIGNS[bar.state]} ${phase}` : room > 9 ? SIGNS[bar.state] : "";

@@ -3,7 +3,7 @@ import { useState } from "react";
 import { api, type Of } from "../../api/client";
 import { useChange, useRead } from "../../api/data";
 import { useText } from "../../i18n";
-import { Banner, Button, Field, Form, Problem } from "../../kit";
+import { Banner, Button, CopyAsCli, Field, Form, Problem } from "../../kit";
 
 /** Why a run does not go on, and what a person can do so that it does: give a secret, vouch for a host key. It goes on by itself then. */
 export function HeldBy({ site, held, may }: { site: string; held: Of<"Held">; may: boolean }) {
@@ -42,6 +42,7 @@ function Secret({ site, id, kind, what }: { site: string; id: string; kind: stri
     <Form onSubmit={send}>
       <Field label={what} value={secret} onChange={setSecret} {...(kind === "secret" ? { type: "password", autoComplete: "off" } : { lines: 6 })} required />
       <Problem error={give.error} />
+      <CopyAsCli command={`armilla host credential give ${id} -s ${site}`} />
       <Button kind="primary" type="submit" busy={give.isPending} disabled={!secret}>{t("runs.giveSecret")}</Button>
     </Form>
   );
@@ -63,6 +64,7 @@ function HostKeys({ site }: { site: string }) {
       <dl className="facts">{items.map(({ place, fingerprint }) => <div key={place}><dt>{place}</dt><dd><code>{fingerprint}</code></dd></div>)}</dl>
       <p className="muted">{t("runs.compareKeys")}</p>
       <Problem error={trust.error} />
+      <CopyAsCli command={[`armilla host scan -s ${site}`, ...items.map(({ place, fingerprint }) => `armilla host key trust ${place} ${fingerprint}`)].join("\n")} />
       <div className="row"><Button kind="primary" onClick={() => trust.mutate(undefined)} busy={trust.isPending}>{t("runs.trustKeys", { count: items.length })}</Button></div>
     </div>
   );

@@ -3,8 +3,11 @@ import type { Estimate } from "./estimate";
 import { succeeded, type View } from "./fold";
 import { PHASES, type Phase, type Plan, type Step } from "./model";
 
-/** quiet when done, full when running, hatched when it waits, loud when it failed; never: it will not run in this run. */
-export type BarState = "done" | "running" | "failed" | "waiting" | "never";
+/**
+ * quiet when done, full when running, hatched when it waits, loud when it failed; stopped: some of it is done and the rest will not run, as of
+ * a run that was cancelled; never: none of it will.
+ */
+export type BarState = "done" | "running" | "failed" | "waiting" | "stopped" | "never";
 
 export type Bar = {
   host: string;
@@ -46,13 +49,12 @@ function bar(host: string, phase: Phase, steps: Step[], view: View, ahead: Estim
   const over = view.outcome !== undefined;
   const state: BarState = known.some((step) => step?.state === "failed") ? "failed"
     : done === steps.length ? "done"
-    : over || view.dropped.has(host) || !steps.some((step) => ahead.has(step.id)) ? "never"
+    : over || view.dropped.has(host) || !steps.some((step) => ahead.has(step.id)) ? (begun.length > 0 ? "stopped" : "never")
     : begun.length > 0 ? "running" : "waiting";
   const waiting = steps.flatMap((step) => ahead.get(step.id) ?? []);
   const until = view.endedAt ?? now;
   const ended = known.flatMap((step) => (step ? [step.endedAt ?? until] : []));
-  const never = state === "never" && begun.length === 0;
-  if (never) return [{ host, phase, state, from: until, to: until, lane: 0, steps, done, waitsFor: [] }];
+  if (state === "never") return [{ host, phase, state, from: until, to: until, lane: 0, steps, done, waitsFor: [] }];
   const from = Math.min(...(begun.length > 0 ? begun : waiting.map((each) => each.from)));
   const to = state === "running" ? now : Math.max(from, ...(begun.length > 0 ? ended : waiting.map((each) => each.to)));
   const own = new Set(steps.map((step) => step.id));
@@ -65,7 +67,7 @@ function bar(host: string, phase: Phase, steps: Step[], view: View, ahead: Estim
 function lay(bars: Bar[]): number {
   const free: number[] = [];
   for (const each of bars) {
-    if (each.state === "never" && each.from === each.to) continue;
+    if (each.state === "never") continue;
     const lane = free.findIndex((to) => to <= each.from);
     each.lane = lane < 0 ? free.length : lane;
     free[each.lane] = each.to;

@@ -101,6 +101,7 @@ function WaitingStart({ id, site, held, by }: Item<"List_Request">) {
       {held && <ul>{held.problems.map(({ pointer, detail }) => <li key={pointer + detail}>{detail}</li>)}</ul>}
       {held?.hint && <p>{t("runs.hint", { hint: held.hint })}</p>}
       <Problem error={withdraw.error} />
+      <CopyAsCli command={`armilla run withdraw ${id}`} />
       <Button onClick={() => withdraw.mutate(undefined)} busy={withdraw.isPending}>{t("runs.withdraw")}</Button>
     </Banner>
   );

@@ -1,6 +1,7 @@
 /** The record of a run, to be kept: everything as JSON, and for people one HTML file that needs nothing else and prints well. */
 import { locale, type Text } from "../../i18n";
 import { duration, moment } from "../../kit/format";
+import { save } from "../../kit/save";
 import type { Of } from "../../api/client";
 import type { View } from "./fold";
 import { sinceStart, ticks, type Row } from "./layout";
@@ -75,7 +76,7 @@ function picture(rows: Row[], from: number, to: number, t: Text): string {
   const drawn = rows.map(({ host, bars, lanes }) => {
     const y = top;
     top += lanes * LANE + 6;
-    const blocks = bars.filter((bar) => bar.to > bar.from || bar.state !== "never").map((bar) => {
+    const blocks = bars.filter((bar) => bar.state !== "never").map((bar) => {
       const x = LEFT + (bar.from - from) * scale;
       const width = Math.max(2, (bar.to - bar.from) * scale);
       const phase = t(`runs.phase.${bar.phase}`);
@@ -92,23 +93,16 @@ const STYLE = `body{font:14px/1.5 system-ui,"Noto Sans CJK SC",sans-serif;color:
 h1{font-size:20px}h2{font-size:16px;margin:24px 0 8px}dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(200px,1fr));gap:8px}dt{font-size:12px;color:#52606f}dd{margin:0;overflow-wrap:anywhere}
 table{border-collapse:collapse;width:100%;font-size:13px}th,td{text-align:left;padding:3px 8px;border-bottom:1px solid #d3d9e1}.num{text-align:right;font-variant-numeric:tabular-nums}
 tr.failed td{color:#b3261e;font-weight:600}tr.never td{color:#52606f}.failure{border-left:4px solid #b3261e;padding-left:12px}pre{background:#eceff3;padding:8px 12px;font-size:12px;white-space:pre-wrap;overflow-wrap:anywhere}
-svg{width:100%;font-size:12px}svg line{stroke:#d3d9e1}svg .mark{fill:#52606f;text-anchor:middle}rect{stroke:#2e9e68;fill:#cfe8db}rect.failed{fill:#b3261e;stroke:#b3261e}rect.running{fill:#1b5fa8;stroke:#1b5fa8}rect.waiting,rect.never{fill:none;stroke:#8794a2;stroke-dasharray:3 2}
+svg{width:100%;font-size:12px}svg line{stroke:#d3d9e1}svg .mark{fill:#52606f;text-anchor:middle}rect{stroke:#2e9e68;fill:#cfe8db}rect.failed{fill:#b3261e;stroke:#b3261e}rect.running{fill:#1b5fa8;stroke:#1b5fa8}rect.waiting,rect.stopped{fill:none;stroke:#8794a2;stroke-dasharray:3 2}
 @media print{body{margin:0}rect{print-color-adjust:exact;-webkit-print-color-adjust:exact}tr,section{break-inside:avoid}}`;
 
 /** What can be taken along. */
 export function downloads(whole: Whole, t: Text): { name: string; text: string; save: () => void }[] {
-  const file = `${whole.run.site}-${whole.run.id}`;
+  const name = `${whole.run.site}-${whole.run.id}`;
   return [
-    { name: "HTML", text: t("runs.reportHtml"), save: () => save(`${file}.html`, "text/html", page(whole, t, document.documentElement.lang)) },
-    { name: "JSON", text: t("runs.reportJson"), save: () => save(`${file}.json`, "application/json", json(whole)) },
+    { name: "HTML", text: t("runs.reportHtml"), save: () => file(`${name}.html`, "text/html", page(whole, t, document.documentElement.lang)) },
+    { name: "JSON", text: t("runs.reportJson"), save: () => file(`${name}.json`, "application/json", json(whole)) },
   ];
 }
 
-function save(name: string, type: string, content: string): void {
-  const address = URL.createObjectURL(new Blob([content], { type }));
-  const anchor = document.createElement("a");
-  anchor.href = address;
-  anchor.download = name;
-  anchor.click();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
-}
+const file = (name: string, type: string, content: string): void => save(name, new Blob([content], { type }));

@@ -93,14 +93,14 @@ function Whole({ run, plan, followed, stale }: { run: Run; plan: Plan; followed:
             moved={(host) => (over || !run.live ? undefined : rates.of(now, host))} doing={(row) => doing(row, followed, plan, t)} open={(bar) => open(`${bar.host}/${bar.phase}`)} />
         )}
         <p className="legend" aria-hidden="true">
-          {(["done", "running", "waiting", "failed", "never"] as const).map((state) => <span key={state}>{SIGNS[state]} {t(`runs.bar.${state}`)}</span>)}
+          {(["done", "running", "waiting", "failed", "stopped", "never"] as const).map((state) => <span key={state}>{SIGNS[state]} {t(`runs.bar.${state}`)}</span>)}
         </p>
       </Section>
       <Section title={t("runs.log")}>
         <LogView run={id} records={records} count={count} hosts={bars.map(({ host }) => host)} filter={filter} setFilter={setFilter}
           line={search.line} setLine={(line) => set({ line })} />
       </Section>
-      <CopyAsCli command={over ? `armilla run show ${id}` : `armilla run follow ${id}`} />
+      <CopyAsCli command={over ? `armilla run show ${id}` : `armilla run follow ${id}\narmilla run cancel ${id}`} />
       {search.at && <PlaceDrawer at={search.at} run={id} plan={plan} view={view} history={history} rates={rates} may={may} open={open} />}
     </Page>
   );
@@ -168,7 +168,7 @@ function Phases({ rows: all, chosen, choose }: { rows: Row[]; chosen: string | u
       {PHASES.map((phase) => {
         const of = bars.filter((bar) => bar.phase === phase);
         if (of.length === 0) return null;
-        const state = (["failed", "running", "waiting", "never"] as const).find((each) => of.some((bar) => bar.state === each)) ?? "done";
+        const state = (["failed", "running", "waiting", "stopped", "never"] as const).find((each) => of.some((bar) => bar.state === each)) ?? "done";
         const done = of.reduce((sum, bar) => sum + bar.done, 0);
         const steps = of.reduce((sum, bar) => sum + bar.steps.length, 0);
         return (
@@ -191,7 +191,7 @@ function doing(row: Row, { view }: Followed, plan: Plan, t: Text): string {
   const dropped = view.dropped.get(row.host);
   if (dropped) return t("runs.droppedOut", { step: dropped });
   if (row.done === row.steps) return t("runs.ready");
-  if (view.outcome !== undefined) return t("runs.bar.never");
+  if (view.outcome !== undefined) return t(row.bars.some(({ state }) => state === "stopped") ? "runs.bar.stopped" : "runs.bar.never");
   const waits = waitsFor(own, view);
   return waits[0] ? t("runs.waitsForStep", { step: waits[0], more: waits.length - 1 }) : t("runs.bar.waiting");
 }

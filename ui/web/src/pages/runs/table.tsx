@@ -2,7 +2,7 @@ import { useText } from "../../i18n";
 import { Ago, DataGrid, State, Took, type Column, type Tone } from "../../kit";
 import type { Bar, BarState, Row } from "./layout";
 
-const TONES: Record<BarState, Tone> = { done: "ok", running: "run", failed: "bad", waiting: "wait", never: "wait" };
+const TONES: Record<BarState, Tone> = { done: "ok", running: "run", failed: "bad", waiting: "wait", stopped: "warn", never: "wait" };
 
 /** The picture's twin: the same bars, a row each. */
 export function BarTable({ rows, open }: { rows: Row[]; open: (bar: Bar) => void }) {

@@ -3,7 +3,8 @@ import { api } from "../../api/client";
 import { useRead } from "../../api/data";
 import { entrance } from "../../api/session";
 import { useText } from "../../i18n";
-import { ButtonAnchor, CopyAsCli, Copyable, Facts, Page, Problem, Section, Skeleton } from "../../kit";
+import { ButtonAnchor, Copyable, Facts, Page, Problem, Section, Skeleton } from "../../kit";
+import { Support } from "./support";
 import "./settings.css";
 
 /** What this instance is, how it is recognised, and what to give to somebody who helps. */
@@ -32,10 +33,7 @@ export function About() {
           <li><a href="/metrics">{t("settings.metrics")}</a></li>
         </ul>
       </Section>
-      <Section title={t("settings.support")}>
-        <p className="muted">{t("settings.supportWhy")}</p>
-        <CopyAsCli command="armilla support collect" />
-      </Section>
+      <Support />
     </Page>
   );
 }

@@ -27,7 +27,7 @@ export function Sessions() {
     <Page title={t("settings.sessions")} lead={t("settings.sessionsLead")} {...(others.length > 0 && { actions: <Button busy={end.isPending} onClick={endOthers}>{t("settings.endOthers", { count: others.length })}</Button> })}>
       <Problem error={end.error} title={t("settings.notEnded")} />
       <DataGrid label={t("settings.sessions")} columns={columns(t, (id) => end.mutate(id))} list={list} rowId={({ id }) => id} empty={<EmptyState why={t("settings.sessionsEmpty")} />} />
-      <CopyAsCli command="armilla user session ls" />
+      <CopyAsCli command={`armilla user session ls\narmilla user session end ${others[0]?.id ?? "ID"}`} />
       <OwnPassword />
     </Page>
   );

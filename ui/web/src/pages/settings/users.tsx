@@ -99,6 +99,7 @@ function OneUser({ user, onClose }: { user: User; onClose: () => void }) {
       <DestroyDialog title={t("settings.removeUserOf", { name: user.name })} open={removes} onClose={() => ask(false)} name={user.name} verb={t("settings.removeUser")} busy={remove.isPending} onConfirm={() => remove.mutate(undefined, { onSuccess: onClose })}>
         <p>{t("settings.removeUserWhat")}</p>
         {own && <Banner tone="warning" title={t("settings.removeSelf")} />}
+        <CopyAsCli command={`armilla user rm ${user.name}`} />
         <Problem error={remove.error} title={t("settings.userNotRemoved")} />
       </DestroyDialog>
     </Drawer>

@@ -2,7 +2,7 @@ import "../parts.css";
 import { api, type Of } from "../../api/client";
 import { useChange } from "../../api/data";
 import { useText } from "../../i18n";
-import { Button, Copyable, Problem, Section } from "../../kit";
+import { Button, CopyAsCli, Copyable, Problem, Section } from "../../kit";
 
 type Props = { keys: Of<"HostKey">[]; onTrusted: () => void; busy?: boolean };
 
@@ -31,6 +31,7 @@ export function HostKeys({ keys, onTrusted, busy = false }: Props) {
         </table>
       </div>
       <Problem error={trusting.error} />
+      <CopyAsCli command={keys.map(({ place, fingerprint }) => `armilla host key trust ${place} ${fingerprint}`).join("\n")} />
       <div className="row">
         <Button kind="primary" busy={trusting.busy || busy} autoFocus onClick={() => trusting.trust(keys)}>{t("parts.trust", { count: keys.length })}</Button>
       </div>

@@ -69,11 +69,11 @@ export function Terminal({ path, query, label }: Props) {
     <div className="terminal">
       <div ref={box} className="terminal-box" role="group" aria-label={label} />
       <p className="terminal-foot" role="status">
-        {state === "opening" && <State tone="wait">{t("clusters.terminalOpening")}</State>}
-        {state === "open" && <State tone="run">{t("clusters.terminalOpen")}</State>}
+        {state === "opening" && <State tone="wait">{t("parts.terminalOpening")}</State>}
+        {state === "open" && <State tone="run">{t("parts.terminalOpen")}</State>}
         {ended && <Ended end={state} />}
-        {ended && <Button onClick={() => again.current()}>{t("clusters.terminalAgain")}</Button>}
-        <span className="muted">{t("clusters.terminalLeave")}</span>
+        {ended && <Button onClick={() => again.current()}>{t("parts.terminalAgain")}</Button>}
+        <span className="muted">{t("parts.terminalLeave")}</span>
       </p>
     </div>
   );
@@ -81,9 +81,9 @@ export function Terminal({ path, query, label }: Props) {
 
 function Ended({ end }: { end: End }) {
   const t = useText();
-  if (end.why === "closed") return <State tone="wait">{t("clusters.terminalClosed", { reason: end.reason })}</State>;
-  if (end.why === "lost") return <State tone="bad">{t(end.opened ? "clusters.terminalCut" : "clusters.terminalNotOpened")}</State>;
-  const text = end.code === null ? t("clusters.terminalEnded") : t("clusters.terminalExit", { code: end.code });
+  if (end.why === "closed") return <State tone="wait">{t("parts.terminalClosed", { reason: end.reason })}</State>;
+  if (end.why === "lost") return <State tone="bad">{t(end.opened ? "parts.terminalCut" : "parts.terminalNotOpened")}</State>;
+  const text = end.code === null ? t("parts.terminalEnded") : t("parts.terminalExit", { code: end.code });
   return <State tone={end.code === 0 ? "ok" : "warn"}>{end.message && end.code !== 0 ? `${text} ${end.message}` : text}</State>;
 }
 
