@@ -102,6 +102,12 @@ impl SecretSource for Given {
         Ok(Auth::KeyText { name: file.display().to_string(), text, passphrase })
     }
 
+    /// The one that a server was started beside is its owner's: whoever may write sites could log in by it anywhere.
+    fn agent(&self) -> Result<Auth, SecretError> {
+        let why = "log in by an SSH agent: a server uses none; name ssh.keyFile or ssh.password in the site file and give it";
+        Err(SecretError::Unusable(why.to_owned()))
+    }
+
     fn certificate(&self, file: &Path) -> Result<String, SecretError> {
         let text = self.open(&Reference::file(ReferenceKind::Certificate, file, "certificate"))?;
         Ok(text.expose().to_owned())
@@ -145,6 +151,10 @@ impl SecretSource for Noting {
         Ok(Auth::Key { file: file.to_owned(), passphrase })
     }
 
+    fn agent(&self) -> Result<Auth, SecretError> {
+        Ok(Auth::Agent)
+    }
+
     fn certificate(&self, file: &Path) -> Result<String, SecretError> {
         self.note(Reference::file(ReferenceKind::Certificate, file, "certificate"));
         Ok("-----BEGIN CERTIFICATE-----".to_owned())
@@ -153,6 +163,9 @@ impl SecretSource for Noting {
 
 #[cfg(test)]
 mod tests {
+    use appliance_store::Holder;
+    use appliance_store::ledger::{Actor, Command, CredentialCommand};
+
     use super::*;
 
     const SITE: &str = "apiVersion: armilla/v1\nkind: Site\nmetadata: {name: s}\nssh: {user: ops, keyFile: /k/id, passphrase: {env: P}}\n\
@@ -171,5 +184,28 @@ mod tests {
         ] {
             assert!(whats.contains(&what), "{what} of {whats:?}");
         }
+    }
+
+    #[test]
+    fn a_server_uses_no_agent_and_minds_it_only_where_there_is_no_other_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(folder.path(), &Holder::this_process("test", 1)).unwrap());
+        let given = Given::new(&store, "s");
+        let keys = HostKeys::read(std::collections::BTreeMap::new(), false);
+        let target = |ssh: &str| {
+            let text = format!(
+                "apiVersion: armilla/v1\nkind: Site\nmetadata: {{name: s}}\nssh: {{user: root{ssh}}}\nhosts:\n- {{name: a, address: 10.0.0.1, roles: [control-plane]}}\n"
+            );
+            let site = Site::parse(&text).unwrap();
+            Logins::new(&given, &keys).target(&site.hosts[0]).map(|target| target.auth)
+        };
+        let refused = target("").unwrap_err();
+        assert!(refused.contains("a server uses none"), "{refused}");
+        let place = Reference::file(ReferenceKind::PrivateKey, Path::new("/k/id"), "private key").place("s");
+        let sealed = store.seal(&place, b"the text of a key").unwrap();
+        let command = Command::Credentials(CredentialCommand::PutSecret { name: place, sealed });
+        store.submit(&Actor::Instance, &command).unwrap();
+        let auth = target(", keyFile: /k/id, agent: true").unwrap();
+        assert!(matches!(auth, Auth::KeyText { .. }), "a key beside it is used alone");
     }
 }

@@ -240,11 +240,14 @@ impl<'a> Logins<'a> {
             let key = self.secrets.private_key(file, passphrase);
             ways.push(key.map_err(|error| self.note(&SecretRef::File(file.clone()), error))?);
         }
-        if ssh.agent {
-            ways.push(Auth::Agent);
-        }
+        let agent = ssh.agent.then(|| self.secrets.agent());
+        let no_agent = agent.and_then(|agent| agent.map(|agent| ways.push(agent)).err());
         if let Some(from) = &ssh.password {
             ways.push(Auth::Password(self.secret(from, &format!("password of {user}@{address}"))?));
+        }
+        // Beside other ways it is one less.
+        if let (Some(why), true) = (no_agent, ways.is_empty()) {
+            return Err(why.to_string());
         }
         let auth = if ways.len() == 1 { ways.remove(0) } else { Auth::Each(ways) };
         let policy = self.keys.policy(address, ssh.port, ssh.host_key.as_ref())?;

@@ -25,6 +25,9 @@ pub trait SecretSource: Send + Sync {
     /// The private key that a site file names by its path.
     fn private_key(&self, file: &Path, passphrase: Option<Secret>) -> Result<Auth, SecretError>;
 
+    /// The agent of whoever wrote the site file.
+    fn agent(&self) -> Result<Auth, SecretError>;
+
     /// The text of a certificate that a site file names by its path.
     fn certificate(&self, file: &Path) -> Result<String, SecretError>;
 }

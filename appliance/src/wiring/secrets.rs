@@ -49,6 +49,10 @@ impl SecretSource for Secrets {
         Ok(Auth::Key { file: home(file), passphrase })
     }
 
+    fn agent(&self) -> Result<Auth, SecretError> {
+        Ok(Auth::Agent)
+    }
+
     fn certificate(&self, file: &Path) -> Result<String, SecretError> {
         let text = std::fs::read_to_string(home(file));
         text.map_err(|error| SecretError::Unusable(format!("read {}: {error}", file.display())))
