@@ -11,7 +11,7 @@ use appliance_store::{Committed, Store, StoreError};
 use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
 
-use crate::access::{Passwords, Seen};
+use crate::access::{Denials, Passwords, Seen};
 use crate::extract::Mutation;
 use crate::feed::Feed;
 use crate::metrics::Metrics;
@@ -19,6 +19,7 @@ use crate::oidc::Logins;
 use crate::problem::{Kind, Problem};
 use crate::refusal;
 use crate::site_hosts::SiteHosts;
+use crate::streams::Streams;
 use crate::writers::Writers;
 
 /// Room on the state folder's disk, in bytes, below which nothing is written at a caller's wish: what is left is for runs that are
@@ -46,6 +47,8 @@ struct Parts {
     control: OnceLock<Control>,
     clusters: OnceLock<Clusters>,
     terminals: Arc<Semaphore>,
+    streams: Streams,
+    denials: Denials,
     writers: Writers,
     backups: Arc<Semaphore>,
     authority: String,
@@ -68,6 +71,8 @@ impl App {
             control: OnceLock::new(),
             clusters: OnceLock::new(),
             terminals: Arc::new(Semaphore::new(TERMINALS)),
+            streams: Streams::default(),
+            denials: Denials::default(),
             writers: Writers::default(),
             backups: Arc::new(Semaphore::new(1)),
             authority,
@@ -112,6 +117,16 @@ impl App {
 
     pub(crate) fn terminals(&self) -> Arc<Semaphore> {
         Arc::clone(&self.0.terminals)
+    }
+
+    /// Who follows what goes on.
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.0.streams
+    }
+
+    /// Who was refused for want of rights.
+    pub(crate) fn denials(&self) -> &Denials {
+        &self.0.denials
     }
 
     /// Who writes to uploads.

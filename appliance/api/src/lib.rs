@@ -20,6 +20,7 @@ mod routes;
 mod server;
 mod serving;
 mod site_hosts;
+mod streams;
 mod sweeping;
 mod tls;
 mod trouble;

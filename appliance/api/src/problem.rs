@@ -47,6 +47,8 @@ pub enum Kind {
     MediaType,
     /// Too many wrong guesses; `Retry-After` says when the next is looked at.
     TooManyGuesses,
+    /// The caller follows as much at once as one may.
+    TooManyStreams,
     /// There is more to do than the server takes on at once.
     Busy,
     /// The request did not arrive in time.
@@ -67,7 +69,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, for the documentation.
-    pub const ALL: [Kind; 23] = [
+    pub const ALL: [Kind; 24] = [
         Kind::Malformed,
         Kind::Invalid,
         Kind::Usage,
@@ -83,6 +85,7 @@ impl Kind {
         Kind::TooLarge,
         Kind::MediaType,
         Kind::TooManyGuesses,
+        Kind::TooManyStreams,
         Kind::Busy,
         Kind::SlowRequest,
         Kind::TookTooLong,
@@ -116,12 +119,15 @@ impl Kind {
             Kind::KeyReused => {
                 ("key-reused", "The Idempotency-Key was used for another request", StatusCode::CONFLICT)
             }
-            Kind::TooLarge => ("too-large", "The body is too long", StatusCode::PAYLOAD_TOO_LARGE),
+            Kind::TooLarge => ("too-large", "There is no place for that much", StatusCode::PAYLOAD_TOO_LARGE),
             Kind::MediaType => {
                 ("media-type", "The body is in another form", StatusCode::UNSUPPORTED_MEDIA_TYPE)
             }
             Kind::TooManyGuesses => {
                 ("too-many-guesses", "Too many wrong logins", StatusCode::TOO_MANY_REQUESTS)
+            }
+            Kind::TooManyStreams => {
+                ("too-many-streams", "Too many streams are open", StatusCode::TOO_MANY_REQUESTS)
             }
             Kind::Busy => ("busy", "The server has too much to do", StatusCode::SERVICE_UNAVAILABLE),
             Kind::SlowRequest => {
@@ -167,6 +173,7 @@ struct Parts {
     detail: String,
     hint: Option<String>,
     errors: Vec<Flaw>,
+    bundle_key: Option<BundleKeyBody>,
     wait: Option<Duration>,
     allow: Option<HeaderValue>,
 }
@@ -191,13 +198,28 @@ pub(crate) struct ProblemBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     errors: Vec<Flaw>,
+    /// Where a bundle is sealed by a key that no administrator trusts.
+    #[serde(rename = "bundleKey", skip_serializing_if = "Option::is_none")]
+    bundle_key: Option<BundleKeyBody>,
+}
+
+/// The public key that sealed a bundle. An administrator who holds the fingerprint against that of its maker trusts the key by
+/// `POST /api/v1/bundle-keys`, after which the same request may succeed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = UntrustedBundleKey)]
+pub(crate) struct BundleKeyBody {
+    /// `sha256:` and 64 hex digits.
+    pub(crate) fingerprint: String,
+    /// The key itself, as `POST /api/v1/bundle-keys` takes it.
+    pub(crate) pem: String,
 }
 
 impl Problem {
     /// `detail` is a sentence for people.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Problem {
         let detail = detail.into();
-        Problem(Box::new(Parts { kind, detail, hint: None, errors: Vec::new(), wait: None, allow: None }))
+        let (errors, bundle_key) = (Vec::new(), None);
+        Problem(Box::new(Parts { kind, detail, hint: None, errors, bundle_key, wait: None, allow: None }))
     }
 
     /// There is no such `what`, such as `user anna`.
@@ -234,6 +256,13 @@ impl Problem {
         self
     }
 
+    /// With the key that sealed a bundle and that nobody vouched for.
+    #[must_use]
+    pub(crate) fn bundle_key(mut self, key: Option<BundleKeyBody>) -> Problem {
+        self.0.bundle_key = key;
+        self
+    }
+
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Problem {
         self.0.hint = Some(hint.into());
@@ -267,9 +296,10 @@ impl From<ControlError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Parts { kind, detail, hint, errors, wait, allow } = *self.0;
+        let Parts { kind, detail, hint, errors, bundle_key, wait, allow } = *self.0;
         let (_, title, status) = kind.parts();
-        let body = ProblemBody { kind: kind.urn(), title, status: status.as_u16(), detail, hint, errors };
+        let (kind_urn, code) = (kind.urn(), status.as_u16());
+        let body = ProblemBody { kind: kind_urn, title, status: code, detail, hint, errors, bundle_key };
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use crate::access::draw_code;
+use crate::access::{Denials, draw_code};
 use crate::app::App;
 use crate::problem::Problem;
 use crate::routes;
@@ -52,7 +52,7 @@ pub struct Serving {
     /// For the first administrator, for as long as there is nobody.
     pub setup_code: Option<String>,
     doors: Vec<JoinHandle<()>>,
-    keeping: [JoinHandle<()>; 3],
+    keeping: [JoinHandle<()>; 4],
 }
 
 impl Serving {
@@ -67,11 +67,12 @@ impl Serving {
         let code = draw_code().map_err(ServeError::Random)?;
         let offered = routes::offer_setup(&app, &code).map_err(ServeError::Offer)?;
         let names = certificates.names();
-        let (clock, feed, swept) = (app.clone(), app.feed().clone(), app.clone());
+        let (clock, feed, swept, denied) = (app.clone(), app.feed().clone(), app.clone(), app.clone());
         let keeping = [
             tokio::spawn(async move { certificates.keep(|| seconds(&clock)).await }),
             tokio::spawn(async move { feed.keep().await }),
             tokio::spawn(async move { sweeping::keep(&swept).await }),
+            tokio::spawn(async move { Denials::keep(&denied).await }),
         ];
         let doors = vec![tokio::spawn(public.serve(app.closing())), tokio::spawn(local.serve(app.closing()))];
         let setup_code = offered.then_some(code);

@@ -1,9 +1,10 @@
 //! What a control could not do, as a problem document.
 
+use appliance_control::asks::UnknownBundleKey;
 use appliance_control::error::About;
 use appliance_control::{ControlError, Kind as Trouble};
 
-use crate::problem::{Flaw, Kind, Problem};
+use crate::problem::{BundleKeyBody, Flaw, Kind, Problem};
 use crate::refusal;
 
 /// Every problem at once, each with a pointer: into the site file where it is about a place in it, `/hosts/NAME` for a host.
@@ -34,7 +35,9 @@ pub(crate) fn problem(error: ControlError) -> Problem {
         many => format!("{} things stand in the way.", many.len()),
     };
     let hint = error.hint.or_else(|| error.problems.iter().find_map(|problem| problem.hint.clone()));
-    let problem = Problem::new(kind, detail).with(flaws);
+    let key = error.asks.bundle_key;
+    let key = key.map(|UnknownBundleKey { fingerprint, pem, .. }| BundleKeyBody { fingerprint, pem });
+    let problem = Problem::new(kind, detail).with(flaws).bundle_key(key);
     match hint {
         Some(hint) => problem.hint(hint),
         None => problem,

@@ -78,6 +78,34 @@ async fn first_words(direct: &Direct, ask: Ask) -> (StatusCode, String) {
     heard.map_or((StatusCode::OK, String::new()), |said| (said.status, said.problem().to_owned()))
 }
 
+#[tokio::test]
+async fn what_somebody_may_not_is_in_the_audit_once_however_often_they_ask() {
+    let direct = Direct::new();
+    direct.add_user("vera", "viewer").await;
+    let token = direct.token("vera", "viewer").await;
+    for _ in 0..50 {
+        let said = direct.hear(ask("DELETE", "/api/v1/users/anna").bearer(&token)).await;
+        assert_eq!(said.problem(), "forbidden");
+        // Who reads what is not theirs is told so, and that is all.
+        assert_eq!(direct.hear(ask("GET", "/api/v1/users").bearer(&token)).await.problem(), "forbidden");
+    }
+    let audit = || ask("GET", "/api/v1/audit?filter=action=access.denied");
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+    let entries = loop {
+        let said = direct.hear(audit()).await;
+        if said.json["total"] != 0 {
+            break said.json;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "nothing is noted");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    };
+    assert_eq!(entries["total"], 1, "{entries}");
+    let entry = &entries["items"][0];
+    assert_eq!((entry["actor"].as_str(), entry["id"].as_str()), (Some("vera"), Some("/api/v1/users/anna")));
+    assert_eq!(entry["detail"], json!({"method": "DELETE", "times": "1"}));
+    assert!(entry["via"].as_str().unwrap().starts_with("token "), "{entry}");
+}
+
 #[test]
 fn needs_are_named_as_in_the_description() {
     let names = [Needs::Nobody, Needs::Viewer, Needs::Operator, Needs::Admin].map(Needs::as_str);

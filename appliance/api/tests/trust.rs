@@ -88,6 +88,20 @@ async fn paths_on_the_server_and_keys_are_for_administrators_to_name() {
 }
 
 #[tokio::test]
+async fn a_key_that_nobody_vouched_for_is_shown_and_trusted_as_it_was_shown() {
+    let bench = Bench::new().await;
+    let said = bench.add("admin", "theirs.bundle").await;
+    let key = &said.json["bundleKey"];
+    assert_eq!(key["pem"].as_str(), Some(bench.pem("brought").as_str()), "{said:?}");
+    let fingerprint = key["fingerprint"].as_str().unwrap();
+    assert!(said.json["detail"].as_str().unwrap().contains(fingerprint), "{said:?}");
+    let trusted = bench.say("admin", "POST", "/api/v1/bundle-keys", &json!({"pem": key["pem"]})).await;
+    assert_eq!((trusted.status.as_u16(), trusted.json["fingerprint"].as_str()), (201, Some(fingerprint)));
+    let said = bench.add("admin", "theirs.bundle").await;
+    assert_eq!((said.status.as_u16(), said.json.get("bundleKey")), (201, None), "{said:?}");
+}
+
+#[tokio::test]
 async fn a_key_in_the_text_of_a_site_narrows_and_never_widens() {
     let bench = Bench::new().await;
     let (ours, theirs) = (bench.path("ours.bundle"), bench.path("theirs.bundle"));

@@ -44,7 +44,7 @@ async fn a_bundle_that_is_not_there_or_sealed_by_nobody_known_is_refused() {
     let key = ask("POST", "/api/v1/bundle-keys").json(&json!({"pem": "no key"}));
     assert_eq!(direct.hear(key).await.json["errors"][0]["pointer"], "/pem");
     let huge = json!({"name": "x", "size": u64::MAX / 2});
-    assert_eq!(direct.hear(ask("POST", "/api/v1/uploads").json(&huge)).await.problem(), "storage-full");
+    assert_eq!(direct.hear(ask("POST", "/api/v1/uploads").json(&huge)).await.problem(), "too-large");
 }
 
 #[tokio::test]

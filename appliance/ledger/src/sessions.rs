@@ -67,6 +67,12 @@ pub enum SessionCommand {
         user: String,
         address: String,
     },
+    /// Somebody who is known asked for what they may not: so often, since it was last said.
+    Denied {
+        method: String,
+        path: String,
+        times: u64,
+    },
     /// There was a request: writes `seen_at`. Not audited; call it once a minute, not with each request.
     Seen {
         id: String,
@@ -85,6 +91,10 @@ pub(crate) fn decide(deciding: &mut Deciding<'_>, command: &SessionCommand) -> R
             guessing::wrong(deciding, known.as_deref(), address)?;
             let name = known.unwrap_or_default();
             deciding.say("session.failed", &name, &[("address", address.clone())]);
+            Ok(Reply::Done)
+        }
+        SessionCommand::Denied { method, path, times } => {
+            deciding.say("access.denied", path, &[("method", method.clone()), ("times", times.to_string())]);
             Ok(Reply::Done)
         }
         SessionCommand::Seen { id } => {

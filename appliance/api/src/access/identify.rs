@@ -9,15 +9,16 @@ use appliance_store::StoreError;
 use appliance_store::ledger::{
     Actor, Command, Role, Session, SessionCommand, Token, TokenCommand, User, Via, public_id,
 };
-use axum::extract::{FromRequestParts, Request, State};
-use axum::http::HeaderMap;
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt, stream};
 use tokio::time::interval;
 
+use super::denials::{self, Denials};
 use super::secret::digest_of;
 use super::{Caller, NoLogin};
 use crate::app::App;
@@ -128,10 +129,33 @@ pub(crate) async fn identify(State(app): State<App>, mut request: Request, next:
     };
     match caller {
         Ok(caller) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
+            request.extensions_mut().insert(caller.clone());
+            let asked = Asked::of(&request);
+            let response = next.run(request).await;
+            if let (Caller::Known(known), Some(asked), StatusCode::FORBIDDEN) =
+                (&caller, asked, response.status())
+            {
+                Denials::note(&app, known, &asked.method, &asked.route, &asked.path);
+            }
+            response
         }
         Err(error) => refusal::problem(error).into_response(),
+    }
+}
+
+/// What a request asked for that would change something.
+struct Asked {
+    method: Method,
+    /// Such as `/api/v1/users/{name}`.
+    route: String,
+    path: String,
+}
+
+impl Asked {
+    fn of(request: &Request) -> Option<Asked> {
+        let route = request.extensions().get::<MatchedPath>()?.as_str().to_owned();
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        denials::is_of_interest(&method, request.headers()).then_some(Asked { method, route, path })
     }
 }
 

@@ -8,6 +8,7 @@
 //! A route cannot be registered without its [`Needs`] (see `routes::Routes`).
 
 mod csrf;
+mod denials;
 mod identify;
 mod password;
 mod secret;
@@ -20,6 +21,7 @@ use axum::response::{IntoResponse, Response};
 use appliance_store::ledger::Role;
 
 pub(crate) use self::csrf::{is_of_this_origin, refuse_other_origins};
+pub(crate) use self::denials::Denials;
 pub use self::identify::{Known, Peer};
 pub(crate) use self::identify::{SESSION_COOKIE, STILL_IN, Seen, identify, is_still_in, while_in};
 pub(crate) use self::password::{PasswordFault, Passwords};

@@ -14,13 +14,24 @@ use crate::problem::{Flaw, Kind, Problem};
 pub(super) const JSON_LIMIT: usize = 8 << 20;
 /// The same of who is not known: a name, a password, a code.
 pub(super) const STRANGERS_LIMIT: usize = 64 << 10;
-/// A body arrives whole in this time.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// A body arrives whole in this time. The door writes it into the request; without a door there is the usual one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience(pub(crate) Duration);
+
+impl Default for Patience {
+    fn default() -> Patience {
+        Patience(Duration::from_secs(20))
+    }
+}
 
 /// The whole body, of so many bytes at most.
-pub(super) async fn read(body: axum::body::Body, most: usize) -> Result<Bytes, Problem> {
-    tokio::time::timeout(PATIENCE, collect(body, most)).await.unwrap_or_else(|_| {
-        let seconds = PATIENCE.as_secs();
+pub(super) async fn read(
+    body: axum::body::Body,
+    most: usize,
+    Patience(patience): Patience,
+) -> Result<Bytes, Problem> {
+    tokio::time::timeout(patience, collect(body, most)).await.unwrap_or_else(|_| {
+        let seconds = patience.as_secs_f32();
         Err(Problem::new(Kind::SlowRequest, format!("The body did not arrive within {seconds} seconds.")))
     })
 }
@@ -128,11 +139,13 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(1)).await;
             Some((Ok::<_, std::io::Error>(Bytes::from_static(b" ")), ()))
         });
-        let problem = read(axum::body::Body::from_stream(endless), JSON_LIMIT).await.unwrap_err();
+        let problem =
+            read(axum::body::Body::from_stream(endless), JSON_LIMIT, Patience::default()).await.unwrap_err();
         assert_eq!(problem.kind(), Kind::SlowRequest);
         let large =
             futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from(vec![0; 1 << 20])));
-        let problem = read(axum::body::Body::from_stream(large), JSON_LIMIT).await.unwrap_err();
+        let problem =
+            read(axum::body::Body::from_stream(large), JSON_LIMIT, Patience::default()).await.unwrap_err();
         assert_eq!(problem.kind(), Kind::TooLarge);
     }
 }

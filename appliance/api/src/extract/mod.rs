@@ -8,6 +8,7 @@ mod list;
 mod mutation;
 mod parameters;
 
+pub(crate) use self::body::Patience;
 pub(crate) use self::condition::etag;
 pub(crate) use self::field::Field;
 pub(crate) use self::kept::Kept;

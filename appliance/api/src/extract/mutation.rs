@@ -115,7 +115,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Changing<T> {
         // First the body: who is refused in the middle of it may not get to read why.
         let is_known = matches!(parts.extensions.get::<Caller>(), Some(Caller::Known(_)));
         let most = if is_known { body::JSON_LIMIT } else { body::STRANGERS_LIMIT };
-        let bytes = body::read(body, most).await?;
+        let patience = parts.extensions.get::<body::Patience>().copied().unwrap_or_default();
+        let bytes = body::read(body, most, patience).await?;
         let mut mutation = Mutation::from_request_parts(&mut parts, state).await?;
         mutation.digest.update(&bytes);
         Ok(Changing { mutation, body: body::parse(&parts.headers, &bytes)? })

@@ -296,7 +296,8 @@ async fn events(
 /// What a container of a pod wrote; with `follow`, as it writes
 #[utoipa::path(get, path = "/api/v1/clusters/{site}/pods/{namespace}/{pod}/log", tag = "clusters",
     params(("site" = String, Path), ("namespace" = String, Path), ("pod" = String, Path), LogParams),
-    responses((status = 200, body = String, content_type = "text/plain")))]
+    responses((status = 200, body = String, content_type = "text/plain"),
+        (status = 429, body = crate::problem::ProblemBody, content_type = "application/problem+json")))]
 async fn log(
     State(app): State<App>,
     Path((site, namespace, pod)): Path<(String, String, String)>,
@@ -311,11 +312,16 @@ async fn log(
         return Err(Problem::invalid("?since", "at least one second"));
     }
     let query = LogQuery { container, follow, previous, tail, since, timestamps };
+    let opened = app.streams().open(&known)?;
     let (to, reached) = To::reached(&app, site).await?;
     let pieces = to.answer(reached.cluster.logs(&namespace, &pod, &query).await)?;
     let headers = [(CONTENT_TYPE, "text/plain; charset=utf-8")];
     // Nothing between us and the reader shall keep lines back.
-    Ok((headers, [("x-accel-buffering", "no")], Body::from_stream(while_in(&app, known, pieces)))
+    Ok((
+        headers,
+        [("x-accel-buffering", "no")],
+        Body::from_stream(opened.while_read(while_in(&app, known, pieces))),
+    )
         .into_response())
 }
 

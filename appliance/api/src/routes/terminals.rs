@@ -33,6 +33,7 @@ use crate::access::{Known, Needs, Peer, STILL_IN, is_of_this_origin, is_still_in
 use crate::app::App;
 use crate::extract::{Path, Query};
 use crate::problem::{Kind, Problem, ProblemBody};
+use crate::streams::Opened;
 
 /// A terminal that nobody typed into for so long is closed.
 const IDLE: Duration = Duration::from_secs(30 * 60);
@@ -97,7 +98,8 @@ impl WindowParams {
 #[utoipa::path(get, path = "/api/v1/clusters/{site}/pods/{namespace}/{pod}/exec", tag = "clusters",
     params(("site" = String, Path), ("namespace" = String, Path), ("pod" = String, Path), WindowParams),
     responses((status = 101, description = "The terminal is open"),
-        (status = 426, body = ProblemBody, content_type = "application/problem+json")))]
+        (status = 426, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, body = ProblemBody, content_type = "application/problem+json")))]
 async fn exec(
     State(app): State<App>,
     Path((site, namespace, pod)): Path<(String, String, String)>,
@@ -125,7 +127,8 @@ async fn exec(
 #[utoipa::path(get, path = "/api/v1/sites/{name}/hosts/{host}/shell", tag = "hosts",
     params(("name" = String, Path), ("host" = String, Path), WindowParams),
     responses((status = 101, description = "The terminal is open"),
-        (status = 426, body = ProblemBody, content_type = "application/problem+json")))]
+        (status = 426, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, body = ProblemBody, content_type = "application/problem+json")))]
 async fn shell(
     State(app): State<App>,
     Path((site, host)): Path<(String, String)>,
@@ -178,6 +181,7 @@ struct Visit {
     typed: u64,
     shown: u64,
     _seat: OwnedSemaphorePermit,
+    _opened: Opened,
 }
 
 impl Visit {
@@ -188,6 +192,7 @@ impl Visit {
         place: String,
         detail: BTreeMap<String, String>,
     ) -> Result<Visit, Problem> {
+        let opened = app.streams().open(&known)?;
         let seat = app.terminals().try_acquire_owned().map_err(|_| {
             Problem::new(Kind::Busy, "As many terminals are open as the server takes on.")
                 .wait(Duration::from_secs(30))
@@ -195,7 +200,17 @@ impl Visit {
         let from = peer.address();
         note(app, &known, TerminalCommand::Open { place: place.clone(), from: from.clone(), detail }).await?;
         let begun = Instant::now();
-        Ok(Visit { app: app.clone(), known, place, from, begun, typed: 0, shown: 0, _seat: seat })
+        Ok(Visit {
+            app: app.clone(),
+            known,
+            place,
+            from,
+            begun,
+            typed: 0,
+            shown: 0,
+            _seat: seat,
+            _opened: opened,
+        })
     }
 
     async fn attend(
@@ -281,7 +296,7 @@ impl Visit {
     }
 
     async fn end(self, why: &str) {
-        let Visit { app, known, place, from, begun, typed, shown, _seat } = self;
+        let Visit { app, known, place, from, begun, typed, shown, _seat, _opened } = self;
         let (seconds, why) = (begun.elapsed().as_secs(), why.to_owned());
         let said = TerminalCommand::Close { place, from, seconds, typed, shown, why };
         if note(&app, &known, said).await.is_err() {

@@ -119,8 +119,12 @@ async fn begin_upload(State(app): State<App>, wish: Changing<NewUpload>) -> Resu
     if size == 0 {
         return Err(Problem::invalid("/size", "a bundle is not empty"));
     }
-    if app.room().is_some_and(|room| room.saturating_sub(ROOM_KEPT) < size) {
-        return Err(Problem::new(Kind::StorageFull, format!("There is no room for {size} bytes."))
+    if let Some(room) = app.room().map(|room| room.saturating_sub(ROOM_KEPT))
+        && room < size
+    {
+        // The server does what it should: it is the bundle that is too large for what is left.
+        let detail = format!("There is room for {room} bytes, and none for {size}.");
+        return Err(Problem::new(Kind::TooLarge, detail)
             .hint("remove bundles that are not used, or make room on the state folder's disk"));
     }
     let id = hex::encode(random::<16>()?);

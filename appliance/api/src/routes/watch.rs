@@ -69,7 +69,8 @@ struct WatchParams {
 #[utoipa::path(get, path = "/api/v1/watch", tag = "watch",
     params(WatchParams, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that came")),
     responses((status = 200, body = String, content_type = "text/event-stream"),
-        (status = 403, body = crate::problem::ProblemBody, content_type = "application/problem+json")))]
+        (status = 403, body = crate::problem::ProblemBody, content_type = "application/problem+json"),
+        (status = 429, body = crate::problem::ProblemBody, content_type = "application/problem+json")))]
 async fn watch(
     State(app): State<App>,
     known: Known,
@@ -78,11 +79,12 @@ async fn watch(
 ) -> Result<Response, Problem> {
     let topics = topics(params.topics.as_deref(), known.role)?;
     let position = position(&app, &headers, params.after)?;
+    let opened = app.streams().open(&known)?;
     let watcher = Watcher::at(position, app, known, topics);
-    let body = Body::from_stream(stream::unfold(watcher, async |mut watcher| {
+    let body = Body::from_stream(opened.while_read(stream::unfold(watcher, async |mut watcher| {
         let bytes = watcher.next().await?;
         Some((Ok::<_, Infallible>(bytes), watcher))
-    }));
+    })));
     // Nothing between us and the reader shall keep events back.
     let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store, no-transform")];
     Ok((headers, [("x-accel-buffering", "no")], body).into_response())

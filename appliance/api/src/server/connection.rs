@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::Method;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -16,10 +17,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
+use super::busy::{Busy, UnderWay};
 use super::limits::DoorLimits;
 use super::paced::Paced;
 use super::streams::{Streams, in_pieces};
 use crate::access::Peer;
+use crate::extract::Patience;
 
 /// How long requests under way may still take when the server closes.
 pub(super) const FAREWELL: Duration = Duration::from_secs(10);
@@ -49,7 +52,11 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let stream = TokioIo::new(Paced::new(stream, limits.stalled));
-    let service = service_fn(move |request| call(router.clone(), peer.clone(), request));
+    let busy = Busy::default();
+    let told = busy.clone();
+    let service = service_fn(move |request| {
+        call(router.clone(), peer.clone(), request, told.begin(), Patience(limits.body))
+    });
     let ended = match protocol {
         Protocol::Http1 => {
             let connection = http1::Builder::new()
@@ -82,6 +89,11 @@ where
             let mut connection = std::pin::pin!(connection);
             tokio::select! {
                 ended = connection.as_mut() => ended,
+                // Who sends nothing, or half of what begins a request, and answers pings would stay for ever.
+                () = busy.idle(limits.head, limits.idle) => {
+                    connection.as_mut().graceful_shutdown();
+                    farewell(connection).await
+                }
                 () = closed(&mut closing) => {
                     connection.as_mut().graceful_shutdown();
                     farewell(connection).await
@@ -101,8 +113,22 @@ async fn farewell(connection: impl Future<Output = hyper::Result<()>>) -> hyper:
     tokio::time::timeout(FAREWELL, connection).await.unwrap_or(Ok(()))
 }
 
-async fn call(router: Router, peer: Peer, request: Request<Incoming>) -> Result<Response, Infallible> {
+async fn call(
+    router: Router,
+    peer: Peer,
+    request: Request<Incoming>,
+    under_way: UnderWay,
+    patience: Patience,
+) -> Result<Response, Infallible> {
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(peer);
-    router.oneshot(request).await.map(in_pieces)
+    request.extensions_mut().insert(patience);
+    // RFC 8441: a WebSocket on a stream of HTTP/2. Its answer has no body that would say how long it lasts.
+    let is_conversation = request.method() == Method::CONNECT;
+    let response = in_pieces(router.oneshot(request).await?);
+    if is_conversation && response.status().is_success() {
+        under_way.stay();
+        return Ok(response);
+    }
+    Ok(under_way.until_sent(response))
 }

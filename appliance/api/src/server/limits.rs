@@ -16,10 +16,15 @@ pub struct DoorLimits {
     pub per_address: usize,
     /// From the connection to its first byte, and from there through the TLS handshake.
     pub handshake: Duration,
-    /// For the head of a request; on a connection that is kept open, from the end of the request before.
+    /// For the head of a request; on a connection that is kept open, from the end of the request before. With HTTP/2, for the
+    /// first one.
     pub head: Duration,
     /// Bytes of a head.
     pub head_bytes: usize,
+    /// From the head of a request to the end of a body that is read whole.
+    pub body: Duration,
+    /// How long a connection with HTTP/2 may be kept open after the last answer.
+    pub idle: Duration,
     /// How long a caller may take no byte of an answer.
     pub stalled: Duration,
 }
@@ -32,6 +37,8 @@ impl Default for DoorLimits {
             handshake: Duration::from_secs(10),
             head: Duration::from_secs(30),
             head_bytes: 64 << 10,
+            body: Duration::from_secs(20),
+            idle: Duration::from_secs(300),
             stalled: Duration::from_secs(30),
         }
     }

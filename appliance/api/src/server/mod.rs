@@ -6,6 +6,7 @@
 //!  STATE/armilla.sock ──▶ peer credentials ──▶ HTTP/1.1 ─────┘
 //! ```
 
+mod busy;
 mod connection;
 mod limits;
 mod paced;

@@ -2593,6 +2593,7 @@ export interface components {
             hint?: string | null;
             /** @description Each thing that is wrong with the request, and where. */
             errors?: components["schemas"]["Flaw"][];
+            bundleKey?: null | components["schemas"]["UntrustedBundleKey"];
         };
         /** @description What was mended. */
         RepairList: {
@@ -2799,6 +2800,16 @@ export interface components {
             hosts: string[];
             /** @description The site with every default written out. */
             site: Record<string, never>;
+        };
+        /**
+         * @description The public key that sealed a bundle. An administrator who holds the fingerprint against that of its maker trusts the key by
+         *     `POST /api/v1/bundle-keys`, after which the same request may succeed.
+         */
+        UntrustedBundleKey: {
+            /** @description `sha256:` and 64 hex digits. */
+            fingerprint: string;
+            /** @description The key itself, as `POST /api/v1/bundle-keys` takes it. */
+            pem: string;
         };
         /** @description An upload that is not complete. */
         Upload: {
@@ -5137,6 +5148,14 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Request Header Fields Too Large */
             431: {
                 headers: {
@@ -5245,6 +5264,14 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10598,6 +10625,14 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Request Header Fields Too Large */
             431: {
                 headers: {
@@ -13793,6 +13828,14 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,0 +1,146 @@
+//! How many streams somebody may have open at once: the event stream, logs that are followed, terminals. Each holds a
+//! connection, or a place on one, for as long as its reader likes.
+//!
+//! ```text
+//!  a session      64     a browser has one event stream for all its tabs, and logs and terminals beside it
+//!  a token     1 280     programs that watch; the thousand watchers of the benchmarks come with one token
+//!  a user      1 536     with all sessions and tokens: of the server's 4 096 connections most are left to others
+//! ```
+//!
+//! Who is on the machine itself is limited by the door alone.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use appliance_store::ledger::{Actor, Via};
+use futures_util::{Stream, StreamExt};
+
+use crate::access::Known;
+use crate::problem::{Kind, Problem};
+
+const OF_SESSION: usize = 64;
+const OF_TOKEN: usize = 1_280;
+const OF_USER: usize = 1_536;
+
+/// Counts open streams. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Streams(Arc<Mutex<HashMap<Whose, usize>>>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Whose {
+    User(String),
+    Session(String),
+    Token(String),
+}
+
+impl Whose {
+    fn most(&self) -> usize {
+        match self {
+            Whose::User(_) => OF_USER,
+            Whose::Session(_) => OF_SESSION,
+            Whose::Token(_) => OF_TOKEN,
+        }
+    }
+}
+
+/// A stream that is open until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    streams: Streams,
+    whose: Vec<Whose>,
+}
+
+impl Streams {
+    /// One more for this caller, unless they have as many as one may.
+    pub(crate) fn open(&self, known: &Known) -> Result<Opened, Problem> {
+        let whose = match &known.actor {
+            Actor::User { name, via: Via::Session(id) } => {
+                vec![Whose::User(name.clone()), Whose::Session(id.clone())]
+            }
+            Actor::User { name, via: Via::Token(id) } => {
+                vec![Whose::User(name.clone()), Whose::Token(id.clone())]
+            }
+            Actor::Local { .. } | Actor::Instance | Actor::Nobody { .. } => Vec::new(),
+        };
+        let mut open = self.lock();
+        let full = whose.iter().find(|whose| open.get(whose).is_some_and(|count| *count >= whose.most()));
+        if let Some(full) = full {
+            let detail = format!("{} streams are open already: as many as one may have.", full.most());
+            return Err(Problem::new(Kind::TooManyStreams, detail)
+                .hint("close those that are not looked at; one event stream serves many topics")
+                .wait(Duration::from_secs(10)));
+        }
+        for whose in &whose {
+            *open.entry(whose.clone()).or_default() += 1;
+        }
+        Ok(Opened { streams: self.clone(), whose })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Whose, usize>> {
+        self.0.lock().expect("invariant: nothing panics while it counts")
+    }
+}
+
+impl Opened {
+    /// Counts for as long as these pieces are read.
+    pub(crate) fn while_read<T>(self, pieces: impl Stream<Item = T>) -> impl Stream<Item = T> {
+        pieces.inspect(move |_| {
+            let _counts = &self;
+        })
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        let mut open = self.streams.lock();
+        for whose in &self.whose {
+            if let Some(count) = open.get_mut(whose) {
+                *count -= 1;
+                if *count == 0 {
+                    open.remove(whose);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use appliance_store::ledger::Role;
+
+    use super::*;
+
+    fn known(name: &str, via: Via) -> Known {
+        Known { actor: Actor::User { name: name.to_owned(), via }, role: Role::Viewer }
+    }
+
+    #[test]
+    fn a_session_and_a_user_have_limits_and_nobody_else_is_held_up() {
+        let streams = Streams::default();
+        let session = |id: usize| known("anna", Via::Session(id.to_string()));
+        let mut open: Vec<Opened> = (0..OF_SESSION).map(|_| streams.open(&session(0)).unwrap()).collect();
+        assert_eq!(streams.open(&session(0)).unwrap_err().kind(), Kind::TooManyStreams);
+        open.extend((OF_SESSION..OF_USER).map(|at| streams.open(&session(at / OF_SESSION)).unwrap()));
+        assert!(streams.open(&session(1000)).is_err(), "more sessions are no way around it");
+        assert!(streams.open(&known("anna", Via::Token("t".to_owned()))).is_err());
+        assert!(streams.open(&known("ben", Via::Token("u".to_owned()))).is_ok());
+        let local = Actor::Local { name: "root".to_owned() };
+        assert!(streams.open(&Known { actor: local, role: Role::Admin }).is_ok());
+        open.pop();
+        assert!(streams.open(&session(1000)).is_ok());
+        drop(open);
+        assert!(streams.lock().is_empty(), "nobody is remembered who has left");
+    }
+
+    #[tokio::test]
+    async fn a_stream_counts_until_its_reader_leaves() {
+        let streams = Streams::default();
+        let reader = known("anna", Via::Session("s".to_owned()));
+        let mut read = Box::pin(streams.open(&reader).unwrap().while_read(futures_util::stream::repeat(1)));
+        assert_eq!(read.next().await, Some(1));
+        assert_eq!(streams.lock().len(), 2);
+        drop(read);
+        assert!(streams.lock().is_empty());
+    }
+}
