@@ -84,7 +84,7 @@ where
                 .keep_alive_interval(PING)
                 .keep_alive_timeout(limits.stalled)
                 .max_send_buf_size(AHEAD)
-                .enable_connect_protocol()
+                // No CONNECT (RFC 8441): a browser that were told of it would send WebSockets here, whose routes are GET's.
                 .serve_connection(stream, service);
             let mut connection = std::pin::pin!(connection);
             tokio::select! {
