@@ -4,7 +4,7 @@ import { api, type Item } from "../../api/client";
 import { useList } from "../../api/data";
 import { me } from "../../api/session";
 import { useText, type Text } from "../../i18n";
-import { Ago, Bytes, Copyable, DataGrid, EmptyState, Page, State, type Column } from "../../kit";
+import { Ago, ButtonLink, Bytes, Copyable, DataGrid, EmptyState, Page, State, type Column } from "../../kit";
 import { AddBundle } from "./add";
 import { Uploads } from "./uploads";
 import "./bundles.css";
@@ -26,7 +26,8 @@ export function BundleList() {
   const list = useList("bundles", (query) => api.GET("/api/v1/bundles", { params: { query } }));
   const may = useQuery(me).data?.role !== "viewer";
   return (
-    <Page title={t("bundles.title")} lead={t("bundles.lead")}>
+    <Page title={t("bundles.title")} lead={t("bundles.lead")}
+      actions={may && list.rows?.some(({ verifiedAt }) => verifiedAt) && <ButtonLink to="/install" kind="primary">{t("bundles.install")}</ButtonLink>}>
       {may && <Uploads />}
       <DataGrid label={t("bundles.title")} columns={columns(t)} list={list} rowId={({ id }) => id} empty={<EmptyState why={t("bundles.empty")} />} />
       {may && <AddBundle />}

@@ -117,6 +117,7 @@ function Actions({ run, plan, followed, rows: bars, may }: { run: Run; plan: Pla
     <>
       <Problem error={cancel.error} title={t("runs.cancelFailed")} />
       {!over && may && <Button onClick={() => cancel.mutate(undefined)} busy={cancel.isPending} disabled={view.cancelled || cancel.isSuccess}>{t("runs.cancel")}</Button>}
+      {view.outcome === "healthy" && plan.intent === "install" && <ButtonLink to="/clusters/$site" params={{ site }} kind="primary">{t("runs.toCluster")}</ButtonLink>}
       <ButtonLink to="/runs/compare" search={{ a: id }}>{t("runs.compare")}</ButtonLink>
       {downloads({ run, plan, view, records, rows: bars }, t).map(({ name, text, save }) => <Button key={name} onClick={save} label={t("runs.download", { name: `${site} ${name}` })}>{text}</Button>)}
     </>
