@@ -11,6 +11,7 @@ use installer_model::site_file::SiteErrors;
 use installer_ssh::HandError;
 
 use crate::asks::Asks;
+use crate::secrets::SecretError;
 
 /// What kind of trouble it is. Of several, the highest is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,7 +73,7 @@ pub enum About {
     Path(String),
 }
 
-/// What keeps a host away: each of the first three is mended in another way.
+/// What keeps a host away: each of them but the last is mended in another way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Obstacle {
     /// Nothing answers, or no SSH server.
@@ -85,6 +86,10 @@ pub enum Obstacle {
         place: String,
         fingerprint: String,
     },
+    /// Its key was never seen before: it is asked about.
+    KeyUnknown,
+    /// Nobody gave a secret that lets us in: it is asked for.
+    SecretMissing,
     Other,
 }
 
@@ -102,8 +107,8 @@ impl Obstacle {
             | HandError::NoShell { .. }
             | HandError::WrongSudoPassword { .. }
             | HandError::SudoRefused { .. } => Obstacle::Login,
-            HandError::HostKeyUnknown { .. }
-            | HandError::WrongArch { .. }
+            HandError::HostKeyUnknown { .. } => Obstacle::KeyUnknown,
+            HandError::WrongArch { .. }
             | HandError::ReadOnly { .. }
             | HandError::NoSpace { .. }
             | HandError::NotPlaced { .. }
@@ -143,6 +148,15 @@ impl Problem {
     pub fn of_hand(host: &str, error: &HandError) -> Problem {
         let problem = Problem::of_host(host, format!("failed to {}", chain(error))).hint(error.hint());
         Problem { obstacle: Obstacle::of(error), ..problem }
+    }
+
+    /// A host whose secrets cannot all be had.
+    pub fn of_secret(host: &str, error: &SecretError) -> Problem {
+        let obstacle = match error {
+            SecretError::Missing(_) => Obstacle::SecretMissing,
+            SecretError::Unusable(_) => Obstacle::Login,
+        };
+        Problem { obstacle, ..Problem::of_host(host, error.to_string()) }
     }
 
     pub fn hint(mut self, hint: impl Into<String>) -> Problem {

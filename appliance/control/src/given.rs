@@ -121,7 +121,7 @@ pub fn references(site: &Site) -> Vec<Reference> {
     let logins = Logins::new(&noting, &keys);
     for host in &site.hosts {
         // Nothing that it gives is wrong, and what comes of it is of no interest.
-        let _: Result<HostKeyPolicy, String> = logins.target(host).map(|target| target.host_key);
+        let _: Result<HostKeyPolicy, SecretError> = logins.target(host).map(|target| target.host_key);
     }
     let _ = registries(site, &noting);
     let mut found = noting.0.into_inner().expect("invariant: nothing panics while it holds the list");

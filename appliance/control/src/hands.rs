@@ -159,8 +159,8 @@ pub async fn hand_on(
 ) -> Result<Arc<Hand>, ControlError> {
     let name = host.name.as_str();
     let logins = Logins::new(secrets, &known.keys);
-    let target = logins.target(host).map_err(|problem| {
-        ControlError::all(Kind::NotLetIn, vec![Problem::of_host(name, problem)]).hint(logins.hint())
+    let target = logins.target(host).map_err(|error| {
+        ControlError::all(Kind::NotLetIn, vec![Problem::of_secret(name, &error)]).hint(logins.hint())
     })?;
     let failed = |error: HandError| {
         let mut failed = ControlError::of_hand(&format!("{name}: "), &error);

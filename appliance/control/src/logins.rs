@@ -33,7 +33,7 @@ pub fn targets(
     for host in &site.hosts {
         match logins.target(host) {
             Ok(target) => drop(targets.insert(host.name.to_string(), target)),
-            Err(problem) => problems.push(Problem::of_host(host.name.as_str(), problem)),
+            Err(error) => problems.push(Problem::of_secret(host.name.as_str(), &error)),
         }
     }
     if problems.is_empty() {
@@ -194,25 +194,24 @@ impl<'a> Logins<'a> {
         self.wanted.lock().expect("invariant: nothing panics while it holds the list").clone()
     }
 
-    fn secret(&self, from: &SecretRef, what: &str) -> Result<Secret, String> {
+    fn secret(&self, from: &SecretRef, what: &str) -> Result<Secret, SecretError> {
         self.secrets.secret(from, what).map_err(|error| self.note(from, error))
     }
 
-    /// Notes what nobody gave; what went wrong, for people.
-    fn note(&self, from: &SecretRef, error: SecretError) -> String {
-        let text = error.to_string();
-        if let SecretError::Missing(what) = error {
+    /// Notes what nobody gave.
+    fn note(&self, from: &SecretRef, error: SecretError) -> SecretError {
+        if let SecretError::Missing(what) = &error {
             let mut wanted = self.wanted.lock().expect("invariant: nothing panics while it holds the list");
-            let one = WantedSecret { from: from.clone(), what };
+            let one = WantedSecret { from: from.clone(), what: what.clone() };
             if !wanted.contains(&one) {
                 wanted.push(one);
             }
         }
-        text
+        error
     }
 
     /// Where SSH goes for this host, through its jump hosts.
-    pub fn target(&self, host: &Host) -> Result<Target, String> {
+    pub fn target(&self, host: &Host) -> Result<Target, SecretError> {
         let mut jump: Option<Box<Target>> = None;
         for JumpHop { address, ssh } in &host.jump {
             let mut hop = self.login(&address.to_string(), ssh)?;
@@ -231,7 +230,7 @@ impl<'a> Logins<'a> {
         Ok(target)
     }
 
-    fn login(&self, address: &str, ssh: &SshLogin) -> Result<Target, String> {
+    fn login(&self, address: &str, ssh: &SshLogin) -> Result<Target, SecretError> {
         let user = ssh.user.to_string();
         let mut ways = Vec::new();
         if let Some(file) = &ssh.key_file {
@@ -250,7 +249,8 @@ impl<'a> Logins<'a> {
             return Err(why.to_string());
         }
         let auth = if ways.len() == 1 { ways.remove(0) } else { Auth::Each(ways) };
-        let policy = self.keys.policy(address, ssh.port, ssh.host_key.as_ref())?;
+        let policy =
+            self.keys.policy(address, ssh.port, ssh.host_key.as_ref()).map_err(SecretError::Unusable)?;
         let mut target = Target::new(address, &user, auth, policy);
         target.port = ssh.port;
         Ok(target)

@@ -96,7 +96,7 @@ struct ObstacleBody {
     /// What helps.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
-    /// `unreachable`, `login`, `keyChanged` or `other`.
+    /// `unreachable`, `login`, `keyChanged`, `keyUnknown` or `secretMissing`, which are asked about beside it, or `other`.
     kind: &'static str,
     /// With `keyChanged`: the key that the host shows now.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,6 +112,8 @@ impl From<&appliance_control::Problem> for ObstacleBody {
             Obstacle::KeyChanged { place, fingerprint } => {
                 ("keyChanged", Some(HostKeyBody { place: place.clone(), fingerprint: fingerprint.clone() }))
             }
+            Obstacle::KeyUnknown => ("keyUnknown", None),
+            Obstacle::SecretMissing => ("secretMissing", None),
             Obstacle::Other => ("other", None),
         };
         ObstacleBody { pointer, detail, hint: problem.hint.clone(), kind, key }

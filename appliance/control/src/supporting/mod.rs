@@ -153,7 +153,7 @@ fn targets(wanted: &Wanted<'_>, site: &Site, archive: &mut Archive) -> BTreeMap<
     for host in &site.hosts {
         match logins.target(host) {
             Ok(target) => drop(targets.insert(host.name.to_string(), target)),
-            Err(why) => archive.missing(&format!("hosts/{}", host.name), &why),
+            Err(why) => archive.missing(&format!("hosts/{}", host.name), &why.to_string()),
         }
     }
     targets

@@ -7,9 +7,7 @@ import { HostKeys, isAsked, Obstacles } from "../../parts/hosts";
 export function Scanned({ site, scan, again }: { site: string; scan: Of<"Scan">; again: () => void }) {
   const t = useText();
   if (scan.reached) return <Banner tone="success" title={t("hosts.reached")} />;
-  // A host whose key or secret is asked for is not an obstacle beside that question.
-  // What is asked for above is not in the way beside that question.
-  const obstacles = scan.problems.filter((problem) => !isAsked(problem) && !/: nobody gave it yet$/.test(problem.detail));
+  const obstacles = scan.problems.filter((problem) => !isAsked(problem));
   return (
     <>
       {scan.secrets.length > 0 && (

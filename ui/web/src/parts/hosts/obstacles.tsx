@@ -3,7 +3,7 @@ import { type ReactNode } from "react";
 import { useText } from "../../i18n";
 import { Banner, Button, Copyable, Problem } from "../../kit";
 import { useTrust } from "./host-keys";
-import { hostOf, kindOf, newKey, type Obstacle } from "./obstacle";
+import { hostOf, kindOf, type Obstacle } from "./obstacle";
 
 type Props = {
   obstacles: Obstacle[];
@@ -22,7 +22,7 @@ export function Obstacles({ obstacles, onRetry, busy = false, toAddresses, toLog
   const of = (kind: string) => obstacles.filter((obstacle) => kindOf(obstacle) === kind);
   const retry = <Button onClick={onRetry} busy={busy}>{t("parts.again")}</Button>;
   const changed = of("keyChanged");
-  const keys = changed.flatMap((obstacle) => newKey(obstacle) ?? []);
+  const keys = changed.flatMap(({ key }) => key ?? []);
   return (
     <>
       <Kind kind="unreachable" of={of("unreachable")}><div className="row">{retry}{toAddresses}</div></Kind>
