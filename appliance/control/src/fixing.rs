@@ -25,14 +25,30 @@ pub struct Fix {
     pub failed: Option<String>,
 }
 
+/// Which repairs are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Choice {
+    /// Also those that rename what somebody may miss.
+    pub move_data: bool,
+    /// What these checks name, by their ids; empty: what any of them names.
+    pub checks: Vec<String>,
+}
+
+impl Choice {
+    fn takes(&self, check: &str, repair: &Repair) -> bool {
+        let named = self.checks.is_empty() || self.checks.iter().any(|chosen| chosen == check);
+        named && (self.move_data || !repair.touches_data())
+    }
+}
+
 /// What is to be done, host by host in the order of the findings, nothing twice. What is waived stays as it is, and so does
 /// what holds data unless it was asked for.
-pub fn wanted(findings: &[Finding], move_data: bool) -> Vec<Fix> {
+pub fn wanted(findings: &[Finding], choice: &Choice) -> Vec<Fix> {
     let mut seen = BTreeSet::new();
     let mut fixes = Vec::new();
     for finding in findings.iter().filter(|finding| finding.waived.is_none()) {
         let Some(host) = &finding.host else { continue };
-        for repair in finding.repairs.iter().filter(|repair| move_data || !repair.touches_data()) {
+        for repair in finding.repairs.iter().filter(|repair| choice.takes(&finding.id, repair)) {
             if seen.insert((host.clone(), repair.clone())) {
                 fixes.push(Fix {
                     host: host.clone(),
@@ -110,8 +126,11 @@ mod tests {
         let repairs = vec![aside("/etc/kubernetes", false), aside("/var/lib/etcd", true), stop.clone()];
         let findings = [finding("leftovers", Some("a"), repairs)];
         let kinds = |fixes: Vec<Fix>| fixes.into_iter().map(|fix| fix.repair).collect::<Vec<_>>();
-        assert_eq!(kinds(wanted(&findings, false)), [stop.clone(), aside("/etc/kubernetes", false)]);
-        assert_eq!(kinds(wanted(&findings, true)).len(), 3);
+        assert_eq!(
+            kinds(wanted(&findings, &Choice::default())),
+            [stop.clone(), aside("/etc/kubernetes", false)]
+        );
+        assert_eq!(kinds(wanted(&findings, &Choice { move_data: true, ..Choice::default() })).len(), 3);
     }
 
     #[test]
@@ -128,7 +147,10 @@ mod tests {
             finding("swap", Some("b"), vec![Repair::SwapOff]),
             Finding { waived: Some(kept), ..finding("swap", Some("c"), vec![Repair::SwapOff]) },
         ];
-        let hosts: Vec<String> = wanted(&findings, false).iter().map(|fix| fix.host.to_string()).collect();
+        let hosts: Vec<String> =
+            wanted(&findings, &Choice::default()).iter().map(|fix| fix.host.to_string()).collect();
         assert_eq!(hosts, ["a", "b"]);
+        let one = Choice { checks: vec!["swap-at-boot".to_owned()], ..Choice::default() };
+        assert_eq!(wanted(&findings, &one).len(), 1, "what one check names, alone");
     }
 }

@@ -9,7 +9,7 @@ use installer_run::BoxFuture;
 
 use crate::asked::Asked;
 use crate::error::{ControlError, Kind};
-use crate::fixing::{self, Fix};
+use crate::fixing::{self, Choice, Fix};
 use crate::given::Given;
 use crate::hands::{Acquaintance, hands};
 use crate::instance::Instance;
@@ -46,7 +46,7 @@ pub trait Hosts: Send + Sync {
     fn repair<'a>(
         &'a self,
         wish: &'a Wish,
-        move_data: bool,
+        choice: &'a Choice,
         dry: bool,
     ) -> BoxFuture<'a, Result<Vec<Fix>, ControlError>>;
 
@@ -149,13 +149,13 @@ impl Hosts for SshHosts {
     fn repair<'a>(
         &'a self,
         wish: &'a Wish,
-        move_data: bool,
+        choice: &'a Choice,
         dry: bool,
     ) -> BoxFuture<'a, Result<Vec<Fix>, ControlError>> {
         Box::pin(async move {
             let opened = self.open(wish, Purpose::Check).await?;
             let ready = opened.look(&*self.given(wish)?).await?;
-            let wanted = fixing::wanted(&ready.findings, move_data);
+            let wanted = fixing::wanted(&ready.findings, choice);
             Ok(fixing::perform(&ready.world, wanted, dry).await)
         })
     }

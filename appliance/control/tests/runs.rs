@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use appliance_control::asks::WantedSecret;
 use appliance_control::control::{Asker, Retried, Start};
-use appliance_control::fixing::Fix;
+use appliance_control::fixing::{Choice, Fix};
 use appliance_control::performing::Reached;
 use appliance_control::restoring::Left;
 use appliance_control::{Control, ControlError, Hosts, Kind, Looked, Wish};
@@ -81,7 +81,12 @@ impl Hosts for SimHosts {
         Box::pin(async { Ok(()) })
     }
 
-    fn repair<'a>(&'a self, _: &'a Wish, _: bool, _: bool) -> BoxFuture<'a, Result<Vec<Fix>, ControlError>> {
+    fn repair<'a>(
+        &'a self,
+        _: &'a Wish,
+        _: &'a Choice,
+        _: bool,
+    ) -> BoxFuture<'a, Result<Vec<Fix>, ControlError>> {
         Box::pin(async { Ok(Vec::new()) })
     }
 

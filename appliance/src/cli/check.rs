@@ -125,7 +125,7 @@ async fn fix(
     found: &[Finding],
     perform: impl AsyncFn(Vec<Fix>, bool) -> Result<Vec<Fix>, CliError>,
 ) -> Result<Vec<Fix>, CliError> {
-    let wanted = repairs::wanted(found, args.move_data);
+    let wanted = repairs::wanted(found, &repairs::Choice { move_data: args.move_data, checks: Vec::new() });
     let left = found.iter().flat_map(|finding| &finding.repairs).filter(|repair| repair.touches_data());
     if !args.move_data && left.count() > 0 {
         eprintln!("Folders that hold another cluster's data stay; --move-data renames them out of the way.");

@@ -1,6 +1,7 @@
 //! Checks of sites: what was found, and what is gone on with in spite of it.
 
 use appliance_control::Checked;
+use appliance_control::fixing::Choice;
 use appliance_store::ledger::{Command, WaiverCommand, Waivers};
 use axum::Json;
 use axum::extract::State;
@@ -115,6 +116,10 @@ struct NewRepairs {
     /// Also those that rename folders with another cluster's data out of the way.
     #[serde(default)]
     move_data: bool,
+    /// Of these checks alone; none: of all.
+    #[serde(default)]
+    #[schema(max_items = 200)]
+    checks: Vec<String>,
 }
 
 /// What was mended.
@@ -136,8 +141,8 @@ async fn repair_hosts(
     wish: Changing<NewRepairs>,
 ) -> Result<Json<RepairList>, Problem> {
     let Changing { mutation, body } = wish;
-    let fixes =
-        app.control_that_keeps()?.repair(&mutation.actor, &name, body.move_data, mutation.dry_run).await;
+    let choice = Choice { move_data: body.move_data, checks: body.checks };
+    let fixes = app.control_that_keeps()?.repair(&mutation.actor, &name, &choice, mutation.dry_run).await;
     let items = fixes.map_err(trouble::problem)?.iter().map(serde_json::to_value).collect::<Result<_, _>>();
     Ok(Json(RepairList { items: items.map_err(|error| Problem::internal(&error))? }))
 }

@@ -18,7 +18,7 @@ use crate::addons::Import;
 use crate::asked::Checked;
 use crate::bundle;
 use crate::error::{ControlError, Kind};
-use crate::fixing::Fix;
+use crate::fixing::{Choice, Fix};
 use crate::here::{nonce, now_ms};
 use crate::hosts::Looked;
 use crate::ready::waived;
@@ -110,7 +110,7 @@ impl Control {
         &self,
         actor: &Actor,
         site: &str,
-        move_data: bool,
+        choice: &Choice,
         dry: bool,
     ) -> Result<Vec<Fix>, ControlError> {
         let wish = self.0.wish_of(site, actor)?;
@@ -118,7 +118,7 @@ impl Control {
             let why = format!("repair hosts of site {site}: a run goes on there");
             return Err(ControlError::new(Kind::Conflict, why).hint("wait for it to end"));
         }
-        let fixes = self.0.hosts.repair(&wish, move_data, dry).await?;
+        let fixes = self.0.hosts.repair(&wish, choice, dry).await?;
         if !dry && !fixes.is_empty() {
             let mut hosts: Vec<String> = fixes.iter().map(|fix| fix.host.to_string()).collect();
             hosts.dedup();

@@ -2269,6 +2269,8 @@ export interface components {
         NewRepairs: {
             /** @description Also those that rename folders with another cluster's data out of the way. */
             moveData?: boolean;
+            /** @description Of these checks alone; none: of all. */
+            checks?: string[];
         };
         /** @description A plan to be run. */
         NewRun: {
@@ -2354,7 +2356,7 @@ export interface components {
             detail: string;
             /** @description What helps. */
             hint?: string | null;
-            /** @description `unreachable`, `login`, `keyChanged` or `other`. */
+            /** @description `unreachable`, `login`, `keyChanged`, `keyUnknown` or `secretMissing`, which are asked about beside it, or `other`. */
             kind: string;
             key?: null | components["schemas"]["HostKey"];
         };

@@ -11,13 +11,18 @@ export type Finding = {
   wanted: string;
   text: Both;
   fix?: Both | null;
-  /** What `armilla check --fix` does about it. */
-  repairs?: unknown[];
+  /** What Armilla can do about it by itself. `data`: it renames what somebody may miss. */
+  repairs?: { kind: string; data?: boolean }[];
   waived?: { reason?: string; waiver?: { reason: string } } | null;
 };
 
 export const RANK: Record<Severity, number> = { info: 0, warn: 1, refuse: 2 };
 export const stops = ({ severity, waived }: Finding): boolean => severity === "refuse" && !waived;
+
+const repairs = ({ waived, repairs = [] }: Finding) => (waived ? [] : repairs);
+/** It can be mended without a decision about anybody's data. */
+export const isMendable = (finding: Finding): boolean => repairs(finding).some(({ data }) => !data);
+export const hasData = (finding: Finding): boolean => repairs(finding).some(({ data }) => data === true);
 
 export type Row = { id: string; title: Both; worst: Severity; stops: boolean; findings: Finding[]; cells: Map<string, Finding> };
 

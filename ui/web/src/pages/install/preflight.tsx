@@ -3,9 +3,10 @@ import { useEffect, useRef, useState } from "react";
 import { api } from "../../api/client";
 import { useChange } from "../../api/data";
 import { language, useText } from "../../i18n";
-import { Ago, Banner, Button, CopyAsCli, Dialog, Drawer, Field, Form, Problem, Skeleton, State, type Tone } from "../../kit";
-import { rows, stops, type Finding, type Row, type Severity } from "./findings";
-import { useBundles } from "./bundle";
+import { Ago, Button, CopyAsCli, Dialog, Drawer, Field, Form, Problem, Skeleton, State, type Tone } from "../../kit";
+import { hasData, isMendable, rows, stops, type Finding, type Row, type Severity } from "./findings";
+import { fileOf, useBundles } from "./bundles";
+import { Mend } from "./mend";
 import { check, keepSite } from "./site";
 import { Twin, type StepProps } from "./step";
 
@@ -16,6 +17,7 @@ export function PreflightStep({ site, draft, view: read, go, foot }: StepProps) 
   const t = useText();
   const { rows: bundles } = useBundles();
   const [open, setOpen] = useState<Row>();
+  const [mending, setMending] = useState<{ only?: string }>();
   const look = useMutation({ mutationFn: async (anew: boolean) => check(site, await keepSite(site, draft.text, draft.bundle), anew) });
   const begun = useRef(false);
   const { mutate } = look;
@@ -27,9 +29,11 @@ export function PreflightStep({ site, draft, view: read, go, foot }: StepProps) 
   const all = rows(found?.findings ?? []);
   const again = () => {
     setOpen(undefined);
+    setMending(undefined);
     look.mutate(true);
   };
-  const path = bundles?.find(({ id }) => id === draft.bundle)?.path;
+  const mendable = (found?.findings ?? []).filter((finding) => isMendable(finding) || hasData(finding));
+  const path = fileOf(bundles?.find(({ id }) => id === draft.bundle));
   return (
     <>
       <Problem error={look.error} title={t("install.notChecked")} retry={again}>
@@ -42,17 +46,23 @@ export function PreflightStep({ site, draft, view: read, go, foot }: StepProps) 
             <State tone={found.stopping > 0 ? "bad" : "ok"}>{found.stopping > 0 ? t("install.stopping", { count: found.stopping }) : t("install.clear", { count: all.length })}</State>{" "}
             <span className="muted"><Ago at={found.at} /></span>
           </p>
+          {mendable.length > 0 && (
+            <div className="row">
+              <Button kind={found.stopping > 0 ? "primary" : "secondary"} onClick={() => setMending({})}>{t("install.mendAll", { count: mendable.length })}</Button>
+            </div>
+          )}
           {all.length > 0 && <Matrix all={all} hosts={["", ...read.hosts.map(({ name }) => name)]} onOpen={setOpen} />}
         </>
       )}
-      <Twin verb="check" path={path} view={read} />
+      <Twin verb="check" draft={draft} view={read} />
       {foot(
         <>
           <Button onClick={again} busy={look.isPending}>{t("install.checkAgain")}</Button>
           <Button kind="primary" disabled={!found || found.stopping > 0 || look.isPending} onClick={() => go()}>{t("install.next")}</Button>
         </>,
       )}
-      {open && <Detail row={open} site={site} path={path} onClose={() => setOpen(undefined)} onWaived={again} />}
+      {open && <Detail row={open} site={site} onClose={() => setOpen(undefined)} onWaived={again} onMend={() => setMending({ only: open.id })} />}
+      {mending && <Mend site={site} path={path} findings={found?.findings ?? []} {...mending} onClose={() => setMending(undefined)} onMended={again} />}
     </>
   );
 }
@@ -95,17 +105,18 @@ function Cell({ finding }: { finding: Finding | undefined }) {
   return <span title={finding.observed}><State tone={TONES[finding.severity]}>{t(`install.severity.${finding.severity}`)}</State></span>;
 }
 
-type DetailProps = { row: Row; site: string; path: string | undefined; onClose: () => void; onWaived: () => void };
+type DetailProps = { row: Row; site: string; onClose: () => void; onWaived: () => void; onMend: () => void };
 
 /** One check: what was seen, what would pass, what to do; and the way on in spite of it. */
-function Detail({ row, site, path, onClose, onWaived }: DetailProps) {
+function Detail({ row, site, onClose, onWaived, onMend }: DetailProps) {
   const t = useText();
   const [waiving, setWaiving] = useState<Finding>();
   const text = (both: { en: string; zh: string } | null | undefined) => both?.[language()] ?? "";
-  const mends = row.findings.some(({ repairs }) => (repairs?.length ?? 0) > 0);
+  const mends = row.findings.some((finding) => isMendable(finding) || hasData(finding));
   return (
     <Drawer title={text(row.title)} onClose={onClose}>
       <p>{text(row.findings[0]?.text)}</p>
+      {mends && <div className="row"><Button kind="primary" onClick={onMend}>{t("install.mendOne")}</Button> <span className="muted">{t("install.mends")}</span></div>}
       {row.findings.slice(0, 50).map((finding) => (
         <section key={`${finding.host} ${finding.observed}`} className="finding">
           <h3>{finding.host ?? t("install.wholeSite")}</h3>
@@ -115,7 +126,6 @@ function Detail({ row, site, path, onClose, onWaived }: DetailProps) {
             : stops(finding) && <Button label={t("install.waiveOn", { host: finding.host ?? t("install.wholeSite") })} onClick={() => setWaiving(finding)}>{t("install.waive")}</Button>}
         </section>
       ))}
-      {mends && <><Banner tone="info" title={t("install.mends")} /><CopyAsCli command={`armilla check -s site.yaml -b ${path ?? "armilla.bundle"} --fix`} /></>}
       {waiving && <Waive finding={waiving} site={site} onClose={() => setWaiving(undefined)} onWaived={onWaived} />}
     </Drawer>
   );
