@@ -1,11 +1,8 @@
 import { useEffect, useId } from "react";
-import { api } from "../../api/client";
-import { useList } from "../../api/data";
 import { useText } from "../../i18n";
 import { Ago, Button, ButtonLink, Bytes, CopyAsCli, Copyable, EmptyState, Problem, Skeleton } from "../../kit";
+import { fileOf, useBundles } from "./bundles";
 import type { StepProps } from "./step";
-
-export const useBundles = () => useList("bundles", (query) => api.GET("/api/v1/bundles", { params: { query } }), { sort: "-addedAt" });
 
 /** Which bundle: among those whose every byte was found right, the newest one first. */
 export function BundleStep({ draft, change, go, foot }: StepProps) {
@@ -44,7 +41,7 @@ export function BundleStep({ draft, change, go, foot }: StepProps) {
         ))}
       </div>
       <p><ButtonLink to="/bundles" kind="plain">{t("install.toBundles")}</ButtonLink></p>
-      {chosen && <CopyAsCli command={`armilla bundle verify ${chosen.path}`} />}
+      {chosen && <CopyAsCli command={`armilla bundle verify ${fileOf(chosen)}`} />}
       {foot(next)}
     </>
   );

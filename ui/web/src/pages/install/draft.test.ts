@@ -5,8 +5,9 @@ import { after, freeName, isStep, missing } from "./steps";
 test("whatever stands in a draft can be shown", () => {
   const empty = { text: "", step: "bundle", paste: "", ownRoles: false };
   for (const content of [undefined, null, 3, "text", [], { text: 7, step: "moon", bundle: {} }]) expect(readDraft(content)).toEqual(empty);
-  const whole = { text: "a: 1", step: "roles", paste: "10.0.0.1", ownRoles: true, bundle: "b", imported: { format: "kubeadm", report: [] } };
+  const whole = { text: "a: 1", step: "roles", paste: "10.0.0.1", ownRoles: true, bundle: "b", strengths: { "10.0.0.1": { cpus: 4 } }, imported: { format: "kubeadm", report: [] } };
   expect(readDraft(JSON.parse(JSON.stringify(whole)))).toEqual(whole);
+  expect(readDraft({ strengths: { h: { cpus: "4", memory: 8 }, i: 3 } }).strengths).toEqual({ h: { memory: 8 }, i: {} });
 });
 
 test("a step is open when what it needs is there", () => {

@@ -37,7 +37,7 @@ export function useDraft(site: string) {
     setDraft(readDraft(theirs.content));
   }, [theirs]);
 
-  const keep = useCallback(async () => {
+  const keep = useCallback(async (keepalive = false) => {
     const now = at.current;
     const content = now.dirty;
     if (!content || now.busy) return;
@@ -45,7 +45,7 @@ export function useDraft(site: string) {
     setKeeping({ state: "keeping" });
     try {
       const headers = { "If-Match": `"${now.revision}"` };
-      const { body } = await settle(api.PUT("/api/v1/sites/{name}/draft", { params: path(site), body: bodyOf(content), headers }));
+      const { body } = await settle(api.PUT("/api/v1/sites/{name}/draft", { params: path(site), body: bodyOf(content), headers, keepalive }));
       now.revision = body?.revision ?? now.revision;
       if (now.dirty === content) now.dirty = undefined;
       setKeeping({ state: "kept" });
@@ -68,6 +68,12 @@ export function useDraft(site: string) {
     return () => clearTimeout(timer);
   }, [draft, keeping, keep]);
   useEffect(() => () => void keep(), [keep]);
+  // A page that goes away sends what is left; browsers let 64 KiB outlive it.
+  useEffect(() => {
+    const leave = () => void keep(true);
+    window.addEventListener("pagehide", leave);
+    return () => window.removeEventListener("pagehide", leave);
+  }, [keep]);
 
   const change = useCallback((part: Partial<Draft>) => {
     setDraft((now) => {
@@ -76,7 +82,8 @@ export function useDraft(site: string) {
       at.current.dirty = next;
       return next;
     });
-    setKeeping((now) => (now.state === "refused" ? { state: "keeping" } : now));
+    // Not kept from this key press on: nobody leaves because of a word that is not true yet.
+    setKeeping((now) => (now.state === "refused" || now.state === "kept" ? { state: "keeping" } : now));
   }, []);
 
   /** After a clash: the other's draft comes to the screen, or this one over theirs. */

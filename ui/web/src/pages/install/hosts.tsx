@@ -6,40 +6,55 @@ import { useText } from "../../i18n";
 import { Banner, Button, Problem, Section } from "../../kit";
 import { Credentials, flawOf, HostKeys, isAsked, loginOf, Obstacles, PasteHosts, useReading, withLogin, type Login } from "../../parts/hosts";
 import { assign } from "../../parts/site/roles";
-import { view, withHosts, withRoles } from "../../parts/site/text";
-import { giveSecrets, keepSite, scan } from "./site";
+import { ownNames, strengthOf, type Survey } from "../../parts/site/surveyed";
+import { view, withHosts, withNames, withRoles } from "../../parts/site/text";
+import { check, giveSecrets, keepSite, scan, surveyOf } from "./site";
 import { HostTable } from "./table";
 import { Twin, type StepProps } from "./step";
 
 /** Which hosts, and how one gets in; ends when every one of them lets us in. */
-export function HostsStep({ site, draft, view: read, flaws, change, go, foot }: StepProps) {
+export function HostsStep({ site: name, draft, view: read, flaws, change, go, foot }: StepProps) {
   const t = useText();
   const { hosts } = useReading(draft.paste);
   const [login, setLogin] = useState<Login>(() => loginOf(read));
   const [seen, setSeen] = useState<Of<"Scan">>();
   const form = useRef<HTMLDivElement>(null);
-  const known = useRead(["credentials", site], () => api.GET("/api/v1/sites/{name}/credentials", { params: { path: { name: site } } }));
+  const known = useRead(["credentials", name], () => api.GET("/api/v1/sites/{name}/credentials", { params: { path: { name } } }));
   const given = known.data?.items.some((item) => item.given && item.kind === (login.way === "key" ? "privateKey" : "secret")) ?? false;
 
   /** The text with what was pasted and typed. */
   const written = () => {
-    let text = withLogin(draft.text, read, login);
-    if (draft.paste.trim()) text = withHosts(text, hosts);
-    if (!draft.ownRoles) {
-      const roles = new Map(hosts.map(({ address, roles: said }) => [address, said]));
-      const assigned = assign(view(text).hosts.map(({ name, address }) => ({ name, ...(roles.get(address) && { roles: roles.get(address) ?? [] }) })));
-      text = withRoles(text, assigned.map((each) => each.roles));
-    }
-    return text;
+    const text = withLogin(draft.text, read, login);
+    return rolesFor(draft.paste.trim() ? withHosts(text, hosts) : text);
+  };
+  /** Unless somebody gave them by hand: as the paste says, or by what is known of the hosts. */
+  const rolesFor = (text: string, survey: Survey = {}) => {
+    if (draft.ownRoles) return text;
+    const said = new Map(hosts.map(({ address, roles }) => [address, roles]));
+    const candidates = view(text).hosts.map(({ name, address }) => ({ name, roles: said.get(address) ?? [], ...strengthOf(survey, name) }));
+    return withRoles(text, assign(candidates).map(({ roles }) => roles));
+  };
+  /** What hosts are called and how strong they are, as they say themselves. */
+  const take = async (text: string, survey: Survey) => {
+    const known = withNames(rolesFor(text, survey), ownNames(view(text), survey));
+    const strengths = Object.fromEntries(view(text).hosts.map(({ name: host, address }) => [address, strengthOf(survey, host)]));
+    change({ text: known, strengths });
+    await keepSite(name, known, draft.bundle);
   };
   const connect = useMutation({
     mutationFn: async () => {
       setSeen(undefined);
       const text = written();
       change({ text });
-      await keepSite(site, text, draft.bundle);
-      await giveSecrets(site, login);
-      return scan(site);
+      const site = await keepSite(name, text, draft.bundle);
+      await giveSecrets(name, login);
+      const found = await scan(name);
+      // Hosts of a cluster that stands keep their names; without a bundle they are not looked at yet.
+      if (!found.reached || site.founded || !draft.bundle) return found;
+      // Where they cannot be looked at, the preflight says why.
+      const survey = await check(name, site, false).then(() => surveyOf(name)).catch(() => undefined);
+      if (survey) await take(text, survey);
+      return found;
     },
     onSuccess: (found) => {
       setSeen(found);
@@ -68,7 +83,7 @@ export function HostsStep({ site, draft, view: read, flaws, change, go, foot }: 
         </>
       )}
       {connect.isPending && <p role="status">{t("install.connecting", { count })}</p>}
-      <Twin verb="check" path={undefined} view={read} />
+      <Twin verb="check" draft={draft} view={read} />
       {foot(
         <>
           <Button kind={asks ? "secondary" : "primary"} busy={connect.isPending} disabled={!ready} onClick={() => connect.mutate()}>{t("install.connect", { count })}</Button>

@@ -1,5 +1,6 @@
 /** What a draft holds, and how it is read back. */
 import type { Of } from "../../api/client";
+import type { Strength } from "../../parts/site/surveyed";
 import { isStep, type Step } from "./steps";
 
 export type Draft = {
@@ -12,6 +13,8 @@ export type Draft = {
   paste: string;
   /** Somebody gave the roles by hand. */
   ownRoles: boolean;
+  /** What was seen of hosts, by their addresses. */
+  strengths?: Record<string, Strength>;
   /** What an import does not carry. */
   imported?: Pick<Of<"ImportDraft">, "format" | "report">;
 };
@@ -26,6 +29,15 @@ export function readDraft(content: unknown): Draft {
     step: isStep(kept.step) ? kept.step : "bundle",
     paste: text("paste"),
     ownRoles: kept.ownRoles === true,
+    ...(typeof kept.strengths === "object" && kept.strengths !== null && { strengths: strengths(kept.strengths) }),
     ...(typeof kept.imported === "object" && kept.imported !== null && { imported: kept.imported as NonNullable<Draft["imported"]> }),
   };
+}
+
+function strengths(kept: object): Record<string, Strength> {
+  const number = (of: unknown, key: string) => {
+    const value: unknown = typeof of === "object" && of !== null ? (of as Record<string, unknown>)[key] : undefined;
+    return typeof value === "number" ? { [key]: value } : {};
+  };
+  return Object.fromEntries(Object.entries(kept).map(([address, of]) => [address, { ...number(of, "cpus"), ...number(of, "memory") }]));
 }

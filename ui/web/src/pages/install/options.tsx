@@ -1,7 +1,6 @@
 import { useText } from "../../i18n";
 import { Banner, Button, Check, Field, Problem, Section, Select } from "../../kit";
 import { put, type Path } from "../../parts/site/text";
-import { useBundles } from "./bundle";
 import { Networks } from "./networks";
 import { Twin, type StepProps } from "./step";
 
@@ -27,7 +26,6 @@ const API: Option[] = [
 /** What a site may say beside its hosts. Every input has a default: there is nothing that must be typed. */
 export function OptionsStep({ draft, view: read, flaws, change, go, foot }: StepProps) {
   const t = useText();
-  const { rows: bundles } = useBundles();
   const write = (path: Path, value: unknown) => change({ text: put(draft.text, path, value) });
   const field = (option: Option) => <OptionField key={option.text} option={option} {...{ draft, view: read, flaws, write }} />;
   const on = (path: Path) => read.at(...path) !== "false";
@@ -50,7 +48,7 @@ export function OptionsStep({ draft, view: read, flaws, change, go, foot }: Step
       <Section title={t("install.more")}><div className="two">{API.map(field)}</div></Section>
       <p className="muted">{t("install.moreInYaml")}</p>
       <Problem error={flaws.error} title={t("install.flaws")} shown={shown} />
-      <Twin verb="check" path={bundles?.find(({ id }) => id === draft.bundle)?.path} view={read} />
+      <Twin verb="check" draft={draft} view={read} />
       {foot(<Button kind="primary" disabled={Boolean(flaws.error)} onClick={() => go()}>{t("install.next")}</Button>)}
     </div>
   );

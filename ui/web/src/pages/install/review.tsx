@@ -6,7 +6,7 @@ import { reading, useList, useRead } from "../../api/data";
 import { settle, Trouble } from "../../api/problem";
 import { locale, useText } from "../../i18n";
 import { Banner, Button, Bytes, CopyAsCli, duration, Facts, Problem, Section, Skeleton } from "../../kit";
-import { useBundles } from "./bundle";
+import { useBundles } from "./bundles";
 import { bytesByHost, usual, type Plan } from "./plan";
 import { keepSite } from "./site";
 import { Twin, type StepProps } from "./step";
@@ -44,8 +44,8 @@ export function ReviewStep({ site, draft, view: read, go, foot }: StepProps) {
       {stops && <Banner tone="danger" title={t("install.stopping", { count: made?.stopping ?? 0 })}><Button onClick={() => go("preflight")}>{t("install.toPreflight")}</Button></Banner>}
       {made && !plan.isPending && <Made plan={made} hosts={read.hosts.length} release={bundle ? `${bundle.release} ${bundle.version}` : ""} site={site} />}
       <Problem error={install.error} title={t("install.notStarted")} />
-      <Twin verb="plan" path={bundle?.path} view={read} />
-      <Twin verb="apply" path={bundle?.path} view={read} />
+      <Twin verb="plan" draft={draft} view={read} />
+      <Twin verb="apply" draft={draft} view={read} />
       {request && <Begun request={request} site={site} />}
       {foot(
         <>

@@ -1,17 +1,15 @@
 import { useText } from "../../i18n";
-import { Banner, Button } from "../../kit";
+import { Banner, Button, Bytes } from "../../kit";
 import { assign } from "../../parts/site/roles";
 import { withRoles } from "../../parts/site/text";
-import { HostTable } from "./table";
-import { useBundles } from "./bundle";
+import { HostTable, type Row } from "./table";
 import { Twin, type StepProps } from "./step";
 import type { Role } from "../../parts/hosts";
 
 /** Who leads and who works: assigned with a reason, changed with one click. */
 export function RolesStep({ draft, view: read, flaws, change, go, foot }: StepProps) {
   const t = useText();
-  const { rows: bundles } = useBundles();
-  const automatic = assign(read.hosts.map(({ name }) => ({ name })));
+  const automatic = assign(read.hosts.map(({ name, address }) => ({ name, ...draft.strengths?.[address] })));
   const reason = (index: number): string => {
     const [wanted, is] = [automatic[index], read.hosts[index]?.roles ?? []];
     if (draft.ownRoles || !wanted || wanted.roles.join() !== is.join()) return t("parts.why.told");
@@ -28,6 +26,10 @@ export function RolesStep({ draft, view: read, flaws, change, go, foot }: StepPr
       <p className="muted">{t("install.rolesLead")}</p>
       {leads !== 1 && <Banner tone="warning" title={t("install.leads", { count: leads })} />}
       <HostTable hosts={read.hosts} flaws={flaws} more={[
+        ...(draft.strengths ? [
+          { id: "cpus", title: t("install.cpus"), width: 70, number: true, cell: ({ address }: Row) => draft.strengths?.[address]?.cpus ?? "–" },
+          { id: "memory", title: t("install.memory"), width: 90, number: true, cell: ({ address }: Row) => memory(draft.strengths?.[address]?.memory) },
+        ] : []),
         {
           id: "lead", title: t("install.controlPlane"), width: 130, cell: ({ index, name, roles }) => (
             <input type="radio" name="lead" aria-label={t("install.leadOne", { name })} checked={roles.includes("control-plane")} onChange={() => lead(index)} />
@@ -41,7 +43,7 @@ export function RolesStep({ draft, view: read, flaws, change, go, foot }: StepPr
         { id: "reason", title: t("install.reason"), width: 200, grow: 3, cell: ({ index }) => <span className="muted">{reason(index)}</span> },
       ]} />
       <p className="muted">{t("install.oneLead")}</p>
-      <Twin verb="check" path={bundles?.find(({ id }) => id === draft.bundle)?.path} view={read} />
+      <Twin verb="check" draft={draft} view={read} />
       {foot(
         <>
           <Button onClick={again} disabled={!draft.ownRoles}>{t("install.assign")}</Button>
@@ -51,3 +53,5 @@ export function RolesStep({ draft, view: read, flaws, change, go, foot }: StepPr
     </>
   );
 }
+
+const memory = (count: number | undefined) => (count === undefined ? "–" : <Bytes count={count} />);

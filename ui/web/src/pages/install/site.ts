@@ -3,6 +3,7 @@ import { useEffect, useState } from "react";
 import { api, type Of } from "../../api/client";
 import { settle, Trouble } from "../../api/problem";
 import { secretsFor, type Login } from "../../parts/hosts";
+import type { Survey } from "../../parts/site/surveyed";
 import type { Finding } from "./findings";
 
 const of = (name: string) => ({ params: { path: { name } } });
@@ -36,6 +37,9 @@ export async function giveSecrets(name: string, login: Login): Promise<void> {
 }
 
 export const scan = async (name: string) => (await settle(api.POST("/api/v1/sites/{name}/scan", of(name)))).body;
+
+/** What the last look at the hosts said of them. */
+export const surveyOf = async (name: string) => (await settle(api.GET("/api/v1/sites/{name}/survey", of(name)))).body as Survey;
 
 /** A check that is not older than the site; otherwise the hosts are looked at again. */
 export async function check(name: string, site: Of<"Site">, anew: boolean): Promise<Checked> {

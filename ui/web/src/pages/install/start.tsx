@@ -1,13 +1,14 @@
 import { useNavigate, Link } from "@tanstack/react-router";
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useMutation } from "@tanstack/react-query";
 import { useId, useState } from "react";
 import { api, type Of } from "../../api/client";
 import { useChange, useList } from "../../api/data";
-import { settle, Trouble } from "../../api/problem";
+import { settle } from "../../api/problem";
 import { useText } from "../../i18n";
 import { Ago, Button, CopyAsCli, DestroyDialog, Field, Form, Page, Problem, Section } from "../../kit";
 import { isName } from "../../parts/hosts/pasted";
 import { fresh, put } from "../../parts/site/text";
+import { useBundles } from "./bundles";
 import { beginDraft } from "./draft";
 import { freeName, type Step } from "./steps";
 import "./install.css";
@@ -16,9 +17,9 @@ import "./install.css";
 export function Start() {
   const t = useText();
   const sites = useList("sites", (query) => api.GET("/api/v1/sites", { params: { query } }), { sort: "name" });
-  const bundles = useList("bundles", (query) => api.GET("/api/v1/bundles", { params: { query } }), { sort: "-addedAt" });
+  const bundles = useBundles();
+  const { rows: drafts } = useList("drafts", (query) => api.GET("/api/v1/drafts", { params: { query } }), { sort: "-changedAt" });
   const [typed, setTyped] = useState<string>();
-  const drafts = useDrafts(sites.rows?.map((site) => site.name));
   const taken = [...(sites.rows ?? []).map((site) => site.name), ...(drafts ?? []).map(({ site }) => site)];
   const name = typed ?? freeName(taken);
   const wrong = taken.includes(name) ? t("install.nameTaken", { name }) : !isName(name) || name.includes(".") || name.length > 63 ? t("install.nameWrong") : undefined;
@@ -29,7 +30,6 @@ export function Start() {
     mutationFn: async (draft: { text: string; imported?: Of<"ImportDraft"> }) => {
       const step: Step = draft.imported ? "roles" : verified ? "hosts" : "bundle";
       const imported = draft.imported && { imported: { format: draft.imported.format, report: draft.imported.report } };
-      remember(name);
       await beginDraft(name, { text: draft.text, step, paste: "", ownRoles: Boolean(draft.imported), ...(verified && { bundle: verified.id }), ...imported });
       await navigate({ to: "/install/$site", params: { site: name }, search: { step: draft.imported ? "hosts" : step } });
     },
@@ -52,34 +52,8 @@ export function Start() {
   );
 }
 
-type DraftRow = { site: string; changedAt: number; by: string };
-
-/** Names of drafts that this browser began: the server lists none, it answers for each by its name. */
-const REMEMBERED = "install.drafts";
-const remembered = (): string[] => (localStorage.getItem(REMEMBERED) ?? "").split(" ").filter(Boolean);
-const remember = (name: string) => localStorage.setItem(REMEMBERED, [...new Set([...remembered(), name])].slice(-50).join(" "));
-
-/** Drafts of every site, of the names that a new one is given, and of those that this browser began. */
-function useDrafts(sites: string[] | undefined): DraftRow[] | undefined {
-  const names = [...new Set([...(sites ?? []), ...remembered(), "site-1", "site-2", "site-3", "site-4"])];
-  return useQuery({
-    queryKey: ["drafts", "begun", names.join()],
-    enabled: sites !== undefined,
-    queryFn: async () => {
-      const asked = names.map((name) => settle(api.GET("/api/v1/sites/{name}/draft", { params: { path: { name } } })).then(
-        ({ body }) => [body],
-        (error: unknown) => {
-          if (error instanceof Trouble && error.kind === "not-found") return [];
-          throw error;
-        },
-      ));
-      return (await Promise.all(asked)).flat().sort((a, b) => b.changedAt - a.changedAt);
-    },
-  }).data;
-}
-
 /** What was begun, by whomever, in whichever browser. */
-function Drafts({ rows }: { rows: DraftRow[] }) {
+function Drafts({ rows }: { rows: Of<"DraftLine">[] }) {
   const t = useText();
   const [going, setGoing] = useState<string>();
   const remove = useChange((name: string) => api.DELETE("/api/v1/sites/{name}/draft", { params: { path: { name } } }));

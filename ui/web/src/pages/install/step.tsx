@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 import { CopyAsCli } from "../../kit";
 import type { SiteView } from "../../parts/site/text";
+import { fileOf, useBundles } from "./bundles";
 import type { Draft } from "./kept";
 import type { Flaws } from "./site";
 import type { Step } from "./steps";
@@ -19,8 +20,9 @@ export type StepProps = {
 };
 
 /** The same by the command line, from the text beside it. */
-export function Twin({ verb, path, env = true, view: read }: { verb: string; path: string | undefined; env?: boolean; view: SiteView }) {
-  const variables = env ? [read.at("ssh", "password", "env"), read.at("ssh", "passphrase", "env"), read.at("sudo", "password", "env")].filter(Boolean) : [];
+export function Twin({ verb, draft, view: read }: { verb: string } & Pick<StepProps, "draft" | "view">) {
+  const { rows } = useBundles();
+  const variables = [read.at("ssh", "password", "env"), read.at("ssh", "passphrase", "env"), read.at("sudo", "password", "env")].filter(Boolean);
   const before = variables.map((name) => `${name}=… `).join("");
-  return <CopyAsCli command={`${before}armilla ${verb} -s site.yaml -b ${path ?? "armilla.bundle"}`} />;
+  return <CopyAsCli command={`${before}armilla ${verb} -s site.yaml -b ${fileOf(rows?.find(({ id }) => id === draft.bundle))}`} />;
 }

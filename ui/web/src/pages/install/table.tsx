@@ -4,7 +4,7 @@ import { DataGrid, type Column } from "../../kit";
 import type { HostView } from "../../parts/site/text";
 import type { Flaws } from "./site";
 
-type Row = HostView & { index: number };
+export type Row = HostView & { index: number };
 type Props = { hosts: HostView[]; flaws: Flaws; more?: Column<Row>[] };
 
 /** The hosts of the text, as many as there are, each with what the server has against it. */

@@ -121,6 +121,18 @@ function flow(items: Pair[], key: string): void {
   if (isSeq(pair?.value)) pair.value.flow = true;
 }
 
+/** The text with these hosts called otherwise. */
+export function withNames(text: string, names: ReadonlyMap<string, string>): string {
+  if (names.size === 0) return text;
+  return changed(text, (document) => {
+    const hosts = document.get("hosts", true);
+    for (const host of isSeq(hosts) ? hosts.items : []) {
+      const name = isMap(host) ? names.get(said(host.get("name"))) : undefined;
+      if (isMap(host) && name) host.set("name", name);
+    }
+  });
+}
+
 /** The text with these roles, in the order of its hosts. */
 export function withRoles(text: string, roles: readonly (readonly Role[])[]): string {
   return changed(text, (document) => {
