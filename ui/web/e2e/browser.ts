@@ -76,6 +76,11 @@ export class Person {
     await this.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
   }
 
+  /** Into the folder `SCREENSHOTS`, where one is wanted. */
+  async picture(name: string): Promise<void> {
+    if (process.env.SCREENSHOTS) await this.page.screenshot({ path: `${process.env.SCREENSHOTS}/${name}.png` });
+  }
+
   /** What WCAG 2.2 A and AA have against what is on the screen now. */
   async violations(): Promise<string[]> {
     const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];

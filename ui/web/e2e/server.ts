@@ -1,7 +1,8 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { INSIDE, type Lab } from "./lab";
 
 /** The program under test: `ARMILLA`, or what `.ci/binary` built. */
 export const program = process.env.ARMILLA ?? `../../dist/${process.arch === "arm64" ? "aarch64" : "x86_64"}/armilla`;
@@ -17,13 +18,15 @@ export class Server {
     readonly code: string | undefined,
   ) {}
 
-  /** `state` goes on with what an earlier server left. */
-  static async start(state = mkdtempSync(join(tmpdir(), "armilla-e2e-")), port = 0): Promise<Server> {
+  /** `state` goes on with what an earlier server left. In a lab it stands beside the hosts, and is reached by the lab's door. */
+  static async start(state = mkdtempSync(join(tmpdir(), "armilla-e2e-")), port = 0, lab?: Lab): Promise<Server> {
     if (!existsSync(program)) throw new Error(`${program} is not there: .ci/binary builds it, or ARMILLA names another`);
-    const child = spawn(program, ["serve", "--state", state, "--listen", `127.0.0.1:${port}`], { stdio: ["ignore", "pipe", "inherit"] });
+    const words = [resolve(program), "serve", "--state", state, "--listen", lab ? INSIDE : `127.0.0.1:${port}`];
+    const [first = "", ...rest] = lab ? lab.inside(words) : words;
+    const child = spawn(first, rest, { stdio: ["ignore", "pipe", "inherit"] });
     const greeting = await greetingOf(child);
     const found = (pattern: RegExp) => pattern.exec(greeting)?.[1];
-    const url = found(/listens on (https:\S+)/);
+    const url = lab ? `https://${lab.door}` : found(/listens on (https:\S+)/);
     const fingerprint = found(/SHA-256 (\S+)/);
     if (!url || !fingerprint) throw new Error(`the server did not start: ${greeting}`);
     return new Server(child, state, url, fingerprint, found(/setup code: (\S+)/));
