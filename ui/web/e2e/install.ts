@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { expect } from "vitest";
 import type { Person } from "./browser";
 import type { Hands } from "./hands";
@@ -5,8 +7,9 @@ import type { Lab } from "./lab";
 import { program } from "./server";
 import type { Say } from "./words";
 
-/** What `.ci/bundle` builds. */
-const bundle = process.env.BUNDLE ?? program.replace(/armilla$/, "armilla.bundle");
+const path = resolve(process.env.BUNDLE ?? program.replace(/armilla$/, "armilla.bundle"));
+/** What `.ci/bundle` builds, and the key that it is sealed with. */
+export const bundle = { path, pem: () => readFileSync(join(dirname(path), "..", "bundle.key.pub"), "utf8") };
 /** Looks and plans take what hosts take; a machine that does much else takes its time. */
 const PATIENCE = { timeout: 120_000 };
 const WHOLE_RUN = { timeout: 600_000 };
@@ -40,7 +43,7 @@ export class Way {
     await this.look("dashboard-first");
 
     await hands.press("link", say("dashboard.toBundles"));
-    await hands.choose(say("bundles.choose"), bundle);
+    await hands.choose(say("bundles.choose"), bundle.path);
     await page.getByRole("dialog").waitFor();
     await this.look("bundle-trust");
     await hands.press("button", say("bundles.trustAndUpload"));
