@@ -1,6 +1,7 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from "playwright-core";
-import type { Say, Sight } from "./pages";
+import type { Sight } from "./pages";
+import type { Say } from "./words";
 
 export type Language = "en" | "zh";
 export type Theme = "light" | "dark";

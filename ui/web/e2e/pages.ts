@@ -1,9 +1,7 @@
 /** Every page that there is, for what is looked at on all of them: axe, widths, screenshots. A new page adds a line. */
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Page } from "playwright-core";
-import type { Language } from "./browser";
 import { SHUT, SITE } from "./recorded";
+import type { Say } from "./words";
 
 export const PAGES = ["/", "/runs", "/install", "/bundles", "/clusters", "/hosts", "/users", "/tokens", "/sessions", "/trust", "/settings", "/audit", "/about", "/no-such-page"] as const;
 
@@ -11,9 +9,6 @@ export const PAGES = ["/", "/runs", "/install", "/bundles", "/clusters", "/hosts
 export const DOORS = ["/login"] as const;
 
 export const fileName = (path: string): string => (path === "/" ? "dashboard" : path.slice(1).replace(/sha256:.*/, "one").replaceAll("/", "-"));
-
-/** A text of the UI by its id, without values. */
-export type Say = (id: string) => string;
 
 /** What can be seen with the recorded server behind: a page with data, or a state of it that somebody opened. */
 export type Sight = {
@@ -69,14 +64,3 @@ export const SIGHTS: Sight[] = [
   { name: "tokens-make", path: "/tokens", act: press("settings.makeToken"), until: "dialog[open], [role=dialog]" },
   { name: "audit-entry", path: "/audit", act: (page) => page.locator(".grid-body [role=row] button").first().click(), until: "[role=complementary] .facts, aside .facts" },
 ];
-
-/** The texts of one language, as the pages have them. */
-export function texts(language: Language): Say {
-  const files = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(`/${language}.json`));
-  const all = Object.assign({}, ...files.map((name) => JSON.parse(readFileSync(join("src", name), "utf8")) as object)) as Record<string, string>;
-  return (id) => {
-    const text = all[id];
-    if (text === undefined) throw new Error(`no text is called ${id}`);
-    return text;
-  };
-}

@@ -5,9 +5,10 @@ import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { launch, Person } from "./browser";
-import { SIGHTS, texts } from "./pages";
+import { SIGHTS } from "./pages";
 import { Recorded } from "./recorded";
 import { Server } from "./server";
+import { words } from "./words";
 
 let browser: Browser;
 let server: Server;
@@ -32,11 +33,12 @@ const SIZES = [[1280, 720], [390, 844], [640, 360]] as const;
 
 test.each(everywhere)("axe has nothing against a page with data, and nothing sticks out (%s, %s)", { timeout: 600_000 }, async (language, theme) => {
   const person = await Person.at(browser, url, language, theme);
+  const say = words(language);
   const wrong: string[] = [];
   const only = process.env.ARMILLA_SIGHT;
   for (const sight of SIGHTS.filter(({ name }) => !only || name === only)) {
     await person.page.setViewportSize({ width: 1280, height: 720 });
-    const there = await person.look(sight, texts(language)).then(() => true, (error: Error) => void wrong.push(`${error.message} ${String(error.cause).slice(0, 300)}`));
+    const there = await person.look(sight, say).then(() => true, (error: Error) => void wrong.push(`${error.message} ${String(error.cause).slice(0, 300)}`));
     if (!there) continue;
     wrong.push(...(await person.violations()).map((found) => `${sight.name}: ${found}`));
     for (const [width, height] of SIZES) {
