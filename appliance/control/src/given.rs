@@ -200,7 +200,7 @@ mod tests {
             Logins::new(&given, &keys).target(&site.hosts[0]).map(|target| target.auth)
         };
         let refused = target("").unwrap_err();
-        assert!(refused.contains("a server uses none"), "{refused}");
+        assert!(refused.to_string().contains("a server uses none"), "{refused}");
         let place = Reference::file(ReferenceKind::PrivateKey, Path::new("/k/id"), "private key").place("s");
         let sealed = store.seal(&place, b"the text of a key").unwrap();
         let command = Command::Credentials(CredentialCommand::PutSecret { name: place, sealed });

@@ -246,7 +246,7 @@ impl<'a> Logins<'a> {
         }
         // Beside other ways it is one less.
         if let (Some(why), true) = (no_agent, ways.is_empty()) {
-            return Err(why.to_string());
+            return Err(why);
         }
         let auth = if ways.len() == 1 { ways.remove(0) } else { Auth::Each(ways) };
         let policy =

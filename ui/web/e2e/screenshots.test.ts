@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { launch, Person, type Language, type Theme } from "./browser";
-import { fileName, PAGES, SIGHTS, texts } from "./pages";
+import { fileName, PAGES, SIGHTS } from "./pages";
 import { Recorded } from "./recorded";
 import { Server } from "./server";
+import { words } from "./words";
 
 const folder = process.env.SCREENSHOTS;
 const looks = (["en", "zh"] as Language[]).flatMap((language) => (["light", "dark"] as Theme[]).map((theme) => ({ language, theme })));
@@ -52,7 +53,7 @@ test.runIf(folder)("screenshots", { timeout: 1_200_000 }, async () => {
     for (const [name, language, theme] of README) {
       const person = await Person.at(browser, url, language, theme);
       const sight = SIGHTS.find((each) => each.name === name);
-      if (sight) await person.look(sight, texts(language));
+      if (sight) await person.look(sight, words(language));
       await person.page.waitForTimeout(1500);
       const path = `../../docs/screenshots/${name}-${language}.png`;
       await person.page.screenshot({ path });
@@ -74,7 +75,7 @@ async function everything(person: Person, language: Language, file: (name: strin
     await shoot(person, file(fileName(path)));
   }
   for (const sight of SIGHTS) {
-    await person.look(sight, texts(language));
+    await person.look(sight, words(language));
     await shoot(person, file(sight.name));
   }
   await person.close();
