@@ -5,6 +5,8 @@ use crate::residue::Before;
 use crate::service;
 use std::time::Instant;
 
+#[path = "server/full_disk.rs"]
+mod full_disk;
 #[path = "server/join_tokens.rs"]
 mod join_tokens;
 #[path = "server/looks.rs"]
@@ -56,6 +58,7 @@ fn a_cluster_lives_its_life_with_a_server() {
 #[ignore = "needs root"]
 fn two_sites_outlive_what_is_done_to_their_server() {
     let site = Installation::begin("server-misused", 2, |_| {});
+    let disk = full_disk::SmallDisk::under(&site);
     let mut server = Served::begin(&site);
     server.follow_everything();
     let bundle = misuse::take_in_a_bundle(&site, &mut server);
@@ -65,6 +68,7 @@ fn two_sites_outlive_what_is_done_to_their_server() {
         misuse::trust_host(&mut server, name);
     }
     let runs = misuse::two_sites_where_one_may_run(&mut server, ["left", "right"]);
+    full_disk::runs_are_held_while_it_is_full(&mut server, &disk, &runs);
     misuse::a_bundle_that_is_replaced(&mut server, bundle, &runs);
     for name in ["left", "right"] {
         let nodes = server.get(&format!("clusters/{name}/nodes"));

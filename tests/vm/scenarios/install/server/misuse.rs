@@ -140,7 +140,7 @@ pub(crate) fn a_bundle_that_is_replaced(
     done("two runs through a bundle that was replaced", begun);
 }
 
-fn wait_until(server: &mut Served<'_>, path: &str, fits: impl Fn(&Value) -> bool) -> Value {
+pub(super) fn wait_until(server: &mut Served<'_>, path: &str, fits: impl Fn(&Value) -> bool) -> Value {
     let begun = Instant::now();
     loop {
         let seen = server.get(path);

@@ -289,6 +289,20 @@ impl<'a> Served<'a> {
         self.streams[0].messages()
     }
 
+    /// Waits until the stream says that a run is held, or that it no longer is; why.
+    pub(crate) fn wait_for_hold(&self, run: &str, limit: Duration, held: bool) -> Value {
+        let begun = Instant::now();
+        loop {
+            let messages = self.streams[1].messages();
+            let last = messages.iter().rfind(|message| message.event == "held" && message.data["run"] == run);
+            if let Some(last) = last.filter(|last| last.data["held"].is_object() == held) {
+                return last.data["held"].clone();
+            }
+            assert!(begun.elapsed() < limit, "{run} held: {held} was not told, last {last:?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Waits until the run has ended; how it ended.
     pub(crate) fn outcome(&mut self, run: &str) -> String {
         let ended = self.wait_for(&format!("the end of {run}"), 0, |message| {
