@@ -59,7 +59,7 @@ export const SIGHTS: Sight[] = [
   { name: "bundles", path: "/bundles", until: ".grid-body [role=row]" },
   { name: "bundle", path: BUNDLE, until: ".size-map" },
   { name: "install", path: "/install" },
-  ...(["bundle", "hosts", "roles", "options"] as const).map((step) => ({ name: `install-${step}`, path: `/install/site-1?step=${step}` })),
+  ...(["bundle", "hosts", "roles", "options"] as const).map((step) => ({ name: `install-${step}`, path: `/install/${SHUT}?step=${step}` })),
   { name: "users-add", path: "/users", act: press("settings.addUser"), until: "dialog[open], [role=dialog]" },
   { name: "tokens-make", path: "/tokens", act: press("settings.makeToken"), until: "dialog[open], [role=dialog]" },
   { name: "audit-entry", path: "/audit", act: (page) => page.locator(".grid-body [role=row] button").first().click(), until: "[role=complementary] .facts, aside .facts" },

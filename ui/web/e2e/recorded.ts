@@ -29,6 +29,9 @@ export class Recorded extends Front {
   private readonly born = Date.now();
   private readonly live: Record_[];
 
+  /** Event streams that are open. */
+  streams = 0;
+
   constructor(state: string) {
     super(state);
     const { at, answers } = JSON.parse(readFileSync("e2e/recorded.json", "utf8")) as { at: number; answers: Record<string, unknown> };
@@ -116,7 +119,11 @@ export class Recorded extends Front {
       }
     };
     const timer = setInterval(tell, 300);
-    answer.on("close", () => clearInterval(timer));
+    this.streams += 1;
+    answer.on("close", () => {
+      clearInterval(timer);
+      this.streams -= 1;
+    });
   }
 
   private hold(answer: ServerResponse): void {

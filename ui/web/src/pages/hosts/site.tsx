@@ -63,9 +63,9 @@ function columns(t: Text, facts: Record<string, Surveyed>, open: (host: string) 
   return [
     { id: "name", title: t("hosts.name"), width: 90, grow: 2, sort: "name", cell: ({ name }) => <button type="button" className="link" onClick={() => open(name)}>{name}</button> },
     { id: "address", title: t("hosts.address"), width: 130, grow: 2, sort: "address", cell: ({ user, address, port }) => <span className="mono" title={`${user}@${address}:${port}`}>{address}{port === 22 ? "" : `:${port}`}</span> },
-    { id: "roles", title: t("hosts.roles"), width: 120, cell: (host) => roles(t, host) },
+    { id: "roles", title: t("hosts.roles"), width: 165, cell: (host) => roles(t, host) },
     { id: "state", title: t("hosts.state"), width: 126, cell: ({ surveyed, ours }) => (ours ? <State tone="ok">{t("hosts.member")}</State> : surveyed ? <State tone="wait">{t("hosts.bare")}</State> : <State tone="wait">{t("hosts.unseen")}</State>) },
-    { id: "os", title: t("hosts.os"), width: 170, grow: 2, cell: (host) => known(host)?.os?.prettyName ?? unknown },
+    { id: "os", title: t("hosts.os"), width: 210, grow: 2, cell: (host) => known(host)?.os?.prettyName ?? unknown },
     { id: "arch", title: t("hosts.arch"), width: 116, cell: (host) => known(host)?.machine ?? unknown },
     { id: "cpu", title: t("hosts.cpu"), width: 70, number: true, cell: (host) => known(host)?.cpu.count ?? unknown },
     { id: "memory", title: t("hosts.memory"), width: 92, number: true, cell: (host) => { const memory = known(host)?.memory; return memory ? size(memory.total, locale()) : unknown; } },

@@ -27,7 +27,7 @@ export function Support() {
       <p className="muted">{t("settings.supportWhy")}</p>
       {site === undefined ? <p className="muted">{t("settings.supportNoSite")}</p> : (
         <>
-          <div className="row">
+          <div className="row support-of">
             <Select label={t("settings.supportOf")} value={site} onChange={setChosen} options={sites.map(({ name }) => ({ value: name, label: name }))} />
             <Button onClick={() => begin(site)} busy={collect.isPending} disabled={!may}>{t("settings.supportCollect", { site })}</Button>
           </div>
