@@ -68,13 +68,14 @@ test.runIf(folder)("screenshots", { timeout: 1_200_000 }, async () => {
 });
 
 async function everything(person: Person, language: Language, file: (name: string) => string, shoot: (person: Person, name: string) => Promise<unknown>): Promise<void> {
+  const only = process.env.ARMILLA_SIGHT;
   const sights = new Set(SIGHTS.map(({ path }) => path));
   for (const path of PAGES) {
-    if (sights.has(path)) continue;
+    if (only || sights.has(path)) continue;
     await person.open(path);
     await shoot(person, file(fileName(path)));
   }
-  for (const sight of SIGHTS) {
+  for (const sight of SIGHTS.filter(({ name }) => !only || name === only)) {
     await person.look(sight, words(language));
     await shoot(person, file(sight.name));
   }

@@ -11,7 +11,7 @@ test("durations have two units at most", () => {
   expect(duration(850, "en-GB")).toBe("850 ms");
   expect(duration(192_000, "en-GB")).toBe("3 min 12 s");
   expect(duration(2 * 3_600_000 + 59_000, "en-GB")).toBe("2 h");
-  expect(duration(192_000, "zh-CN")).toBe("3分钟 12秒");
+  expect(duration(192_000, "zh-CN")).toBe("3 分钟 12 秒");
 });
 
 test("sizes are powers of 1000", () => {

@@ -11,7 +11,7 @@ export function relative(at: number, now: number, locale: string): string {
   const [unit, size] = (
     [["day", DAY], ["hour", HOUR], ["minute", MINUTE], ["second", SECOND]] as const
   ).find(([, size]) => Math.abs(past) >= size) ?? ["second", SECOND];
-  return new Intl.RelativeTimeFormat(locale, { style: "short", numeric: "auto" }).format(Math.trunc(past / size), unit);
+  return apart(new Intl.RelativeTimeFormat(locale, { style: "short", numeric: "auto" }).format(Math.trunc(past / size), unit));
 }
 
 /** Date and time to the second, in the reader's zone. */
@@ -43,8 +43,11 @@ const ENGLISH: Record<string, string> = { day: "d", hour: "h", minute: "min", se
 /** Signs of units have no plural: the platform's own English says "3 mins 12 secs". */
 function quantity(value: number, unit: string, locale: string): string {
   if (locale.startsWith("en")) return `${new Intl.NumberFormat(locale).format(value)} ${ENGLISH[unit] ?? unit}`;
-  return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "short" }).format(value);
+  return apart(new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "short" }).format(value));
 }
+
+/** Figures and Chinese keep a space between them, as everywhere on these pages. */
+const apart = (text: string): string => text.replace(/(\d)(\p{Script=Han})/gu, "$1 $2");
 
 /** Number and unit apart, so that the unit can be drawn quieter: `["1.4", "GB"]`. Powers of 1000, as disks and networks are sold. */
 export function bytes(count: number, locale: string): [string, string] {

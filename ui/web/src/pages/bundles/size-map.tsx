@@ -22,7 +22,8 @@ export function SizeMap({ parts }: { parts: Part[] }) {
         if (!box) return null;
         const inner = squarify(group.parts.map((part) => part.size), box);
         const room = (text: string, wide: number) => box.width > text.length * wide + 16;
-        const roomy = room(group.name, 8.6) && box.height > 22;
+        const wide = room(group.name, 8.6);
+        const roomy = (wide || room(group.name, 7.2)) && box.height > 22;
         return (
           <g key={group.name} className={`hue-${at % 6}`}>
             {group.parts.map((part, index) => {
@@ -32,7 +33,7 @@ export function SizeMap({ parts }: { parts: Part[] }) {
               );
             })}
             <rect className="frame" {...box} />
-            {roomy && <text x={box.x + 8} y={box.y + 18}>{group.name}</text>}
+            {roomy && <text className={wide ? "" : "narrow"} x={box.x + 8} y={box.y + 18}>{group.name}</text>}
             {roomy && room(size(group.size), 7.2) && box.height > 42 && <text className="figure" x={box.x + 8} y={box.y + 35}>{size(group.size)}</text>}
           </g>
         );
