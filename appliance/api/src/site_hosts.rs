@@ -50,6 +50,10 @@ impl Listed for &HostBody {
         format!("{:08}", self.position).into()
     }
 
+    fn place(&self) -> Field<'_> {
+        (self.position as u64).into()
+    }
+
     fn field(&self, name: &str) -> Field<'_> {
         match name {
             "name" => self.name.as_str().into(),

@@ -36,7 +36,7 @@ pub use backup::{About, BackupError, Snapshot, about_backup, restore};
 pub use holder::Holder;
 pub use notes::{By, FileStamp};
 pub use output::{OUTPUT_LIMIT, OutputChunk};
-pub use pages::{Page, Way};
+pub use pages::{Page, Unread, Way};
 pub use passphrase::{PASSPHRASE_FILE, Passphrase, PassphraseError};
 pub use plans::AdoptedPlan;
 pub use runs::Begun;

@@ -1,9 +1,11 @@
 //! Reading a table without holding all of it: a page by its keys, or row by row.
 
+use std::marker::PhantomData;
 use std::ops::Bound;
 
 use appliance_ledger::{Key, Row};
 use redb::{Range, ReadableTable, ReadableTableMetadata};
+use serde::Deserialize;
 
 use crate::store::{Store, StoreError, parse};
 use crate::tables::{numbered, texted};
@@ -57,18 +59,53 @@ impl Store {
     }
 
     /// Hands over every row of a table in the order of their keys, one at a time. Not for events, which are sealed.
-    pub fn each<R: Row>(&self, mut take: impl FnMut(R) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    pub fn each<R: Row>(
+        &self,
+        way: Way,
+        mut take: impl FnMut(Unread<'_, R>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let transaction = self.reading()?;
         if R::TABLE.is_numbered() {
-            for row in transaction.open_table(numbered(R::TABLE))?.iter()? {
-                take(parse(R::KIND, row?.1.value())?)?;
-            }
+            all(transaction.open_table(numbered(R::TABLE))?.iter()?, way, |row| take(Unread::new(row)))
         } else {
-            for row in transaction.open_table(texted(R::TABLE))?.iter()? {
-                take(parse(R::KIND, row?.1.value())?)?;
-            }
+            all(transaction.open_table(texted(R::TABLE))?.iter()?, way, |row| take(Unread::new(row)))
         }
-        Ok(())
+    }
+}
+
+/// A row as it is stored: reading all of it costs more than reading what it is chosen by.
+pub struct Unread<'a, R> {
+    bytes: &'a [u8],
+    row: PhantomData<R>,
+}
+
+impl<'a, R: Row> Unread<'a, R> {
+    fn new(bytes: &'a [u8]) -> Unread<'a, R> {
+        Unread { bytes, row: PhantomData }
+    }
+
+    pub fn read(&self) -> Result<R, StoreError> {
+        parse(R::KIND, self.bytes)
+    }
+
+    /// Some of its fields, which may borrow from it.
+    pub fn glance<G: Deserialize<'a>>(&self) -> Result<G, StoreError> {
+        parse(R::KIND, self.bytes)
+    }
+}
+
+fn all<K: redb::Key + 'static>(
+    mut rows: Range<'_, K, &'static [u8]>,
+    way: Way,
+    mut take: impl FnMut(&[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    loop {
+        let row = match way {
+            Way::Up => rows.next(),
+            Way::Down => rows.next_back(),
+        };
+        let Some(row) = row else { return Ok(()) };
+        take(row?.1.value())?;
     }
 }
 
@@ -140,11 +177,12 @@ mod tests {
         assert_eq!(numbers(Some(10), Way::Up, 9), [11, 12]);
         assert_eq!(numbers(Some(11), Way::Down, 3), [10, 9, 8]);
         let mut seen = Vec::new();
-        let count = |entry: AuditEntry| {
-            seen.push(entry.said.number);
+        let mut see = |entry: Unread<'_, AuditEntry>| {
+            seen.push(entry.read()?.said.number);
             Ok(())
         };
-        store.each(count).unwrap();
-        assert_eq!(seen, (1..=12).collect::<Vec<_>>());
+        store.each(Way::Up, &mut see).unwrap();
+        store.each(Way::Down, &mut see).unwrap();
+        assert_eq!(seen, (1..=12).chain((1..=12).rev()).collect::<Vec<_>>());
     }
 }

@@ -12,8 +12,8 @@ use std::time::Duration;
 use appliance_ledger::{Actor, Refused};
 use installer_model::event::RunId;
 use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase, TableDefinition, WriteTransaction};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::disk::{Disk, FileDisk};
@@ -328,7 +328,7 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec(value).expect("invariant: what is stored has text keys and no fallible serializer")
 }
 
-pub(crate) fn parse<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T, StoreError> {
+pub(crate) fn parse<'a, T: Deserialize<'a>>(what: &str, bytes: &'a [u8]) -> Result<T, StoreError> {
     serde_json::from_slice(bytes).map_err(|source| StoreError::Damaged { what: what.to_owned(), source })
 }
 

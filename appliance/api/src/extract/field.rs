@@ -60,22 +60,23 @@ impl Field<'_> {
     }
 
     /// The text of a condition, as a value of the same kind as this one.
-    pub(super) fn like(&self, text: &str) -> Option<Field<'static>> {
+    pub(super) fn like<'a>(&self, text: &'a str) -> Option<Field<'a>> {
         match self {
             // Without a value it is neither below nor above anything.
             Field::None => text.is_empty().then_some(Field::None),
             Field::Bool(_) => text.parse().ok().map(Field::Bool),
             Field::Number(_) => text.parse().ok().map(Field::Number),
-            Field::Text(_) => Some(Field::Text(Cow::Owned(text.to_owned()))),
+            Field::Text(_) => Some(text.into()),
         }
     }
 
+    /// Capitals count as small letters; `part` has none.
     pub(super) fn contains(&self, part: &str) -> bool {
         match self {
             Field::None => false,
             Field::Bool(flag) => flag.to_string().contains(part),
             Field::Number(number) => number.to_string().contains(part),
-            Field::Text(text) => text.to_lowercase().contains(&part.to_lowercase()),
+            Field::Text(text) => text.to_lowercase().contains(part),
         }
     }
 }

@@ -65,6 +65,11 @@ pub(crate) trait Listed {
 
     /// `name` is one of [`Listed::FIELDS`].
     fn field(&self, name: &str) -> Field<'_>;
+
+    /// Orders items as their ids do.
+    fn place(&self) -> Field<'_> {
+        Field::Text(self.id())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +85,8 @@ struct Condition {
     field: &'static str,
     compare: Compare,
     value: String,
+    /// `value` without capitals.
+    small: String,
 }
 
 impl Condition {
@@ -89,7 +96,7 @@ impl Condition {
         match self.compare {
             Compare::Is => order() == Some(Ordering::Equal),
             Compare::IsNot => order() != Some(Ordering::Equal),
-            Compare::Contains => field.contains(&self.value),
+            Compare::Contains => field.contains(&self.small),
             Compare::Below => order() == Some(Ordering::Less),
             Compare::Above => order() == Some(Ordering::Greater),
         }
@@ -152,6 +159,12 @@ impl Wish {
         }
     }
 
+    /// In which order of keys a page is likely to be complete early: what was made last has the highest number.
+    pub(super) fn way(&self) -> Way {
+        let downwards = self.orders.first().is_some_and(|order| order.downwards);
+        if downwards { Way::Down } else { Way::Up }
+    }
+
     /// The page of these items, of which there may be one more than fit.
     pub(super) fn cut<T: Listed>(&self, mut items: Vec<T>, total: usize) -> List<T> {
         let more = items.len() > self.limit;
@@ -170,27 +183,43 @@ pub(super) struct Selection<T> {
     wish: Wish,
     total: usize,
     kept: Vec<T>,
+    /// The first items up to the one at `limit` come before all that were let go.
+    is_cut: bool,
 }
 
 impl<T: Listed> Selection<T> {
     pub(super) fn new(wish: Wish) -> Selection<T> {
-        Selection { wish, total: 0, kept: Vec::new() }
+        Selection { wish, total: 0, kept: Vec::new(), is_cut: false }
     }
 
     pub(super) fn offer(&mut self, item: T) {
+        if self.wants(&item) {
+            self.keep(item);
+        }
+    }
+
+    /// Whether the page may have this item, of which not all need be known. To be asked once of every item.
+    pub(super) fn wants<G: Listed>(&mut self, item: &G) -> bool {
         let Wish { conditions, orders, limit, mark, .. } = &self.wish;
-        if !conditions.iter().all(|condition| condition.holds(&item)) {
-            return;
+        if !conditions.iter().all(|condition| condition.holds(item)) {
+            return false;
         }
         self.total += 1;
-        if mark.as_ref().is_some_and(|mark| against(&item, mark, orders) != Ordering::Greater) {
-            return;
+        if mark.as_ref().is_some_and(|mark| against(item, mark, orders) != Ordering::Greater) {
+            return false;
         }
+        !self.is_cut || order(item, &self.kept[*limit], orders) == Ordering::Less
+    }
+
+    /// Takes an item that is wanted.
+    pub(super) fn keep(&mut self, item: T) {
+        let Wish { orders, limit, .. } = &self.wish;
         self.kept.push(item);
         // One more than a page: it says that there is a next one.
         if self.kept.len() > 2 * (limit + 1) {
             self.kept.select_nth_unstable_by(*limit, |one, other| order(one, other, orders));
             self.kept.truncate(limit + 1);
+            self.is_cut = true;
         }
     }
 
@@ -209,15 +238,15 @@ impl<T: Listed> List<T> {
     }
 }
 
-fn order<T: Listed>(one: &T, other: &T, orders: &[Order]) -> Ordering {
+fn order(one: &impl Listed, other: &impl Listed, orders: &[Order]) -> Ordering {
     let by_fields = orders.iter().map(|order| {
         let ordering = one.field(order.field).order(&other.field(order.field));
         if order.downwards { ordering.reverse() } else { ordering }
     });
-    { by_fields }.find(|ordering| ordering.is_ne()).unwrap_or_else(|| one.id().cmp(&other.id()))
+    { by_fields }.find(|ordering| ordering.is_ne()).unwrap_or_else(|| one.place().order(&other.place()))
 }
 
-fn against<T: Listed>(item: &T, mark: &Mark, orders: &[Order]) -> Ordering {
+fn against(item: &impl Listed, mark: &Mark, orders: &[Order]) -> Ordering {
     let by_fields = orders.iter().zip(&mark.fields).map(|(order, field)| {
         let ordering = item.field(order.field).order(field);
         if order.downwards { ordering.reverse() } else { ordering }
@@ -251,7 +280,8 @@ fn condition<T: Listed>(text: &str) -> Result<Condition, Problem> {
         return Err(Problem::invalid("?filter", format!("{text:?} compares nothing: write `field=value`")));
     };
     let field = known::<T>(text[..at].trim(), "?filter")?;
-    Ok(Condition { field, compare, value: text[at + sign.len()..].trim().to_owned() })
+    let value = text[at + sign.len()..].trim().to_owned();
+    Ok(Condition { field, compare, small: value.to_lowercase(), value })
 }
 
 /// At commas that have no backslash before them.

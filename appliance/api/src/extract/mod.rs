@@ -11,7 +11,7 @@ mod parameters;
 pub(crate) use self::body::Patience;
 pub(crate) use self::condition::etag;
 pub(crate) use self::field::Field;
-pub(crate) use self::kept::Kept;
+pub(crate) use self::kept::{Glanced, Kept};
 pub(crate) use self::list::{List, ListParams, Listed};
 pub(crate) use self::mutation::{Changing, Mutation};
 pub(crate) use self::parameters::{Path, Query};

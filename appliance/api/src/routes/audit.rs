@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use appliance_store::ledger::{AuditEntry, Key};
 use axum::Json;
 use axum::extract::State;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::Routes;
 use crate::access::Needs;
 use crate::app::App;
-use crate::extract::{Field, Kept, List, ListParams, Listed, Query};
+use crate::extract::{Field, Glanced, Kept, List, ListParams, Listed, Query};
 use crate::problem::Problem;
 
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -54,9 +54,8 @@ impl From<AuditEntry> for EntryBody {
 impl Listed for EntryBody {
     const FIELDS: &'static [&'static str] = &["action", "actor", "at", "id", "number", "via"];
 
-    /// With leading zeros: the order of texts is that of numbers then.
     fn id(&self) -> Cow<'_, str> {
-        format!("{:020}", self.number).into()
+        id_of(self.number)
     }
 
     fn field(&self, name: &str) -> Field<'_> {
@@ -69,6 +68,63 @@ impl Listed for EntryBody {
             _ => self.via.as_str().into(),
         }
     }
+
+    fn place(&self) -> Field<'_> {
+        self.number.into()
+    }
+}
+
+/// What an entry is chosen by. Most of them are long in what this leaves out.
+#[derive(Debug, Deserialize)]
+struct EntryGlance<'a> {
+    #[serde(borrow)]
+    said: SaidGlance<'a>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SaidGlance<'a> {
+    #[serde(borrow)]
+    action: Cow<'a, str>,
+    #[serde(borrow)]
+    actor: Cow<'a, str>,
+    at: u64,
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    number: u64,
+    #[serde(borrow)]
+    via: Cow<'a, str>,
+}
+
+impl Listed for EntryGlance<'_> {
+    const FIELDS: &'static [&'static str] = EntryBody::FIELDS;
+
+    fn id(&self) -> Cow<'_, str> {
+        id_of(self.said.number)
+    }
+
+    fn field(&self, name: &str) -> Field<'_> {
+        match name {
+            "action" => self.said.action.as_ref().into(),
+            "actor" => self.said.actor.as_ref().into(),
+            "at" => self.said.at.into(),
+            "id" => self.said.id.as_ref().into(),
+            "number" => self.said.number.into(),
+            _ => self.said.via.as_ref().into(),
+        }
+    }
+
+    fn place(&self) -> Field<'_> {
+        self.said.number.into()
+    }
+}
+
+impl Glanced for EntryBody {
+    type Glance<'a> = EntryGlance<'a>;
+}
+
+/// With leading zeros: the order of texts is that of numbers then.
+fn id_of(number: u64) -> Cow<'static, str> {
+    format!("{number:020}").into()
 }
 
 impl Kept for EntryBody {
@@ -87,7 +143,7 @@ async fn list_audit(
     State(app): State<App>,
     Query(params): Query<ListParams>,
 ) -> Result<Json<List<EntryBody>>, Problem> {
-    Ok(Json(app.list(params, |_, entry: AuditEntry| Ok(entry.into())).await?))
+    Ok(Json(app.list_at_a_glance(params).await?))
 }
 
 /// What following the chain came to.

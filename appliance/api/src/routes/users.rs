@@ -94,7 +94,7 @@ impl Listed for UserBody {
     fn field(&self, name: &str) -> Field<'_> {
         match name {
             "name" => self.name.as_str().into(),
-            "role" => Role::from(self.role).to_string().into(),
+            "role" => Role::from(self.role).name().into(),
             "disabled" => self.disabled.into(),
             "issuer" => self.issuer.as_deref().map_or(Field::None, Field::from),
             _ => self.created_at.into(),
