@@ -237,17 +237,17 @@ pub(crate) async fn stall(target: &Target, count: usize) -> Vec<TlsStream<TcpStr
     streams
 }
 
-/// Open streams, and when each change came to each.
+/// Open streams, and how long what has a time took to each.
 pub(crate) struct Streams {
     watchers: usize,
     heard: mpsc::UnboundedReceiver<u64>,
 }
 
-pub(crate) async fn watch(target: &Target, count: usize) -> Streams {
+pub(crate) async fn watch(target: &Target, topic: &str, count: usize) -> Streams {
     let (tell, heard) = mpsc::unbounded_channel();
     for _ in 0..count {
         let mut sender = target.http1().await;
-        let request = Request::get("/api/v1/watch?topics=users")
+        let request = Request::get(format!("/api/v1/watch?topics={topic}"))
             .header("host", "127.0.0.1")
             .header("authorization", &target.authorization)
             .body(Full::default())
@@ -257,14 +257,19 @@ pub(crate) async fn watch(target: &Target, count: usize) -> Streams {
         tokio::spawn(async move {
             // The connection ends with its sender.
             let _sender = sender;
+            let mut text = String::new();
             while let Some(Ok(frame)) = body.frame().await {
                 let Ok(data) = frame.into_data() else { continue };
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
-                let text = String::from_utf8_lossy(&data);
-                for part in text.split("\"at\":").skip(1) {
-                    let at: u64 = part.split('}').next().unwrap().parse().unwrap();
+                text.push_str(&String::from_utf8_lossy(&data));
+                // The last message may be cut.
+                let Some(end) = text.rfind("\n\n") else { continue };
+                for part in text[..end].split("\"at\":").skip(1) {
+                    let digits = part.split(|letter: char| !letter.is_ascii_digit()).next();
+                    let at: u64 = digits.unwrap().parse().unwrap();
                     let _ = tell.send(now.saturating_sub(at));
                 }
+                text.drain(..end);
             }
         });
     }

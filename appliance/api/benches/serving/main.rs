@@ -13,6 +13,7 @@
     reason = "a measurement that cannot go on panics; what it finds is printed"
 )]
 
+mod busy;
 mod etcd;
 mod load;
 mod seed;
@@ -24,6 +25,10 @@ use std::time::{Duration, Instant};
 use etcd::Etcd;
 use load::Target;
 use server::{Armilla, Process};
+
+/// As in the binary, so that memory is counted alike.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const MUCH: seed::Much = seed::Much { users: 10_000, runs: 1_000, large: 5_000, sites: 50 };
 const ROUNDS: usize = 5;
@@ -37,6 +42,11 @@ async fn main() {
         println!("name the binary: cargo bench -p appliance-api --bench serving -- dist/x86_64/armilla");
         return;
     };
+    if let [role, state, address] = arguments.as_slice()
+        && role == busy::ROLE
+    {
+        return busy::serve(state.into(), address).await;
+    }
     server::keep_off_its_cores();
     let load = || std::fs::read_to_string("/proc/loadavg").unwrap();
     println!("load of the machine: {}", load().trim());
@@ -44,6 +54,10 @@ async fn main() {
     println!("binary: {:.1} MB", std::fs::metadata(armilla).unwrap().len() as f64 / 1e6);
     if wants("empty") {
         empty(armilla, dir.path()).await;
+    }
+
+    if wants("busy") {
+        busy(dir.path()).await;
     }
 
     let state = dir.path().join("seeded");
@@ -204,7 +218,7 @@ async fn flood(process: &Process, target: &Target, sent: load::Sent) -> (f64, Du
 /// Everybody watches what changes.
 async fn watchers(process: &Process, target: &Target) {
     let before = process.memory().all;
-    let streams = load::watch(target, WATCHERS).await;
+    let streams = load::watch(target, "users", WATCHERS).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     println!("{WATCHERS} event streams, idle: {:.1} MB more", process.memory().all - before);
     let begun = Instant::now();
@@ -217,6 +231,40 @@ async fn watchers(process: &Process, target: &Target) {
         lags[lags.len() * 99 / 100],
         lags[lags.len() - 1],
         process.memory().all - before,
+    );
+}
+
+/// Everybody watches one run.
+async fn busy(dir: &Path) {
+    let state = dir.join("busy");
+    let token = seed::seed(&state, &seed::Much { users: 3, runs: 0, large: 1, sites: 0 });
+    let (mut process, address) = busy::start(&state);
+    let target = Target::armilla(&address, &state, &token).await;
+    let before = process.memory();
+    let streams = load::watch(&target, "events", WATCHERS).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let idle = process.memory();
+    let begun = Instant::now();
+    process.tell("go");
+    let mut lags = std::pin::pin!(streams.lags(busy::EVENTS));
+    let mut most = idle.all;
+    let lags = loop {
+        tokio::select! {
+            lags = &mut lags => break lags,
+            () = tokio::time::sleep(Duration::from_millis(100)) => most = most.max(process.memory().all),
+        }
+    };
+    println!(
+        "one busy run, {} events in {:.1?} to each of {WATCHERS}: lag p50 {} ms, p99 {} ms, slowest {} ms; {:.1} MB before them, {:.1} MB \
+         more for their streams, {:.1} MB more at most in the run",
+        busy::EVENTS,
+        begun.elapsed(),
+        lags[lags.len() / 2],
+        lags[lags.len() * 99 / 100],
+        lags[lags.len() - 1],
+        before.all,
+        idle.all - before.all,
+        most - idle.all,
     );
 }
 
