@@ -1,5 +1,6 @@
 //! A server whose own run is busy. The binary performs runs only on real hosts; so this program is started again as a server of the
-//! same crates, which writes down what an engine writes down: events, the output of commands and progress.
+//! same crates, without an optimiser for our own, which writes down what an engine writes down: events, the output of commands and
+//! progress.
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};

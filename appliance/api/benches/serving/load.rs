@@ -133,6 +133,23 @@ impl Target {
             .unwrap()
     }
 
+    /// As a person does, whose password was set through the socket of this state folder.
+    pub(crate) async fn log_in(&self, state: &Path) {
+        let client = appliance_client::Transport::of_folder(&state.join("armilla.sock")).unwrap();
+        let (name, password) = ("person", "correct horse battery");
+        let user = serde_json::json!({"name": name, "role": "admin", "password": password});
+        let client = appliance_client::Client::new(client);
+        client.post::<serde_json::Value>("/api/v1/users", &user).await.unwrap();
+        let login = serde_json::json!({"user": name, "password": password}).to_string();
+        let request = Request::post("/api/v1/sessions")
+            .header("host", "127.0.0.1")
+            .header("content-type", "application/json")
+            .body(Full::from(login))
+            .unwrap();
+        let answer = self.http1().await.send_request(request).await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.status());
+    }
+
     /// How long a GET with all of its answer takes, one after the other.
     pub(crate) async fn time(&self, path: &str, times: usize) -> Times {
         let mut sender = self.http1().await;

@@ -13,6 +13,7 @@
     reason = "a measurement that cannot go on panics; what it finds is printed"
 )]
 
+mod aims;
 mod busy;
 mod etcd;
 mod load;
@@ -22,6 +23,7 @@ mod server;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use aims::Aims;
 use etcd::Etcd;
 use load::Target;
 use server::{Armilla, Process};
@@ -52,12 +54,13 @@ async fn main() {
     println!("load of the machine: {}", load().trim());
     let dir = tempfile::tempdir().unwrap();
     println!("binary: {:.1} MB", std::fs::metadata(armilla).unwrap().len() as f64 / 1e6);
+    let mut aims = Aims::default();
     if wants("empty") {
-        empty(armilla, dir.path()).await;
+        empty(armilla, dir.path(), &mut aims).await;
     }
 
     if wants("busy") {
-        busy(dir.path()).await;
+        busy(dir.path(), &mut aims).await;
     }
 
     let state = dir.path().join("seeded");
@@ -77,27 +80,28 @@ async fn main() {
     };
     println!("armilla: {:.0} MB of database", server.size() as f64 / 1e6);
     if wants("starts") {
-        starts(&server, &target, etcd.as_ref()).await;
+        starts(&server, &target, etcd.as_ref(), &mut aims).await;
     }
 
     let process = server.start();
     target.answers(&Target::get("/api/v1/me")).await;
     if wants("gets") {
-        gets(&target).await;
+        gets(&target, &mut aims).await;
     }
     println!("after these: {}", process.memory());
     if wants("floods") {
-        floods(&process, &target, etcd.as_mut()).await;
+        floods(&process, &target, etcd.as_mut(), &mut aims).await;
     }
     if wants("watchers") {
         watchers(&process, &target).await;
     }
     if wants("stalled") {
-        stalled(&process, &target).await;
+        stalled(&process, &target, &mut aims).await;
     }
-    tokio::time::sleep(Duration::from_secs(62)).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
     println!("at the end, idle again: {}", process.memory());
     println!("load of the machine: {}", load().trim());
+    println!("\naims:\n{}", aims.table());
 }
 
 /// Whether this part is measured: all are, unless `ARMILLA_BENCH` names some.
@@ -106,15 +110,26 @@ fn wants(part: &str) -> bool {
 }
 
 /// A server that was just installed, and nobody asks.
-async fn empty(armilla: &str, dir: &Path) {
-    let server = Armilla::new(armilla, &dir.join("empty"));
+async fn empty(armilla: &str, dir: &Path, aims: &mut Aims) {
+    let state = dir.join("empty");
+    let server = Armilla::new(armilla, &state);
     let process = server.start();
     tokio::time::sleep(Duration::from_secs(8)).await;
-    println!("empty and idle: {}", process.memory());
+    let idle = process.memory();
+    println!("empty and idle: {idle}");
+    Target::armilla(&server.address, &state, "").await.log_in(&state).await;
+    // Threads that have nothing to do end after ten seconds; after two minutes a whole one was quiet.
+    tokio::time::sleep(Duration::from_secs(17)).await;
+    println!("17 s after a user was added and logged in: {}", process.memory());
+    tokio::time::sleep(Duration::from_secs(110)).await;
+    let later = process.memory();
+    println!("two minutes after it: {later}");
+    aims.at_most("resident, empty and idle", idle.all, 20.0, "MB");
+    aims.at_most("resident, idle again after a login", later.all, 20.0, "MB");
 }
 
 /// From the start of the process to the first answer that needed its state, in turns.
-async fn starts(server: &Armilla, target: &Target, etcd: Option<&Etcd>) {
+async fn starts(server: &Armilla, target: &Target, etcd: Option<&Etcd>, aims: &mut Aims) {
     for (how, orderly) in [("after an orderly end", true), ("after a kill", false)] {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
@@ -130,11 +145,13 @@ async fn starts(server: &Armilla, target: &Target, etcd: Option<&Etcd>) {
         print!("first answer {how}: {:.1?} (at most {:.1?})", ours[middle], ours[ROUNDS - 1]);
         match theirs.get(middle) {
             None => println!(),
-            Some(etcd) => println!(
-                "; etcd {etcd:.1?} (at most {:.1?}): {:.1} times as long",
-                theirs[ROUNDS - 1],
-                etcd.as_secs_f64() / ours[middle].as_secs_f64()
-            ),
+            Some(etcd) => {
+                let times = etcd.as_secs_f64() / ours[middle].as_secs_f64();
+                println!("; etcd {etcd:.1?} (at most {:.1?}): {times:.1} times as long", theirs[ROUNDS - 1]);
+                let what =
+                    if orderly { "start, against etcd's" } else { "start after a kill, against etcd's" };
+                aims.times(what, times, 10.0);
+            }
         }
     }
 }
@@ -149,7 +166,10 @@ async fn start(process: Process, target: &Target, read: &load::Sent, orderly: bo
 }
 
 /// Main GETs, one after the other on one connection.
-async fn gets(target: &Target) {
+async fn gets(target: &Target, aims: &mut Aims) {
+    let milliseconds = |took: Duration| took.as_secs_f64() * 1e3;
+    let mut slowest = 0.0_f64;
+    println!("{:>9} {:>9} {:>9} {:>9}   GET, 200 times", "p50 ms", "p99 ms", "first ms", "bytes");
     for path in [
         "/api/v1/me",
         "/api/v1/users/user04711",
@@ -171,12 +191,15 @@ async fn gets(target: &Target) {
         "/api/v1/sites/large/hosts?limit=1000",
     ] {
         let load::Times { first, p50, p99, bytes } = target.time(path, 200).await;
-        println!("GET {path}: p50 {p50:.1?}, p99 {p99:.1?}, the first {first:.1?}; {bytes} bytes");
+        let (first, p50, p99) = (milliseconds(first), milliseconds(p50), milliseconds(p99));
+        println!("{p50:>9.2} {p99:>9.2} {first:>9.2} {bytes:>9}   {path}");
+        slowest = slowest.max(p99);
     }
+    aims.at_most("p99 of the slowest of these GETs", slowest, 20.0, "ms");
 }
 
 /// Authenticated reads, in turns.
-async fn floods(process: &Process, target: &Target, etcd: Option<&mut Etcd>) {
+async fn floods(process: &Process, target: &Target, etcd: Option<&mut Etcd>, aims: &mut Aims) {
     let etcd = match etcd {
         None => None,
         Some(etcd) => {
@@ -205,6 +228,9 @@ async fn floods(process: &Process, target: &Target, etcd: Option<&mut Etcd>) {
     say("  armilla, GET /me", &mut rates[0]);
     say("  armilla, GET /users/NAME", &mut rates[1]);
     say("  etcd, a key of 200 bytes, serializable", &mut rates[2]);
+    if let (Some(ours), Some(theirs)) = (rates[1].get(1), rates[2].get(1)) {
+        aims.times("authenticated reads a second, against etcd's", ours.0 / theirs.0, 1.0);
+    }
 }
 
 async fn flood(process: &Process, target: &Target, sent: load::Sent) -> (f64, Duration, f64) {
@@ -235,7 +261,7 @@ async fn watchers(process: &Process, target: &Target) {
 }
 
 /// Everybody watches one run.
-async fn busy(dir: &Path) {
+async fn busy(dir: &Path, aims: &mut Aims) {
     let state = dir.join("busy");
     let token = seed::seed(&state, &seed::Much { users: 3, runs: 0, large: 1, sites: 0 });
     let (mut process, address) = busy::start(&state);
@@ -266,10 +292,17 @@ async fn busy(dir: &Path) {
         idle.all - before.all,
         most - idle.all,
     );
+    aims.at_most(
+        "for each of 1,000 streams of a busy run",
+        (most - before.all) * 1e3 / WATCHERS as f64,
+        100.0,
+        "kB",
+    );
+    aims.at_most("slowest stream of a busy run", lags[lags.len() - 1] as f64, 1000.0, "ms");
 }
 
 /// Readers who take nothing while there is much to send.
-async fn stalled(process: &Process, target: &Target) {
+async fn stalled(process: &Process, target: &Target, aims: &mut Aims) {
     let before = process.memory().all;
     // Those who watched go on.
     let others = target.watchers().await;
@@ -285,5 +318,7 @@ async fn stalled(process: &Process, target: &Target) {
         "{STALLED} readers who take nothing of all that ever happened: let go after {:.0?}, {most:.1} MB more until then",
         begun.elapsed()
     );
+    aims.at_most("for each reader who takes nothing", most * 1e3 / STALLED as f64, 1000.0, "kB");
+    aims.at_most("until such a reader is let go", begun.elapsed().as_secs_f64(), 40.0, "s");
     drop(streams);
 }
