@@ -135,8 +135,8 @@ test("what happens is on the screen soon, and the first line soon after a run is
 });
 
 test("a million lines are there, and scroll", async () => {
-  const [each, lines] = [250, 4000];
-  const { standIn, person } = await looking(1, each, (run) => {
+  const [outputs, lines] = [250, 4000];
+  const { standIn, person } = await looking(1, outputs, (run) => {
     for (const [n, { id }] of run.steps.entries()) {
       const text = Array.from({ length: lines }, (_, line) => `step ${n} line ${line}: unpacking layer ${(line * 7919) % 65_536} of an image`).join("\n");
       run.outputs.set(id, text);
@@ -145,8 +145,12 @@ test("a million lines are there, and scroll", async () => {
     }
   });
   const { page } = person;
-  const total = each * lines + standIn.ledger.length;
+  const total = outputs * lines + standIn.ledger.length;
   await page.getByText(`${total.toLocaleString("en-GB")} lines`, { exact: true }).waitFor({ timeout: 100_000 });
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("Performance.enable");
+  const busy = async () => new Map((await devtools.send("Performance.getMetrics")).metrics.map(({ name, value }) => [name, value * 1000]));
+  const before = await busy();
   const { frames, worst, took } = await page.evaluate(async () => {
     const box = document.querySelector(".runlog-box");
     if (!box) throw new Error("no log");
@@ -162,13 +166,14 @@ test("a million lines are there, and scroll", async () => {
     }
     return { frames, worst, took: before - began };
   });
-  const devtools = await page.context().newCDPSession(page);
+  const after = await busy();
+  const each = (name: string) => (((after.get(name) ?? 0) - (before.get(name) ?? 0)) / frames).toFixed(1);
   await devtools.send("HeapProfiler.collectGarbage");
   const heap = (await devtools.send("Runtime.getHeapUsage")).usedSize / 1e6;
   await page.locator(".runlog-box").evaluate((box) => (box.scrollTop = box.scrollHeight));
   const lastLine = page.locator(`[data-line="${standIn.ledger.at(-1)?.index}.${lines}"]`);
   await lastLine.waitFor();
-  console.log(`runs: ${total} lines, ${Math.round(heap)} MB of heap, ${Math.round((frames * 1000) / took)} frames a second, worst frame ${Math.round(worst)} ms`);
+  console.log(`runs: ${total} lines, ${Math.round(heap)} MB of heap, ${Math.round((frames * 1000) / took)} frames a second, worst frame ${Math.round(worst)} ms; a frame has ${each("ScriptDuration")} ms of script, ${each("RecalcStyleDuration")} of style, ${each("LayoutDuration")} of layout, ${each("TaskDuration")} in all`);
   expect(await page.locator(".runlog-line").count()).toBeLessThan(200);
   expect(heap).toBeLessThan(150);
   await person.close();

@@ -1,5 +1,6 @@
 import { i18n, type Messages } from "@lingui/core";
 import { useLingui } from "@lingui/react";
+import { useMemo } from "react";
 
 export type Language = "en" | "zh";
 export type Text = (id: string, values?: Record<string, unknown>) => string;
@@ -20,10 +21,11 @@ export async function activate(wanted: Language): Promise<void> {
   document.documentElement.lang = wanted === "zh" ? "zh-CN" : "en";
 }
 
-/** Texts by their ids; a component that uses it is drawn anew when the language changes. */
+/** Texts by their ids; a component that uses it is drawn anew when the language changes, and until then it is the same function. */
 export function useText(): Text {
   const { i18n: current } = useLingui();
-  return (id, values) => current._(id, values);
+  const { locale: spoken } = current;
+  return useMemo(() => (id, values) => current._(id, values), [current, spoken]);
 }
 
 /** For numbers and dates, where there is no component. */

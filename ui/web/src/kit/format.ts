@@ -5,23 +5,41 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
+/** Making a format takes longer than to draw the line that it is for: each is made once for a language. */
+function once<Format>(make: (locale: string, more: string) => Format): (locale: string, more?: string) => Format {
+  const made = new Map<string, Format>();
+  return (locale, more = "") => {
+    const key = `${locale} ${more}`;
+    const format = made.get(key) ?? make(locale, more);
+    made.set(key, format);
+    return format;
+  };
+}
+
+const relatives = once((locale) => new Intl.RelativeTimeFormat(locale, { style: "short", numeric: "auto" }));
+const moments = once((locale) => new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" }));
+const clocks = once((locale) => new Intl.DateTimeFormat(locale, { timeStyle: "medium", hour12: false }));
+const numbers = once((locale) => new Intl.NumberFormat(locale));
+const quantities = once((locale, unit) => new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "short" }));
+const sizes = once((locale, digits) => new Intl.NumberFormat(locale, { maximumFractionDigits: Number(digits) }));
+
 /** "3 min ago", "in 2 days". Both in Unix milliseconds. */
 export function relative(at: number, now: number, locale: string): string {
   const past = at - now;
   const [unit, size] = (
     [["day", DAY], ["hour", HOUR], ["minute", MINUTE], ["second", SECOND]] as const
   ).find(([, size]) => Math.abs(past) >= size) ?? ["second", SECOND];
-  return apart(new Intl.RelativeTimeFormat(locale, { style: "short", numeric: "auto" }).format(Math.trunc(past / size), unit));
+  return apart(relatives(locale).format(Math.trunc(past / size), unit));
 }
 
 /** Date and time to the second, in the reader's zone. */
 export function moment(at: number, locale: string): string {
-  return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" }).format(at);
+  return moments(locale).format(at);
 }
 
 /** The time of day to the second. */
 export function clock(at: number, locale: string): string {
-  return new Intl.DateTimeFormat(locale, { timeStyle: "medium", hour12: false }).format(at);
+  return clocks(locale).format(at);
 }
 
 /** "3 min 12 s", "2 h 5 min", "850 ms"; two units at most. In milliseconds. */
@@ -42,8 +60,8 @@ const ENGLISH: Record<string, string> = { day: "d", hour: "h", minute: "min", se
 
 /** Signs of units have no plural: the platform's own English says "3 mins 12 secs". */
 function quantity(value: number, unit: string, locale: string): string {
-  if (locale.startsWith("en")) return `${new Intl.NumberFormat(locale).format(value)} ${ENGLISH[unit] ?? unit}`;
-  return apart(new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "short" }).format(value));
+  if (locale.startsWith("en")) return `${numbers(locale).format(value)} ${ENGLISH[unit] ?? unit}`;
+  return apart(quantities(locale, unit).format(value));
 }
 
 /** Figures and Chinese keep a space between them, as everywhere on these pages. */
@@ -55,7 +73,7 @@ export function bytes(count: number, locale: string): [string, string] {
   const power = Math.min(units.length - 1, count < 1000 ? 0 : Math.floor(Math.log10(count) / 3));
   const value = count / 1000 ** power;
   const digits = power === 0 || value >= 100 ? 0 : 1;
-  return [new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value), units[power] ?? "B"];
+  return [sizes(locale, String(digits)).format(value), units[power] ?? "B"];
 }
 
 /** A long value with its middle left out. */

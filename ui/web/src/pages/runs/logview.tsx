@@ -96,9 +96,10 @@ type LineProps = { name: string; block: Block; text: string; start: number; mark
 const Line = memo(function Line({ name, block, text, start, marked, mark }: LineProps) {
   const t = useText();
   const { level, at } = block;
+  const link = t("runs.linkTo", { name });
   return (
     <div className={`runlog-line runlog-${level}${marked ? " marked" : ""}`} style={{ transform: `translateY(${start}px)` }} data-line={name}>
-      <button type="button" tabIndex={marked ? 0 : -1} aria-label={t("runs.linkTo", { name })} title={t("runs.linkTo", { name })} onClick={() => mark(name)}>{clock(at, locale())}</button>
+      <button type="button" tabIndex={marked ? 0 : -1} aria-label={link} title={link} onClick={() => mark(name)}>{clock(at, locale())}</button>
       <span aria-hidden="true" className="runlog-sign">{SIGNS[level]}</span>
       <span>{text}</span>
     </div>
