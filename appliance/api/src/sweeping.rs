@@ -1,7 +1,7 @@
 //! What has expired is forgotten, at the start of a server and then every hour: sessions, tokens, uploads with their files,
 //! idempotency keys, counts of guesses.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use appliance_store::ledger::{Actor, Command, Reply};
 
@@ -12,14 +12,29 @@ use crate::routes::clear_away;
 /// What has expired is believed by nobody, swept or not: this is about room.
 const EACH: Duration = Duration::from_secs(60 * 60);
 
-/// Sweeps for as long as the server lives. What fails, such as a full disk, is tried again the next time.
+/// The clock may be put right by so much within an hour and is believed all the same.
+const PUT_RIGHT: Duration = Duration::from_secs(10 * 60);
+
+/// Sweeps for as long as the server lives. What fails, such as a full disk, is tried again the next time. A clock that has jumped
+/// is not believed until an hour later: it may be put right meanwhile, and what was removed does not come back.
 pub(crate) async fn keep(app: &App) {
+    let mut jumped = false;
     loop {
-        if let Err(problem) = sweep(app).await {
+        if jumped {
+            tracing::warn!("the clock has jumped: what has expired by it is kept for another hour");
+        } else if let Err(problem) = sweep(app).await {
             tracing::warn!(?problem, "what has expired could not be removed");
         }
+        let (clock, begun) = (app.now_ms(), Instant::now());
         tokio::time::sleep(EACH).await;
+        jumped = !agree(clock, app.now_ms(), begun.elapsed());
     }
+}
+
+/// Whether a clock (Unix times in milliseconds) went on by as much as has passed.
+fn agree(before: u64, now: u64, passed: Duration) -> bool {
+    let wanted = u64::try_from(passed.as_millis()).map_or(u64::MAX, |passed| before.saturating_add(passed));
+    now.abs_diff(wanted) <= u64::try_from(PUT_RIGHT.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Asks first: where nothing has expired, nothing is written.
@@ -41,6 +56,14 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn a_clock_is_believed_when_it_goes_on_as_time_does() {
+        const HOUR: u64 = 60 * 60 * 1000;
+        let after_an_hour = |now: u64| agree(100 * HOUR, now, EACH);
+        assert!(after_an_hour(101 * HOUR) && after_an_hour(101 * HOUR - HOUR / 10));
+        assert!(!after_an_hour(103 * HOUR) && !after_an_hour(99 * HOUR) && !after_an_hour(0));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn what_expires_while_a_server_runs_goes_within_the_hour() {
         let dir = tempfile::tempdir().unwrap();
@@ -60,7 +83,7 @@ mod tests {
             Command::Uploads(UploadCommand::Begin(upload))
         };
         store.submit_at(1, &Actor::Instance, &upload("old", 2)).unwrap();
-        store.submit_at(1, &Actor::Instance, &upload("new", u64::MAX)).unwrap();
+        store.submit_at(1, &Actor::Instance, &upload("new", app.now_ms() + 60_000)).unwrap();
         let folder = dir.path().join("uploads");
         std::fs::create_dir(&folder).unwrap();
         for name in ["old", "new", "stranger"] {

@@ -40,7 +40,9 @@ fn long_ago() -> TempDir {
     done(Command::Sessions(SessionCommand::Failed { user: "anna".to_owned(), address }));
     let (settings, expected) = (Settings::default(), appliance_store::ledger::Expected::Any);
     let put = Command::Settings(SettingsCommand::Put { settings, expected });
-    for (key, expires_at) in [("old", 10), ("new", u64::MAX)] {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let tomorrow = u64::try_from(now.as_millis()).unwrap() + 24 * 60 * 60 * 1000;
+    for (key, expires_at) in [("old", 10), ("new", tomorrow)] {
         let (key, request, command) = (key.to_owned(), String::new(), Box::new(put.clone()));
         done(Command::Once(Once { key, request, expires_at, command }));
     }

@@ -315,6 +315,82 @@ fn a_clock_that_jumps_lengthens_no_session_and_keeps_the_order_of_the_audit() {
     assert_eq!(bench.verified(), Ok(numbers.len() as u64));
 }
 
+const DAY: u64 = 24 * 60 * 60 * 1000;
+
+fn upload(id: &str, expires_at: u64) -> UploadCommand {
+    UploadCommand::Begin(Upload {
+        id: id.into(),
+        name: "x.bundle".into(),
+        size: 10,
+        received: 0,
+        digest: None,
+        by: String::new(),
+        begun_at: 0,
+        expires_at,
+        revision: 0,
+    })
+}
+
+fn once(key: &str, expires_at: u64, command: impl Into<Command>) -> Command {
+    let (key, request) = (key.to_owned(), "a request".to_owned());
+    Command::Once(Once { key, request, expires_at, command: Box::new(command.into()) })
+}
+
+#[test]
+fn a_clock_that_jumps_ends_no_token_for_good_and_lengthens_none() {
+    let mut bench = Bench { at: 100 * DAY, ..Bench::default() };
+    bench.must(add("anna", Role::Admin));
+    let token = Token {
+        digest: "c".repeat(64),
+        name: "ci".into(),
+        user: "anna".into(),
+        role: Role::Viewer,
+        created_at: 0,
+        expires_at: Some(101 * DAY),
+        used_at: None,
+        revision: 0,
+    };
+    bench.must(TokenCommand::Make(token));
+    let used = || TokenCommand::Used { id: "c".repeat(16) };
+    bench.must(used());
+    // Ahead: it has ended, and is not forgotten by a sweep of that moment.
+    bench.at = 107 * DAY;
+    assert!(matches!(bench.try_it(used()), Err(Refused::Expired { .. })));
+    assert_eq!(bench.try_it(Command::Sweep), Ok(Reply::Swept(0)));
+    // Put right: it holds as before, and ends when it was to end.
+    bench.at = 100 * DAY + 1;
+    bench.must(used());
+    bench.at = 0;
+    bench.must(used());
+    assert_eq!(bench.rows::<Token>()[0].expires_at, Some(101 * DAY));
+    bench.at = 101 * DAY;
+    assert!(matches!(bench.try_it(used()), Err(Refused::Expired { .. })));
+}
+
+#[test]
+fn a_clock_that_jumps_keeps_no_upload_and_no_answer_for_ever() {
+    let mut bench = Bench { at: 100 * DAY, ..Bench::default() };
+    bench.must(upload("now", 101 * DAY));
+    bench.try_it(once("now", 101 * DAY, add("anna", Role::Viewer))).unwrap();
+    // While the clock is a year ahead, both are begun again, with another name.
+    bench.at = 465 * DAY;
+    bench.must(upload("ahead", 466 * DAY));
+    bench.try_it(once("ahead", 466 * DAY, add("ben", Role::Viewer))).unwrap();
+    // Put right. What was begun before is there, and is answered as it was.
+    bench.at = 100 * DAY + 1;
+    let again = bench.try_as(&Actor::Instance, once("now", 101 * DAY, add("anna", Role::Viewer))).unwrap();
+    assert!(again.repeated);
+    bench.must(UploadCommand::Received { id: "now".into(), received: 5, expires_at: 101 * DAY });
+    assert_eq!(bench.try_it(Command::Sweep), Ok(Reply::Swept(2)), "what the wrong clock dated");
+    assert_eq!(bench.rows::<Upload>().len(), 1);
+    assert_eq!(bench.rows::<Remembered>().len(), 1);
+    let again = bench.try_as(&Actor::Instance, once("now", 101 * DAY, add("anna", Role::Viewer))).unwrap();
+    assert!(again.repeated);
+    // A clock that is set back a little takes nothing along.
+    bench.at = 99 * DAY;
+    assert_eq!(bench.try_it(Command::Sweep), Ok(Reply::Swept(0)));
+}
+
 #[test]
 fn a_token_may_no_more_than_its_user() {
     let mut bench = Bench::default();

@@ -59,6 +59,16 @@ pub struct Remembered {
     pub expires_at: u64,
 }
 
+/// No answer is kept longer: one that seems to be was given while the clock was ahead.
+const LONGEST_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+
+impl Remembered {
+    /// Nobody asks for it any more, as far as the clock can be believed.
+    pub fn is_over(&self, at: u64) -> bool {
+        at >= self.expires_at || self.expires_at > at.saturating_add(LONGEST_MS)
+    }
+}
+
 impl Row for Remembered {
     const TABLE: Table = Table::Once;
     const KIND: &'static str = "idempotency key";

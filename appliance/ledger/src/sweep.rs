@@ -29,7 +29,7 @@ pub(crate) fn decide(deciding: &mut Deciding<'_>) -> Result<Reply, Refused> {
         tokens::revoke(deciding, token.id());
         tokens += 1;
     }
-    for (_, upload) in deciding.all::<Upload>()?.into_iter().filter(|(_, upload)| at >= upload.expires_at) {
+    for (_, upload) in deciding.all::<Upload>()?.into_iter().filter(|(_, upload)| upload.is_over(at)) {
         deciding.remove(Table::Uploads, upload.id.as_str());
         deciding.removed(Topic::Uploads, &upload.id);
         uploads += 1;
@@ -43,7 +43,7 @@ pub(crate) fn decide(deciding: &mut Deciding<'_>) -> Result<Reply, Refused> {
         requests += 1;
     }
     // Nobody sees these, and the audit says nothing of them.
-    let expired = |(_, answer): &(Key, Remembered)| at >= answer.expires_at;
+    let expired = |(_, answer): &(Key, Remembered)| answer.is_over(at);
     let answers: Vec<Key> =
         deciding.all::<Remembered>()?.into_iter().filter(expired).map(|(key, _)| key).collect();
     let keys = answers.into_iter().map(|key| (Table::Once, key));

@@ -31,6 +31,16 @@ pub struct Upload {
     pub revision: u64,
 }
 
+/// No upload is given longer: what seems to end later was begun or added to while the clock was ahead.
+const LONGEST_MS: u64 = 7 * 24 * 60 * 60 * 1000;
+
+impl Upload {
+    /// Nothing was added to it for too long, as far as the clock can be believed.
+    pub fn is_over(&self, at: u64) -> bool {
+        at >= self.expires_at || self.expires_at > at.saturating_add(LONGEST_MS)
+    }
+}
+
 impl Row for Upload {
     const TABLE: Table = Table::Uploads;
     const KIND: &'static str = "upload";

@@ -89,7 +89,9 @@ pub fn registry_ca_path(host: &str) -> String {
     format!("{CONTAINERD_ETC}/certs.d/{host}/ca.crt")
 }
 
-/// `containerd.service`, after upstream's own unit: `Delegate` and `KillMode` keep pods alive across its restarts.
+/// `containerd.service`, after upstream's own unit: `Delegate` and `KillMode` keep pods alive across its restarts. Unlike there
+/// (`LimitCORE=infinity`), pods inherit that no core is written: one that dies again and again would fill the host's disk
+/// with what it had in memory.
 pub fn unit(path_folder: &str) -> String {
     format!(
         "[Unit]
