@@ -3,7 +3,7 @@ type Blob = { digest?: string; size?: number };
 type Image = { index?: Blob | null; manifest?: Blob; config?: Blob; layers?: Blob[] };
 type Source = { blob?: { blob?: string; blobSize?: number } } | Record<string, unknown>;
 type Action = { kind?: string; images?: Image[]; files?: { source?: Source }[] };
-export type Plan = { steps?: { host?: string; action?: Action }[] };
+export type Plan = { steps?: { id?: string; host?: string; after?: string[]; action?: Action }[] };
 
 /** Bytes that each host is sent at most: what it has already is not sent again. Each blob counts once a host. */
 export function bytesByHost({ steps = [] }: Plan): Map<string, number> {

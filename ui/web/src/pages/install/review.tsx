@@ -6,6 +6,7 @@ import { reading, useList, useRead } from "../../api/data";
 import { settle, Trouble } from "../../api/problem";
 import { locale, useText } from "../../i18n";
 import { Banner, Button, Bytes, CopyAsCli, duration, Facts, Problem, Section, Skeleton } from "../../kit";
+import { longestWay } from "../../parts/plan/durations";
 import { useBundles } from "./bundles";
 import { bytesByHost, usual, type Plan } from "./plan";
 import { keepSite } from "./site";
@@ -57,15 +58,19 @@ export function ReviewStep({ site, draft, view: read, go, foot }: StepProps) {
   );
 }
 
+/** Nobody knows it to the second. */
+const rounded = (time: number) => Math.max(10_000, Math.round(time / 10_000) * 10_000);
+
 function Made({ plan, hosts, release, site }: { plan: Of<"MadePlan">; hosts: number; release: string; site: string }) {
   const t = useText();
   const path = { params: { path: { id: plan.id } } };
   const whole = useRead(["plans", plan.id], () => api.GET("/api/v1/plans/{id}", path));
   const text = useRead(["plans", plan.id, "text"], () => api.GET("/api/v1/plans/{id}/text", path));
   const diff = useRead(["plans", plan.id, "diff"], () => api.GET("/api/v1/plans/{id}/diff", path));
-  const runs = useList("runs", (query) => api.GET("/api/v1/runs", { params: { query } }), { filter: "state=healthy", sort: "-startedAt" });
+  const runs = useList("runs", (query) => api.GET("/api/v1/runs", { params: { query } }), { filter: "state=healthy,intent=install", sort: "-startedAt" });
   const bytes = whole.data && [...bytesByHost(whole.data as Plan).values()].reduce((a, b) => a + b, 0);
-  const took = usual(runs.rows ?? []);
+  // What earlier installs here took; before the first one, what its steps take elsewhere.
+  const took = usual(runs.rows ?? []) ?? (whole.data && longestWay((whole.data as Plan).steps ?? []));
   return (
     <>
       <Facts of={[
@@ -73,7 +78,7 @@ function Made({ plan, hosts, release, site }: { plan: Of<"MadePlan">; hosts: num
         [t("install.hosts"), String(hosts)],
         [t("install.stepsOfPlan"), String(plan.steps)],
         [t("install.bytes"), bytes === undefined ? "–" : <Bytes key="bytes" count={bytes} />],
-        [t("install.estimate"), took === undefined ? <span key="took" title={t("install.estimateWhy")}>–</span> : t("install.about", { time: duration(took, locale()) })],
+        [t("install.estimate"), took === undefined ? "–" : t("install.about", { time: duration(rounded(took), locale()) })],
         [t("install.plan"), <code key="plan">{plan.id.slice(0, 12)}</code>],
       ]} />
       {plan.report.length > 0 && <ul className="report">{plan.report.map((line) => <li key={line}>{line}</li>)}</ul>}

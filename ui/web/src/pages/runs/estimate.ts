@@ -2,22 +2,17 @@
  * How far a run is and how long it will take, from how long each step took the last time (steps have the same id in every plan
  * of a site) or, on a site's first run, from what steps of this kind took on plain hosts.
  */
+import { plain } from "../../parts/plan/durations";
 import { succeeded, type View } from "./fold";
 import type { Plan, Step } from "./model";
 
-/** Milliseconds that a step of a kind takes with nothing known of the site: three hosts on one link of 1 Gbit/s. */
-const PLAIN: Record<string, number> = {
-  files: 1500, images: 20_000, service: 1500, init: 2500, joinWorker: 9000, await: 12_000, apply: 700, remember: 150, modules: 200, sysctls: 200,
-  drain: 15_000, deleteNode: 500, stopPods: 6000, removePaths: 2500,
-};
-const ANY = 800;
 /** A probe that finds all as it should be. */
 const PROBE = 60;
 
 /** Milliseconds by step id, of an earlier run. */
 export type History = ReadonlyMap<string, number>;
 
-export const expected = (step: Step, history: History): number => Math.max(PROBE, history.get(step.id) ?? PLAIN[step.action.kind] ?? ANY);
+export const expected = (step: Step, history: History): number => Math.max(PROBE, history.get(step.id) ?? plain(step.action.kind));
 
 export type Estimate = {
   /** 0 to 1, each step weighing what it is expected to take. */
