@@ -100,7 +100,8 @@ async function fields(page: Page): Promise<{ step: string; label: string; value:
     await page.waitForFunction(() => !document.querySelector(".skeleton"));
     const here = await page.locator("main").evaluate((main) =>
       [...main.querySelectorAll<HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement>("input:not([type=password]):not([type=file]), textarea, select")].map((field) => ({
-        label: field.getAttribute("aria-label") ?? field.labels?.[0]?.textContent ?? "",
+        // Without how long ago something was.
+        label: (field.getAttribute("aria-label") ?? field.labels?.[0]?.textContent ?? "").split(" · ")[0] ?? "",
         value: field instanceof HTMLInputElement && ["radio", "checkbox"].includes(field.type) ? (field.checked ? "✓" : "") : field.value,
       })));
     found.push(...here.map((field) => ({ step, ...field })));
