@@ -100,7 +100,7 @@ function Conditions({ of }: { of: Condition[] }) {
   const columns: Column<Condition>[] = [
     { id: "type", title: t("clusters.condition"), width: 170, cell: ({ type, good }) => <State tone={good ? "ok" : "bad"}>{type}</State> },
     { id: "status", title: t("clusters.status"), width: 80, cell: ({ status }) => status },
-    { id: "reason", title: t("clusters.reason"), width: 200, grow: 1, cell: ({ reason }) => reason },
+    { id: "reason", title: t("clusters.reason"), width: 215, grow: 1, cell: ({ reason }) => reason },
     { id: "message", title: t("clusters.message"), width: 240, grow: 3, cell: ({ message }) => <span title={message}>{message}</span> },
     { id: "since", title: t("clusters.for"), width: 110, cell: ({ since }) => <Ago at={at(since)} /> },
   ];
