@@ -20,7 +20,7 @@ use super::Routes;
 use crate::access::Needs;
 use crate::app::App;
 use crate::extract::{Changing, Field, List, ListParams, Listed, Mutation, Path, Query, etag};
-use crate::problem::{Kind, Problem};
+use crate::problem::{Kind, Problem, ProblemBody};
 use crate::trouble;
 
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -123,7 +123,9 @@ struct NewBundle {
 ///
 /// For administrators: who names paths has the server's user look at them. Others upload.
 #[utoipa::path(post, path = "/api/v1/bundles", tag = "bundles", request_body = NewBundle,
-    responses((status = 200, description = "A dry run", body = BundleBody), (status = 201, body = BundleBody)))]
+    responses((status = 200, description = "A dry run", body = BundleBody), (status = 201, body = BundleBody),
+        (status = 404, description = "Nothing lies at this path", body = ProblemBody,
+            content_type = "application/problem+json")))]
 async fn add_bundle(State(app): State<App>, wish: Changing<NewBundle>) -> Result<Response, Problem> {
     let Changing { mutation, body } = wish;
     if !body.path.is_absolute() {
