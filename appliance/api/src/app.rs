@@ -29,6 +29,9 @@ const ROOM: u64 = 32 << 20;
 /// Terminals that may be open at once.
 const TERMINALS: usize = 64;
 
+/// Streams whose sessions are looked at at the same time: a thousand of them shall not start hundreds of threads.
+const STILL_IN_AT_ONCE: usize = 4;
+
 /// The state of the router. Cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<Parts>);
@@ -51,6 +54,7 @@ struct Parts {
     denials: Denials,
     writers: Writers,
     backups: Arc<Semaphore>,
+    still_in: Semaphore,
     authority: String,
 }
 
@@ -75,6 +79,7 @@ impl App {
             denials: Denials::default(),
             writers: Writers::default(),
             backups: Arc::new(Semaphore::new(1)),
+            still_in: Semaphore::new(STILL_IN_AT_ONCE),
             authority,
         }))
     }
@@ -132,6 +137,11 @@ impl App {
     /// Who writes to uploads.
     pub(crate) fn writers(&self) -> &Writers {
         &self.0.writers
+    }
+
+    /// For those who ask whether a stream's session still holds.
+    pub(crate) fn still_in(&self) -> &Semaphore {
+        &self.0.still_in
     }
 
     pub(crate) fn backups(&self) -> Arc<Semaphore> {

@@ -239,6 +239,7 @@ fn still_in(app: &App, known: &Known) -> bool {
 
 /// As [`still_in`], beside everything else.
 pub(crate) async fn is_still_in(app: &App, known: &Known) -> bool {
+    let _turn = app.still_in().acquire().await.expect("invariant: it is never closed");
     let (app, known) = (app.clone(), known.clone());
     tokio::task::spawn_blocking(move || still_in(&app, &known)).await.unwrap_or(true)
 }
