@@ -119,6 +119,9 @@ async fn begin_upload(State(app): State<App>, wish: Changing<NewUpload>) -> Resu
     if size == 0 {
         return Err(Problem::invalid("/size", "a bundle is not empty"));
     }
+    if !app.is_writable() {
+        return Err(refusal::storage_full());
+    }
     if let Some(room) = app.room().map(|room| room.saturating_sub(ROOM_KEPT))
         && room < size
     {
