@@ -33,6 +33,40 @@ function withoutFonts(): Plugin {
   };
 }
 
+/** Names the files of the languages on the script that knows which one is wanted. */
+function languages(): Plugin {
+  return {
+    name: "languages",
+    apply: "build",
+    transformIndexHtml: {
+      order: "post",
+      handler(html, { bundle = {} }) {
+        const names = ["en", "zh"].map((language) => {
+          const chunk = Object.values(bundle).find((file) => file.type === "chunk" && file.facadeModuleId?.endsWith(`/i18n/${language}.ts`));
+          if (!chunk) throw new Error(`the build has no file of the language ${language}`);
+          return `data-${language}="/${chunk.fileName}"`;
+        });
+        return html.replace('<script src="/boot.js">', `<script src="/boot.js" ${names.join(" ")}>`);
+      },
+    },
+  };
+}
+
+/** Styles of the application stand behind the shell that is painted first: what stands before a style sheet of the body does not wait for it. */
+function shellFirst(): Plugin {
+  return {
+    name: "shell-first",
+    apply: "build",
+    transformIndexHtml: {
+      order: "post",
+      handler(html) {
+        const sheets = html.match(/ *<link rel="stylesheet" crossorigin [^>]*>\n/g) ?? [];
+        return sheets.reduce((rest, sheet) => rest.replace(sheet, ""), html).replace("  </body>", `${sheets.join("")}  </body>`);
+      },
+    },
+  };
+}
+
 /** The folder stays in the checkout when it is empty: cargo watches it. */
 function keepFolder(): Plugin {
   return { name: "keep-folder", apply: "build", closeBundle: () => writeFile("dist/.gitignore", "*\n!.gitignore\n") };
@@ -40,7 +74,7 @@ function keepFolder(): Plugin {
 
 // Every asset is a file of its own origin: the server's policy forbids inline scripts, styles and data: fonts.
 export default defineConfig({
-  plugins: [react(), texts(), withoutFonts(), keepFolder()],
+  plugins: [react(), texts(), withoutFonts(), languages(), shellFirst(), keepFolder()],
   build: {
     target: "es2022",
     assetsInlineLimit: 0,

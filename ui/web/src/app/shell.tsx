@@ -1,4 +1,4 @@
-import { useMutation, useSuspenseQuery } from "@tanstack/react-query";
+import { useMutation, useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { api } from "../api/client";
@@ -67,8 +67,8 @@ const version = reading(["instance", "version"], () => api.GET("/api/v1/version"
 /** Which instance one looks at: its address and version. */
 function Instance() {
   const t = useText();
-  const { version: number, ledger } = useSuspenseQuery(version).data;
-  return <span className="chip" title={t("app.ledger", { ledger })}>{window.location.host} <span className="muted">{number}</span></span>;
+  const { data } = useQuery(version);
+  return <span className="chip" title={data && t("app.ledger", { ledger: data.ledger })}>{window.location.host} <span className="muted">{data?.version}</span></span>;
 }
 
 /** From one site to another. */
