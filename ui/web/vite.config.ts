@@ -61,7 +61,7 @@ function shellFirst(): Plugin {
       order: "post",
       handler(html) {
         const sheets = html.match(/ *<link rel="stylesheet" crossorigin [^>]*>\n/g) ?? [];
-        return sheets.reduce((rest, sheet) => rest.replace(sheet, ""), html).replace("  </body>", `${sheets.join("")}  </body>`);
+        return sheets.reduce((rest, sheet) => rest.replace(sheet, ""), html).replace(/ *<\/body>/, `${sheets.join("")}  </body>`);
       },
     },
   };
