@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use appliance_api::DoorLimits;
-use appliance_store::ledger::{Actor, Command, CredentialCommand};
 use axum::body::Bytes;
 use common::{PASSWORD, Server};
 use http_body_util::{BodyExt, Empty};
@@ -70,22 +69,11 @@ impl Caller {
     }
 }
 
-/// Two megabytes of what happened.
-fn happen(server: &Server) {
-    let store = server.app.store();
-    for number in 0..100 {
-        let name = format!("{number}{}", "x".repeat(20_000));
-        let sealed = store.seal(&name, b"secret").unwrap();
-        let command = Command::Credentials(CredentialCommand::PutSecret { name, sealed });
-        store.submit(&Actor::Instance, &command).unwrap();
-    }
-}
-
 #[tokio::test]
 async fn a_stream_that_is_not_read_is_let_go_while_its_connection_lives() {
     let stalled = Duration::from_millis(700);
     let server = Server::start(DoorLimits { stalled, ..DoorLimits::default() }).await;
-    happen(&server);
+    server.happen();
     let caller = Caller::new(&server).await;
     // It is quiet after its first words: there is nothing that its reader could take.
     let quiet = caller.get("/api/v1/watch?topics=drafts").await;
@@ -115,7 +103,7 @@ async fn a_stream_that_is_not_read_is_let_go_while_its_connection_lives() {
 async fn a_stream_that_is_read_slowly_goes_on() {
     let stalled = Duration::from_secs(3);
     let server = Server::start(DoorLimits { stalled, ..DoorLimits::default() }).await;
-    happen(&server);
+    server.happen();
     let caller = Caller::new(&server).await;
     let mut slow = caller.get("/api/v1/watch?topics=secrets&after=0").await.into_body();
     // Some now, some then, and in twice the limit far from all.

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use appliance_api::DoorLimits;
 use appliance_client::{Message, Watch};
-use appliance_store::ledger::{Actor, Command, CredentialCommand};
 use common::{PASSWORD, Server};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -83,14 +82,7 @@ async fn watchers(server: &Server) -> String {
 async fn who_stops_reading_is_dropped_and_who_reads_on_is_not() {
     let limits = DoorLimits { stalled: Duration::from_millis(500), ..DoorLimits::default() };
     let server = Server::start(limits).await;
-    // More than the buffers on the way to a reader hold.
-    let store = server.app.store();
-    for number in 0..100 {
-        let name = format!("{number}{}", "x".repeat(20_000));
-        let sealed = store.seal(&name, b"secret").unwrap();
-        let command = Command::Credentials(CredentialCommand::PutSecret { name, sealed });
-        store.submit(&Actor::Instance, &command).unwrap();
-    }
+    server.happen();
     let mut reads = server.local().watch("/api/v1/watch?topics=secrets", Some(0));
     let mut stops = tokio::net::UnixStream::connect(server.socket()).await.unwrap();
     stops.write_all(b"GET /api/v1/watch?after=0 HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();

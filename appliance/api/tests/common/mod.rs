@@ -7,6 +7,7 @@ use std::sync::Arc;
 use appliance_api::{App, Authority, DoorLimits, Options, Peer, Serving};
 use appliance_client::{Client, Pin, Transport};
 use appliance_control::{Clusters, Control, Instance, SshHosts};
+use appliance_store::ledger::{Actor, Command, CredentialCommand};
 use appliance_store::{Holder, Store};
 use axum::Router;
 use axum::body::Body;
@@ -30,6 +31,17 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) async fn start(limits: DoorLimits) -> Server {
         Server::start_in(tempfile::tempdir().unwrap(), limits).await
+    }
+
+    /// Two megabytes of changes to secrets: more than the buffers on the way to a reader hold.
+    pub(crate) fn happen(&self) {
+        let store = self.app.store();
+        for number in 0..100 {
+            let name = format!("{number}{}", "x".repeat(20_000));
+            let sealed = store.seal(&name, b"secret").unwrap();
+            let command = Command::Credentials(CredentialCommand::PutSecret { name, sealed });
+            store.submit(&Actor::Instance, &command).unwrap();
+        }
     }
 
     pub(crate) async fn start_in(dir: TempDir, limits: DoorLimits) -> Server {
