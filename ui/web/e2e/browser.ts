@@ -1,5 +1,6 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from "playwright-core";
+import { expect } from "vitest";
 import type { Sight } from "./pages";
 import type { Say } from "./words";
 
@@ -75,6 +76,14 @@ export class Person {
   /** The frame after the next: what a change of the window's size brings about is on the screen. */
   async drawn(): Promise<void> {
     await this.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  }
+
+  /** Takes a picture of what is there now; axe and the overflow probe must have nothing against it. */
+  async wellMade(picture: string): Promise<void> {
+    await this.settled();
+    await this.picture(picture);
+    expect.soft(await this.violations(), picture).toEqual([]);
+    expect.soft(await this.overflow(), picture).toEqual([]);
   }
 
   /** Into the folder `SCREENSHOTS`, where one is wanted. */

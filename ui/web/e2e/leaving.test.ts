@@ -32,12 +32,7 @@ afterAll(async () => {
 
 test.runIf(wanted)("in Chinese by keyboard alone, over a browser that is closed and a server that is killed twice", async () => {
   const first = await Person.at(browser, server.url, "zh", "light");
-  const look = (person: Person) => async (what: string) => {
-    await person.settled();
-    await person.picture(`${what}-zh`);
-    expect.soft(await person.violations(), what).toEqual([]);
-    expect.soft(await person.overflow(), what).toEqual([]);
-  };
+  const look = (person: Person) => (what: string) => person.wellMade(`${what}-zh`);
   const keys = new Keyboard(first.page);
   const way = new Way(first, keys, say, look(first));
   await way.begin(server.code ?? "", server.fingerprint, user);

@@ -38,12 +38,7 @@ afterAll(async () => {
   lab?.down();
 });
 
-const look = async (what: string) => {
-  await person.settled();
-  await person.picture(what);
-  expect.soft(await person.violations(), what).toEqual([]);
-  expect.soft(await person.overflow(), what).toEqual([]);
-};
+const look = (what: string) => person.wellMade(what);
 
 const SPOILS: Record<string, string[]> = {
   // What only a person can decide, what Armilla can mend, and what it mends when it is told to move data.
