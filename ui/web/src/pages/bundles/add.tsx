@@ -2,12 +2,13 @@ import { useQuery } from "@tanstack/react-query";
 import { useState, type DragEvent } from "react";
 import { api, type Of } from "../../api/client";
 import { useChange, useRead } from "../../api/data";
-import { settle, Trouble } from "../../api/problem";
+import { settle } from "../../api/problem";
 import { me } from "../../api/session";
 import { useText } from "../../i18n";
 import { Banner, Button, ButtonLink, Bytes, CopyAsCli, Copyable, Dialog, Facts, Field, FileChoice, Form, Problem } from "../../kit";
 import { readHead, type Head } from "./head";
 import { begin, goOnWith } from "./sending";
+import { UnknownKey } from "./unknown-key";
 
 /** A file that was dropped, as far as it is known. */
 type Dropped = { file: File; head: Head };
@@ -123,17 +124,17 @@ function ByPath() {
   const [path, setPath] = useState("");
   const add = useChange((path: string) => api.POST("/api/v1/bundles", { body: { path } }));
   const trouble = add.error;
-  const unknownKey = trouble instanceof Trouble && trouble.kind === "conflict";
+  const take = () => add.mutate(path.trim(), { onSuccess: () => setPath("") });
   return (
     <details className="by-path">
       <summary>{t("bundles.byPath")}</summary>
-      <Form onSubmit={() => add.mutate(path.trim(), { onSuccess: () => setPath("") })}>
+      <Form onSubmit={take}>
         <Field label={t("bundles.path")} value={path} onChange={setPath} error={trouble?.at("/path")} hint={t("bundles.pathHint")} autoComplete="off" />
         <Button type="submit" busy={add.isPending} disabled={!path.trim()}>{t("bundles.takeIn")}</Button>
         {path.trim() && <CopyAsCli command={`armilla bundle add ${path.trim()} --there`} />}
         {add.isPending && <p className="muted" role="status">{t("bundles.reading")}</p>}
         <Problem error={trouble} title={t("bundles.notTakenIn")} shown={["/path", ""]}>
-          {unknownKey && <ButtonLink to="/trust">{t("bundles.toKeys")}</ButtonLink>}
+          <UnknownKey trouble={trouble} onTrusted={take} />
         </Problem>
       </Form>
     </details>

@@ -2,12 +2,12 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, type Of } from "../../api/client";
 import { reading, useChange } from "../../api/data";
-import { Trouble } from "../../api/problem";
 import { locale, useText } from "../../i18n";
-import { Ago, Button, ButtonLink, Bytes, duration, FileChoice, Problem, Progress, Section, State, type Tone } from "../../kit";
+import { Ago, Button, Bytes, duration, FileChoice, Problem, Progress, Section, State, type Tone } from "../../kit";
 import { readHead } from "./head";
 import { pace } from "./pace";
 import { giveUp, goOn, goOnWith, hold, useSendings, type Sending } from "./sending";
+import { UnknownKey } from "./unknown-key";
 
 type Upload = Of<"Upload">;
 
@@ -55,7 +55,7 @@ function Going({ sending }: { sending: Sending }) {
       </p>
       {state === "failed" && (
         <Problem error={trouble} title={t("bundles.uploadFailed")} shown={[""]}>
-          {trouble instanceof Trouble && trouble.kind === "conflict" && <ButtonLink to="/trust">{t("bundles.toKeys")}</ButtonLink>}
+          <UnknownKey trouble={trouble} onTrusted={() => goOn(id)} />
         </Problem>
       )}
     </article>
