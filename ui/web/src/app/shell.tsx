@@ -33,6 +33,7 @@ export function Shell() {
       </nav>
       <div className="shell-middle">
         {line.state === "lost" && <Lost retryAt={line.retryAt} />}
+        <Full />
         <main id="main" className="shell-main" tabIndex={-1}><Outlet /></main>
         <Dock />
       </div>
@@ -62,7 +63,11 @@ function Head({ name, role }: { name: string; role: string }) {
   );
 }
 
-const version = reading(["instance", "version"], () => api.GET("/api/v1/version"));
+const version = {
+  ...reading(["instance", "version"], () => api.GET("/api/v1/version")),
+  // No stream tells of a disk that fills: what cannot be written is no change.
+  refetchInterval: 60_000,
+};
 
 /** Which instance one looks at: its address and version. */
 function Instance() {
@@ -123,6 +128,14 @@ function Lost({ retryAt }: { retryAt: number }) {
   const t = useText();
   const seconds = Math.max(0, Math.ceil((retryAt - useNow()) / 1000));
   return <p className="shell-bar" role="status">{t("app.lost", { seconds })}</p>;
+}
+
+/** Nothing that is wished can be kept; it is better known before it is typed. */
+function Full() {
+  const t = useText();
+  const { data } = useQuery(version);
+  if (data?.writable !== false) return null;
+  return <p className="shell-bar" role="status">{t("app.full")}</p>;
 }
 
 /** The session has ended: the page stays as it is, with all that was typed into it, until the same person is back. */
