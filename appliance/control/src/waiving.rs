@@ -73,7 +73,7 @@ pub fn settle(
     let mut now = merged(&before, &site.waivers, by, at);
     for target in &change.remove {
         let held = now.len();
-        now.retain(|kept| kept.said != Said::CommandLine || kept.waiver.target() != *target);
+        now.retain(|kept| kept.said == Said::SiteFile || kept.waiver.target() != *target);
         if now.len() == held {
             let of_file = now.iter().any(|kept| kept.waiver.target() == *target);
             let problem =
@@ -85,7 +85,7 @@ pub fn settle(
         }
     }
     for waiver in &change.add {
-        now.retain(|kept| kept.said != Said::CommandLine || !kept.waiver.is_for_the_same(waiver));
+        now.retain(|kept| kept.said == Said::SiteFile || !kept.waiver.is_for_the_same(waiver));
         now.push(KeptWaiver { waiver: waiver.clone(), by: by.to_owned(), at, said: Said::CommandLine });
     }
     if now != before && options.keep {

@@ -84,6 +84,8 @@ pub struct KeptWaiver {
 pub enum Said {
     SiteFile,
     CommandLine,
+    /// Asked of a server: in a browser, or by a program.
+    Server,
 }
 
 impl fmt::Display for Said {
@@ -91,6 +93,7 @@ impl fmt::Display for Said {
         f.write_str(match self {
             Said::SiteFile => "site file",
             Said::CommandLine => "command line",
+            Said::Server => "server",
         })
     }
 }
@@ -108,7 +111,7 @@ pub fn merged(kept: &[KeptWaiver], site_file: &[Waiver], by: &str, at: u64) -> V
         })
     });
     let mut all: Vec<KeptWaiver> = of_file.collect();
-    all.extend(kept.iter().filter(|kept| kept.said == Said::CommandLine).cloned());
+    all.extend(kept.iter().filter(|kept| kept.said != Said::SiteFile).cloned());
     all
 }
 

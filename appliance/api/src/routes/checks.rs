@@ -65,8 +65,16 @@ impl CheckBody {
     }
 }
 
+/// Findings, each with `guarded` where it cannot be waived: why, in both languages.
 pub(super) fn findings(found: &[Finding]) -> Result<Vec<Value>, Problem> {
-    let values = found.iter().map(serde_json::to_value).collect::<Result<_, _>>();
+    let value = |finding: &Finding| {
+        let mut value = serde_json::to_value(finding)?;
+        if let Some(why) = waive::guarded(&finding.id) {
+            value["guarded"] = serde_json::to_value(why)?;
+        }
+        Ok(value)
+    };
+    let values: Result<_, serde_json::Error> = found.iter().map(value).collect();
     values.map_err(|error| Problem::internal(&error))
 }
 
@@ -182,7 +190,7 @@ async fn list_waivers(State(app): State<App>, Path(name): Path<String>) -> Resul
         reason: kept.waiver.reason,
         by: kept.by,
         at: kept.at,
-        in_text: kept.said != Said::CommandLine,
+        in_text: kept.said == Said::SiteFile,
     });
     Ok(Json(WaiverList { items: items.collect() }))
 }
@@ -224,7 +232,7 @@ async fn add_waiver(
         return Err(Problem::invalid("/check", wrong));
     }
     let (by, at) = (mutation.actor.name(), app.now_ms());
-    let kept = KeptWaiver { waiver, by, at, said: Said::CommandLine };
+    let kept = KeptWaiver { waiver, by, at, said: Said::Server };
     let command = WaiverCommand::Waive { site: name, waiver: kept };
     app.submit(&mutation, Command::Waivers(command)).await?;
     Ok(StatusCode::CREATED)

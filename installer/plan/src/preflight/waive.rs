@@ -1,7 +1,7 @@
 //! What somebody decided to go on in spite of. A waiver excuses one check, on one host or on all; what guards data is
 //! excused by nobody.
 
-use installer_model::finding::Finding;
+use installer_model::finding::{Finding, Text};
 use installer_model::waiver::{KeptWaiver, Waiver};
 
 use super::{Words, checks};
@@ -67,6 +67,13 @@ pub fn problem(waiver: &Waiver) -> Option<String> {
     })
 }
 
+/// Why a finding of this check cannot be waived, whatever the reason given; `None`: it can.
+pub fn guarded(check: &str) -> Option<Text> {
+    let asked = Waiver { check: check.to_owned(), host: None, reason: "asked beforehand".to_owned() };
+    let problem = problem(&asked)?;
+    Some(guard(check).map_or_else(|| Text::new(&problem, &problem), Words::text))
+}
+
 /// The id that shares the longest beginning, when it is long enough to be meant.
 fn near(id: &str) -> Option<&'static str> {
     let shared = |other: &str| other.chars().zip(id.chars()).take_while(|(one, two)| one == two).count();
@@ -117,6 +124,15 @@ mod tests {
         }
         world.worker().cpu.count = Some(1);
         preflight(&world.site, &world.release, None, &world.survey)
+    }
+
+    #[test]
+    fn what_cannot_be_waived_says_why_beforehand() {
+        assert!(
+            guarded("leftovers").is_some_and(|why| why.en.contains("overwritten") && why.zh.contains("覆盖"))
+        );
+        assert!(guarded("owner").is_some_and(|why| why.en.contains("--take-over")));
+        assert_eq!(guarded("swap"), None);
     }
 
     #[test]

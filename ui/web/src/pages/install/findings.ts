@@ -13,6 +13,8 @@ export type Finding = {
   fix?: Both | null;
   /** What Armilla can do about it by itself. `data`: it renames what somebody may miss. */
   repairs?: { kind: string; data?: boolean }[];
+  /** Why it cannot be waived, where that is so. */
+  guarded?: Both;
   waived?: { reason?: string; waiver?: { reason: string } } | null;
 };
 

@@ -123,6 +123,7 @@ function Detail({ row, site, onClose, onWaived, onMend }: DetailProps) {
           <p>{t("install.observed", { observed: finding.observed, wanted: finding.wanted })}</p>
           {finding.fix && <p>{t("kit.hint", { hint: text(finding.fix) })}</p>}
           {finding.waived ? <State tone="wait">{t("install.waivedBecause", { reason: finding.waived.waiver?.reason ?? finding.waived.reason ?? "" })}</State>
+            : finding.guarded ? <p className="muted">{t("install.guarded", { reason: text(finding.guarded) })}</p>
             : stops(finding) && <Button label={t("install.waiveOn", { host: finding.host ?? t("install.wholeSite") })} onClick={() => setWaiving(finding)}>{t("install.waive")}</Button>}
         </section>
       ))}
