@@ -17,9 +17,7 @@ export abstract class Hands {
 
   async type(label: string, text: string): Promise<void> {
     this.inputs += 1;
-    // A choice may be called as the field that it opens.
-    const fields = this.page.locator("textarea, input:not([type=radio], [type=checkbox])");
-    await this.write(this.page.getByLabel(label, { exact: true }).and(fields).first(), text);
+    await this.write(this.page.getByLabel(label, { exact: true }).first(), text);
   }
 
   /** Chooses a file where one can be chosen. */

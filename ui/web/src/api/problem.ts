@@ -5,7 +5,11 @@ export type Problem = Of<"Problem">;
 
 /** What went wrong, fit to be shown: the server's own words, or that there was no answer. */
 export class Trouble extends Error {
-  constructor(readonly problem: Problem) {
+  constructor(
+    readonly problem: Problem,
+    /** Unix milliseconds: before then the server does not look at another try (`Retry-After`). */
+    readonly notBefore?: number,
+  ) {
     super(problem.detail || problem.title);
   }
 
@@ -33,7 +37,13 @@ export async function settle<Body>(asked: Asked<Body>): Promise<{ body: Body; et
     throw unreachable();
   });
   if (answer.response.ok) return { body: answer.data as Body, etag: answer.response.headers.get("ETag") };
-  throw isProblem(answer.error) ? new Trouble(answer.error) : unreachable(answer.response.status);
+  throw isProblem(answer.error) ? new Trouble(answer.error, notBefore(answer.response.headers)) : unreachable(answer.response.status);
+}
+
+/** The server says seconds; RFC 9110's dates it does not use. */
+function notBefore(headers: Headers): number | undefined {
+  const seconds = Number(headers.get("Retry-After") ?? "");
+  return seconds > 0 ? Date.now() + seconds * 1000 : undefined;
 }
 
 function isProblem(value: unknown): value is Problem {

@@ -7,7 +7,7 @@ export { DestroyDialog, Dialog } from "./dialog";
 export { Dock, dock, undock } from "./dock";
 export { Drawer } from "./drawer";
 export { EmptyState } from "./empty";
-export { FileChoice } from "./file";
+export { FileChoice, FileField, useDrop } from "./file";
 export { Check, Field, Form, Select } from "./form";
 export { bytes, clock, duration, moment, relative, shortened } from "./format";
 export { DataGrid, type Column } from "./grid";

@@ -1,8 +1,10 @@
 import type { ReactNode } from "react";
 import { Trouble } from "../api/problem";
-import { useText } from "../i18n";
+import { locale, useText } from "../i18n";
 import { Banner } from "./banner";
 import { Button } from "./button";
+import { duration } from "./format";
+import { useNow } from "./time";
 
 type Props = {
   error: Error | null | undefined;
@@ -14,6 +16,13 @@ type Props = {
   children?: ReactNode;
 };
 
+/** When another try is looked at: counted down, not aloud. */
+function Until({ at }: { at: number }) {
+  const t = useText();
+  const left = Math.ceil((at - useNow()) / 1000);
+  return <p role="timer" aria-live="off">{left > 0 ? t("kit.tryIn", { time: duration(left * 1000, locale()) }) : t("kit.tryNow")}</p>;
+}
+
 /** What went wrong, in the server's own words: what, what to do, and each input that is named (RFC 9457). */
 export function Problem({ error, title, retry, shown = [], children }: Props) {
   const t = useText();
@@ -21,11 +30,14 @@ export function Problem({ error, title, retry, shown = [], children }: Props) {
   const problem = error instanceof Trouble ? error.problem : undefined;
   const away = problem?.type.endsWith(":unreachable");
   const flaws = problem?.errors?.filter((flaw) => !shown.includes(flaw.pointer)) ?? [];
-  const detail = away ? t("kit.unreachable", { status: problem?.status ?? 0 }) : (problem?.detail ?? error.message);
+  const notBefore = error instanceof Trouble ? error.notBefore : undefined;
+  const guessed = problem?.type.endsWith(":too-many-guesses");
+  const detail = guessed ? t("kit.tooManyGuesses") : away ? t("kit.unreachable", { status: problem?.status ?? 0 }) : (problem?.detail ?? error.message);
   return (
     <Banner tone={away ? "warning" : "danger"} title={title ?? t("kit.failed")}>
       <p>{detail}</p>
       {problem?.hint && <p>{t("kit.hint", { hint: problem.hint })}</p>}
+      {notBefore !== undefined && <Until at={notBefore} />}
       {flaws.length > 0 && (
         <ul>
           {flaws.map((flaw) => <li key={flaw.pointer + flaw.detail}><code>{flaw.pointer}</code>: {flaw.detail}</li>)}

@@ -1,11 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
-import { useState, type DragEvent } from "react";
+import { useState } from "react";
 import { api, type Of } from "../../api/client";
 import { useChange, useRead } from "../../api/data";
 import { settle } from "../../api/problem";
 import { me } from "../../api/session";
 import { useText } from "../../i18n";
-import { Banner, Button, ButtonLink, Bytes, CopyAsCli, Copyable, Dialog, Facts, Field, FileChoice, Form, Problem } from "../../kit";
+import { Banner, Button, ButtonLink, Bytes, CopyAsCli, Copyable, Dialog, Facts, Field, FileChoice, Form, Problem, useDrop } from "../../kit";
 import { readHead, type Head } from "./head";
 import { begin, goOnWith } from "./sending";
 import { UnknownKey } from "./unknown-key";
@@ -75,15 +75,9 @@ async function sendOrGoOn(file: File, head: Head): Promise<void> {
 
 function DropZone({ onFile }: { onFile: (file: File) => void }) {
   const t = useText();
-  const [over, setOver] = useState(false);
-  const drop = (event: DragEvent) => {
-    event.preventDefault();
-    setOver(false);
-    const file = event.dataTransfer.files[0];
-    if (file) onFile(file);
-  };
+  const { over, drop } = useDrop(([file]) => file && onFile(file));
   return (
-    <div className={over ? "drop-zone over" : "drop-zone"} onDrop={drop} onDragOver={(event) => { event.preventDefault(); setOver(true); }} onDragLeave={() => setOver(false)}>
+    <div className={over ? "drop-zone over" : "drop-zone"} {...drop}>
       <p><strong>{t("bundles.drop")}</strong></p>
       <FileChoice text={t("bundles.choose")} onFile={onFile} />
       <p className="muted">{t("bundles.dropHint")}</p>

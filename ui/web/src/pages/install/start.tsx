@@ -1,11 +1,11 @@
 import { useNavigate, Link } from "@tanstack/react-router";
 import { useMutation } from "@tanstack/react-query";
-import { useId, useState } from "react";
+import { useState } from "react";
 import { api, type Of } from "../../api/client";
 import { useChange, useList } from "../../api/data";
 import { settle } from "../../api/problem";
 import { useText } from "../../i18n";
-import { Ago, Button, CopyAsCli, DestroyDialog, Field, Form, Page, Problem, Section } from "../../kit";
+import { Ago, Button, CopyAsCli, DestroyDialog, Field, FileField, Form, Page, Problem, Section } from "../../kit";
 import { isName } from "../../parts/hosts/pasted";
 import { fresh, put } from "../../parts/site/text";
 import { useBundles } from "./bundles";
@@ -83,15 +83,13 @@ const LONGEST = 4 << 20;
 /** Files of KubeKey, k0sctl and kubeadm. */
 function Import({ name, onDraft }: { name: string; onDraft: (draft: Of<"ImportDraft">) => void }) {
   const t = useText();
-  const id = useId();
   const [files, setFiles] = useState<{ name: string; text: string }[]>([]);
   const [tooLong, setTooLong] = useState("");
   const reading = useMutation({
     mutationFn: async () => (await settle(api.POST("/api/v1/sites/import", { body: { files } }))).body,
     onSuccess: onDraft,
   });
-  const take = async (list: FileList | null) => {
-    const all = [...(list ?? [])];
+  const take = async (all: File[]) => {
     const long = all.find(({ size }) => size > LONGEST);
     setTooLong(long?.name ?? "");
     setFiles(long ? [] : await Promise.all(all.map(async (file) => ({ name: file.name, text: await file.text() }))));
@@ -100,11 +98,8 @@ function Import({ name, onDraft }: { name: string; onDraft: (draft: Of<"ImportDr
     <Section title={t("install.import")}>
       <p className="muted">{t("install.importLead")}</p>
       <Form onSubmit={() => files.length > 0 && reading.mutate()}>
-        <div className="field">
-          <label htmlFor={id}>{t("install.files")}</label>
-          <input id={id} type="file" multiple onChange={(event) => void take(event.target.files)} />
-          {tooLong && <p className="field-error" role="alert">{t("install.fileTooLong", { file: tooLong })}</p>}
-        </div>
+        <FileField label={t("install.files")} names={files.map((file) => file.name)} multiple onFiles={(all) => void take(all)}
+          error={tooLong ? t("install.fileTooLong", { file: tooLong }) : undefined} />
         <Problem error={reading.error} title={t("install.notImported")} />
         <Button type="submit" busy={reading.isPending} disabled={files.length === 0}>{t("install.read")}</Button>
       </Form>

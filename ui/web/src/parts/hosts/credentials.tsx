@@ -1,7 +1,7 @@
 import "../parts.css";
 import { useId, useState } from "react";
 import { useText } from "../../i18n";
-import { Button, Field } from "../../kit";
+import { Button, Field, FileField } from "../../kit";
 import { flawOf, type Login } from "./login";
 
 type Props = {
@@ -65,19 +65,17 @@ const LONGEST_KEY = 65_536;
 function KeyFile({ onRead }: { onRead: (text: string, name: string) => void }) {
   const t = useText();
   const [wrong, setWrong] = useState("");
-  const id = useId();
+  const [name, setName] = useState("");
   const take = async (file: File | undefined) => {
     if (!file) return;
     if (file.size > LONGEST_KEY) return setWrong(file.name);
     const text = await file.text();
-    setWrong(text.includes("PRIVATE KEY-----") ? "" : file.name);
-    if (text.includes("PRIVATE KEY-----")) onRead(text, file.name);
+    const isKey = text.includes("PRIVATE KEY-----");
+    setWrong(isKey ? "" : file.name);
+    setName(isKey ? file.name : "");
+    if (isKey) onRead(text, file.name);
   };
   return (
-    <div className="field">
-      <label htmlFor={id}>{t("parts.keyFile")}</label>
-      <input id={id} type="file" onChange={(event) => void take(event.target.files?.[0])} />
-      {wrong && <p className="field-error" role="alert">{t("parts.noKey", { file: wrong })}</p>}
-    </div>
+    <FileField label={t("parts.keyFile")} names={name ? [name] : []} onFiles={([file]) => void take(file)} error={wrong ? t("parts.noKey", { file: wrong }) : undefined} />
   );
 }
