@@ -1,11 +1,12 @@
 import { useId, type FormEvent, type ReactNode } from "react";
+import { useSaid } from "../said";
 
 type FieldProps = {
   label: string;
   value: string;
   onChange: (value: string) => void;
   type?: "text" | "password" | "number";
-  /** What is wrong with it, said beside it. */
+  /** What is wrong with it, as the server says it or in the reader's language. */
   error?: string | undefined;
   hint?: string;
   lines?: number;
@@ -17,6 +18,7 @@ type FieldProps = {
 /** One labelled input with its error beside it. */
 export function Field({ label, value, onChange, type = "text", error, hint, lines, required, autoComplete, autoFocus }: FieldProps) {
   const id = useId();
+  const say = useSaid();
   const described = [error && `${id}-error`, hint && `${id}-hint`].filter(Boolean).join(" ") || undefined;
   const shared = {
     id,
@@ -35,7 +37,7 @@ export function Field({ label, value, onChange, type = "text", error, hint, line
       ) : (
         <input {...shared} type={type} autoComplete={autoComplete} onChange={(event) => onChange(event.target.value)} />
       )}
-      {error && <p id={`${id}-error`} className="field-error" role="alert">{error}</p>}
+      {error && <p id={`${id}-error`} className="field-error" role="alert">{say(error)}</p>}
       {hint && <p id={`${id}-hint`} className="muted">{hint}</p>}
     </div>
   );

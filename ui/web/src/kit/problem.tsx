@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 import { Trouble } from "../api/problem";
 import { locale, useText } from "../i18n";
+import { useSaid } from "../said";
 import { Banner } from "./banner";
 import { Button } from "./button";
 import { duration } from "./format";
@@ -23,24 +24,25 @@ function Until({ at }: { at: number }) {
   return <p role="timer" aria-live="off">{left > 0 ? t("kit.tryIn", { time: duration(left * 1000, locale()) }) : t("kit.tryNow")}</p>;
 }
 
-/** What went wrong, in the server's own words: what, what to do, and each input that is named (RFC 9457). */
+/** What went wrong, as the server says it, in the reader's language: what, what to do, and each input that is named (RFC 9457). */
 export function Problem({ error, title, retry, shown = [], children }: Props) {
   const t = useText();
+  const say = useSaid();
   if (!error) return null;
   const problem = error instanceof Trouble ? error.problem : undefined;
   const away = problem?.type.endsWith(":unreachable");
   const flaws = problem?.errors?.filter((flaw) => !shown.includes(flaw.pointer)) ?? [];
   const notBefore = error instanceof Trouble ? error.notBefore : undefined;
   const guessed = problem?.type.endsWith(":too-many-guesses");
-  const detail = guessed ? t("kit.tooManyGuesses") : away ? t("kit.unreachable", { status: problem?.status ?? 0 }) : (problem?.detail ?? error.message);
+  const detail = guessed ? t("kit.tooManyGuesses") : away ? t("kit.unreachable", { status: problem?.status ?? 0 }) : say(problem?.detail ?? error.message);
   return (
     <Banner tone={away ? "warning" : "danger"} title={title ?? t("kit.failed")}>
       <p>{detail}</p>
-      {problem?.hint && <p>{t("kit.hint", { hint: problem.hint })}</p>}
+      {problem?.hint && <p>{t("kit.hint", { hint: say(problem.hint) })}</p>}
       {notBefore !== undefined && <Until at={notBefore} />}
       {flaws.length > 0 && (
         <ul>
-          {flaws.map((flaw) => <li key={flaw.pointer + flaw.detail}><code>{flaw.pointer}</code>: {flaw.detail}</li>)}
+          {flaws.map((flaw) => <li key={flaw.pointer + flaw.detail}><code>{flaw.pointer}</code>: {say(flaw.detail)}</li>)}
         </ul>
       )}
       {children}

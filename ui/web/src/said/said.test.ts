@@ -1,0 +1,55 @@
+import { expect, test } from "vitest";
+import { sayer } from "./said";
+
+const say = sayer({
+  "reach {0}: {1}": "无法连接 {0}：{1}",
+  "it is gone": "它不见了",
+  "{0} of {1} pods are available": "{1} 个 Pod 中有 {0} 个可用",
+  "{0} failed": "{0} 失败",
+  "the run {0} failed": "运行 {0} 失败了",
+  "the host belongs to ledger {0}, not to {1}{2}": "主机属于账本 {0}，不属于 {1}{2}",
+  "; the last one here was {0}": "；最近一次是 {0}",
+  "more at a.b (c) {0}": "详见 a.b (c) {0}",
+});
+
+test("a sentence, its holes and what nobody translated", () => {
+  expect(say("it is gone")).toBe("它不见了");
+  expect(say("2 of 3 pods are available")).toBe("3 个 Pod 中有 2 个可用");
+  expect(say("E: Unable to locate package")).toBe("E: Unable to locate package");
+});
+
+test("what a hole holds is said too", () => expect(say("reach h1: it is gone")).toBe("无法连接 h1：它不见了"));
+
+test("the pattern with the most words of its own wins", () => expect(say("the run 7 failed")).toBe("运行 7 失败了"));
+
+test("an address with its port is one thing", () => expect(say("reach [fe80::1]:22: refused: by peer")).toBe("无法连接 [fe80::1]:22：refused: by peer"));
+
+test("of a chain and of a list, what is known", () => {
+  expect(say("h1: it is gone")).toBe("h1：它不见了");
+  expect(say("it is gone; reach h2: ECONN")).toBe("它不见了；无法连接 h2：ECONN");
+  expect(say("it is gone: {\"json\": 1}")).toBe("它不见了：{\"json\": 1}");
+});
+
+test("errors say themselves that they failed", () => {
+  expect(say("Failed to reach h1: it is gone.")).toBe("无法连接 h1：它不见了。");
+  expect(say("failed to reach h1: it is gone")).toBe("无法连接 h1：它不见了");
+  expect(say("failed to do what nobody knows")).toBe("failed to do what nobody knows");
+});
+
+test("two holes in a row: the second begins with a sign", () => {
+  expect(say("the host belongs to ledger a, not to b")).toBe("主机属于账本 a，不属于 b");
+  expect(say("the host belongs to ledger a, not to b; the last one here was c")).toBe("主机属于账本 a，不属于 b；最近一次是 c");
+});
+
+test("signs of a sentence are signs", () => {
+  expect(say("more at a.b (c) d")).toBe("详见 a.b (c) d");
+  expect(say("more at aXb (c) d")).toBe("more at aXb (c) d");
+});
+
+test("hundreds of patterns cost little", () => {
+  const many = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`the thing ${index} of {0} has {1} left: {2}`, `{0} 的 ${index} 剩 {1}：{2}`]));
+  const loud = sayer({ ...many, "read {0}: {1}": "无法读取 {0}：{1}" });
+  const text = Array.from({ length: 40 }, (_, index) => `part ${index}`).join(": ");
+  expect(loud(`read ${text}`)).toBe(`无法读取 part 0：${text.slice("part 0: ".length)}`);
+  expect(loud("the thing 7 of h1 has 2 left: x")).toBe("h1 的 7 剩 2：x");
+});

@@ -1,0 +1,89 @@
+/**
+ * Server sentences in Chinese. The key is the English sentence as it stands in the Rust source, with numbered holes:
+ *
+ *     "{0} has no room: {1} MiB free": "{0} 空间不足：剩余 {1} MiB"
+ *
+ * Pure. What nobody has a Chinese sentence for, the words of hosts and of other programs, stays as it is.
+ */
+
+export type Catalog = Record<string, string>;
+export type Say = (text: string) => string;
+
+type Pattern = { pieces: string[]; regex: RegExp; chinese: string };
+
+/** Longer text is the output of something. */
+const LONGEST = 4000;
+/** Sentences that are remembered: as many as pages show at once, several times over. */
+const KEPT = 2000;
+
+const HOLE = /\{(\d+)\}/;
+
+/** A hole right behind another one is empty or begins with a sign: `{0}{1}` is a name and `; the last one was …`. */
+function pattern([english, chinese]: [string, string]): Pattern {
+  const pieces = english.split(/\{\d+\}/);
+  const regex = pieces.map((piece, index) => {
+    const hole = index === 0 ? "" : index > 1 && pieces[index - 1] === "" ? "((?:[^\\w\\s]|\\s\\S).*?)?" : "(.+?)";
+    return hole + piece.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  });
+  return { pieces: pieces.filter(Boolean), regex: new RegExp(`^${regex.join("")}$`, "s"), chinese };
+}
+
+const length = ({ pieces }: Pattern): number => pieces.reduce((sum, piece) => sum + piece.length, 0);
+
+/** Makes what says server sentences in Chinese. */
+export function sayer(catalog: Catalog): Say {
+  const exact = new Map<string, string>();
+  const patterns: Pattern[] = [];
+  for (const [english, chinese] of Object.entries(catalog)) {
+    if (HOLE.test(english)) patterns.push(pattern([english, chinese]));
+    else exact.set(english, chinese);
+  }
+  // The one that says most itself knows best.
+  patterns.sort((one, other) => length(other) - length(one));
+
+  const known = new Map<string, string | undefined>();
+
+  /** The whole of it as one sentence. */
+  function whole(text: string): string | undefined {
+    const same = exact.get(text);
+    if (same !== undefined || text.length > LONGEST) return same;
+    for (const { pieces, regex, chinese } of patterns) {
+      if (!pieces.every((piece) => text.includes(piece))) continue;
+      const match = regex.exec(text);
+      if (match) return chinese.replace(/\{(\d+)\}/g, (_, hole: string) => say(match[Number(hole) + 1] ?? ""));
+    }
+    return failed(text);
+  }
+
+  /** Errors are written to follow "failed to"; their Chinese says so itself. */
+  function failed(text: string): string | undefined {
+    const rest = /^failed to (.+?)(\.?)$/is.exec(text);
+    const chinese = rest?.[1] && told(rest[1]);
+    return chinese ? chinese + (rest?.[2] && "。") : undefined;
+  }
+
+  /** What follows its reason: `a: b: c`, and several things at once: `a; b`. Known parts are said, the others stay. */
+  function parts(text: string): string | undefined {
+    return split(text, "; ", "；") ?? split(text, ": ", "：");
+  }
+
+  function split(text: string, sign: string, chinese: string): string | undefined {
+    for (let at = text.lastIndexOf(sign); at > 0; at = text.lastIndexOf(sign, at - 1)) {
+      const [head, tail] = [text.slice(0, at), text.slice(at + sign.length)];
+      const [first, then] = [whole(head), told(tail)];
+      if (first !== undefined || then !== undefined) return `${first ?? say(head)}${chinese}${then ?? tail}`;
+    }
+    return undefined;
+  }
+
+  function told(text: string): string | undefined {
+    if (known.has(text)) return known.get(text);
+    const chinese = whole(text) ?? parts(text);
+    if (known.size >= KEPT) known.clear();
+    known.set(text, chinese);
+    return chinese;
+  }
+
+  const say: Say = (text) => told(text) ?? text;
+  return say;
+}
