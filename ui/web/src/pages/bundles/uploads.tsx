@@ -4,6 +4,7 @@ import { api, type Of } from "../../api/client";
 import { reading, useChange } from "../../api/data";
 import { locale, useText } from "../../i18n";
 import { Ago, Button, Bytes, duration, FileChoice, Problem, Progress, Section, State, type Tone } from "../../kit";
+import { useSaid } from "../../said";
 import { readHead } from "./head";
 import { pace } from "./pace";
 import { giveUp, goOn, goOnWith, hold, useSendings, type Sending } from "./sending";
@@ -32,6 +33,7 @@ const TONES: Record<Sending["state"], Tone> = { sends: "run", paused: "wait", wa
 
 function Going({ sending }: { sending: Sending }) {
   const t = useText();
+  const say = useSaid();
   const { id, name, size, sent, state, samples, trouble } = sending;
   const now = pace(samples, size);
   return (
@@ -49,7 +51,7 @@ function Going({ sending }: { sending: Sending }) {
         <span><Bytes count={sent} /> / <Bytes count={size} /></span>
         {state === "sends" && now && <span><Bytes count={now.rate} />{t("bundles.perSecond")}</span>}
         {state === "sends" && now && <span>{t("bundles.left", { time: duration(now.left, locale()) })}</span>}
-        {state === "waits" && <span>{trouble?.message || t("bundles.lineDown")}</span>}
+        {state === "waits" && <span>{trouble?.message ? say(trouble.message) : t("bundles.lineDown")}</span>}
         {state === "elsewhere" && <span>{t("bundles.elsewhereWhy")}</span>}
         {state === "verifies" && <span>{t("bundles.reading")}</span>}
       </p>

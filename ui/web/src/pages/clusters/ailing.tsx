@@ -2,6 +2,7 @@ import { useMemo } from "react";
 import { api, type Of } from "../../api/client";
 import { useText } from "../../i18n";
 import { Banner } from "../../kit";
+import { useSaid } from "../../said";
 import { exitMeaning, type Ailment } from "./ailment";
 import { at, useAll } from "./data";
 import { plain } from "./log";
@@ -32,9 +33,10 @@ export function Ailing({ site, pod, ailment }: Props) {
 /** Of the run that ended: the one before, where it was started again since. */
 function LastLines({ site, pod, container: { name, restarts, state } }: { site: string; pod: Of<"Pod">; container: Of<"Container"> }) {
   const t = useText();
+  const say = useSaid();
   const again = restarts > 0 && state === "Running";
   const { lines, state: reading, trouble } = useLog({ site, namespace: pod.namespace, pod: pod.name, container: name, previous: again, follow: false, tail: TAIL });
-  if (trouble) return <p>{t("clusters.noLastLog", { why: trouble.message })}</p>;
+  if (trouble) return <p>{t("clusters.noLastLog", { why: say(trouble.message) })}</p>;
   if (reading === "reading" && lines.length === 0) return null;
   if (lines.length === 0) return <p>{t("clusters.emptyLog")}</p>;
   return (

@@ -2,6 +2,7 @@ import { useState } from "react";
 import type { Of } from "../../api/client";
 import { locale, useText, type Text } from "../../i18n";
 import { Button, CopyAsCli, DataGrid, EmptyState, moment, Problem, Section, Skeleton, State, useNow, type Column } from "../../kit";
+import { useSaid } from "../../said";
 import { arranged, different } from "./arrange";
 import { useCertificates } from "./data";
 import { twin } from "./twin";
@@ -14,6 +15,7 @@ const rowId = ({ host, place }: Certificate) => `${host}${place}`;
 /** When which certificate ends: a line a host, the present at the left. Behind one key the same as a table. */
 export function Certificates({ site }: { site: string }) {
   const t = useText();
+  const say = useSaid();
   const read = useCertificates(site);
   const [table, setTable] = useState(false);
   const now = useToday();
@@ -24,7 +26,7 @@ export function Certificates({ site }: { site: string }) {
     <Section title={t("clusters.certificates")} actions={certificates && <Button onClick={() => setTable(!table)}>{t(table ? "clusters.asPicture" : "clusters.asTable")}</Button>}>
       <Problem error={read.error} title={t("clusters.certificatesFailed")} />
       {!certificates && !read.error && <Skeleton />}
-      {read.data && read.data.problems.length > 0 && <ul className="muted">{read.data.problems.map((problem) => <li key={problem}>{problem}</li>)}</ul>}
+      {read.data && read.data.problems.length > 0 && <ul className="muted">{read.data.problems.map((problem) => <li key={problem}>{say(problem)}</li>)}</ul>}
       {certificates && certificates.length > 0 && (
         <p><State tone={expiryTone(days)}>{days < 0 ? t("clusters.expired", { count: certificates.filter(({ notAfterMs }) => notAfterMs < now).length }) : t("clusters.nextExpiry", { days, date: moment(next, locale()) })}</State></p>
       )}

@@ -3,6 +3,7 @@ import { memo, useDeferredValue, useEffect, useId, useMemo, useRef, useState } f
 import { Trouble } from "../../api/problem";
 import { locale, useText } from "../../i18n";
 import { Button, Check, moment, Problem, save, State } from "../../kit";
+import { useSaid } from "../../said";
 import { WHOLE } from "./whole";
 import { coloured, plain, type Line } from "./log";
 import { useLog, type Reading } from "./uselog";
@@ -48,12 +49,13 @@ export function LogView({ site, namespace, pod, container, first = {} }: Props) 
 
 function Foot({ reading, shown, follow }: { reading: Reading; shown: number; follow: boolean }) {
   const t = useText();
+  const say = useSaid();
   const { lines, dropped, state, trouble } = reading;
   // Kubernetes has no log of a container that has not begun, or of none before it: that is no failure.
   const waits = trouble instanceof Trouble && trouble.kind === "invalid";
   return (
     <div className="log-foot">
-      {trouble && (waits ? <p><State tone="warn">{trouble.message}</State></p> : <Problem error={trouble} shown={WHOLE} title={t("clusters.logFailed")} />)}
+      {trouble && (waits ? <p><State tone="warn">{say(trouble.message)}</State></p> : <Problem error={trouble} shown={WHOLE} title={t("clusters.logFailed")} />)}
       <p className="muted row">
         <State tone={state === "live" ? "run" : "wait"}>
           {t(state === "live" ? "clusters.logLive" : state === "reading" ? "clusters.logReading" : follow ? "clusters.logAgain" : "clusters.logEnd")}

@@ -2,6 +2,7 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import { api, type Of } from "../../api/client";
 import { locale, useText, type Text } from "../../i18n";
 import { CopyAsCli, DataGrid, duration, EmptyState, Facts, Section, Skeleton, State, type Column } from "../../kit";
+import { useSaid, type Say } from "../../said";
 import { isOver, isTroubled } from "./ailment";
 import { different } from "./arrange";
 import { Certificates } from "./certificates";
@@ -118,9 +119,9 @@ const FAST = 10;
 const ms = (time: number | null | undefined, t: Text) =>
   time == null ? <span title={t("kit.unknown")}>–</span> : <State tone={time <= FAST ? "ok" : "warn"}>{t("clusters.below", { time: duration(time, locale()) })}</State>;
 
-const etcdColumns = (t: Text): Column<Of<"EtcdBody">>[] => [
+const etcdColumns = (t: Text, say: Say): Column<Of<"EtcdBody">>[] => [
   { id: "host", title: t("clusters.host"), width: 70, cell: ({ host }) => host },
-  { id: "role", title: t("clusters.role"), width: 110, cell: ({ member, problem }) => member ? <State tone={member.hasLeader ? "ok" : "bad"}>{t(member.isLeader ? "clusters.leader" : member.hasLeader ? "clusters.follower" : "clusters.noLeader")}</State> : <span title={problem ?? ""}><State tone="bad">{problem ?? ""}</State></span> },
+  { id: "role", title: t("clusters.role"), width: 110, cell: ({ member, problem }) => member ? <State tone={member.hasLeader ? "ok" : "bad"}>{t(member.isLeader ? "clusters.leader" : member.hasLeader ? "clusters.follower" : "clusters.noLeader")}</State> : <span title={say(problem ?? "")}><State tone="bad">{say(problem ?? "")}</State></span> },
   { id: "version", title: t("clusters.versionOnly"), width: 80, cell: ({ member }) => <span className="mono">{member?.version ?? "–"}</span> },
   { id: "fsync", title: t("clusters.fsync"), width: 165, cell: ({ member }) => ms(member?.fsyncP99Ms, t) },
   { id: "commit", title: t("clusters.commit"), width: 140, cell: ({ member }) => ms(member?.commitP99Ms, t) },
@@ -130,10 +131,11 @@ const etcdColumns = (t: Text): Column<Of<"EtcdBody">>[] => [
 
 function EtcdMembers({ members }: { members: Of<"EtcdBody">[] }) {
   const t = useText();
+  const say = useSaid();
   const slow = members.some(({ member }) => (member?.fsyncP99Ms ?? 0) > FAST);
   return (
     <Section title="etcd">
-      <DataGrid label="etcd" columns={etcdColumns(t)} list={{ rows: members }} rowId={({ host }) => host} empty={<EmptyState why={t("clusters.none")} />} />
+      <DataGrid label="etcd" columns={etcdColumns(t, say)} list={{ rows: members }} rowId={({ host }) => host} empty={<EmptyState why={t("clusters.none")} />} />
       <p className="muted">{t(slow ? "clusters.etcdSlow" : "clusters.etcdSince")}</p>
     </Section>
   );

@@ -3,17 +3,19 @@ import { api, type Of } from "../../api/client";
 import { useChange, useRead } from "../../api/data";
 import { useText } from "../../i18n";
 import { Button, CopyAsCli, DataGrid, Dialog, EmptyState, Field, FileChoice, Form, Problem, Section, State, type Column } from "../../kit";
+import { useSaid } from "../../said";
 
 type Credential = Of<"SiteCredential">;
 
 /** What the site's text refers to: given once, sealed, shown to nobody. */
 export function Credentials({ site, may }: { site: string; may: boolean }) {
   const t = useText();
+  const say = useSaid();
   const [gives, give] = useState<Credential>();
   const list = useRead(["secrets", site], () => api.GET("/api/v1/sites/{name}/credentials", { params: { path: { name: site } } }));
   const forget = useChange((id: string) => api.DELETE("/api/v1/sites/{name}/credentials/{id}", { params: { path: { name: site, id } } }));
   const columns: Column<Credential>[] = [
-    { id: "what", title: t("hosts.what"), width: 220, grow: 3, cell: ({ what }) => <span title={what}>{what}</span> },
+    { id: "what", title: t("hosts.what"), width: 220, grow: 3, cell: ({ what }) => <span title={say(what)}>{say(what)}</span> },
     { id: "from", title: t("hosts.inText"), width: 160, grow: 2, cell: ({ from }) => <span className="mono" title={from}>{from}</span> },
     { id: "kind", title: t("hosts.kind"), width: 110, cell: ({ kind }) => t(`hosts.kind.${kind}`) },
     { id: "given", title: t("hosts.state"), width: 120, cell: ({ given }) => <State tone={given ? "ok" : "warn"}>{t(given ? "hosts.given" : "hosts.missing")}</State> },
@@ -21,8 +23,8 @@ export function Credentials({ site, may }: { site: string; may: boolean }) {
       id: "do", title: t("hosts.action"), width: 160,
       cell: (credential: Credential) => (
         <span className="row">
-          <button type="button" className="link" aria-label={t(credential.given ? "hosts.replaceOf" : "hosts.giveOf", { what: credential.what })} onClick={() => give(credential)}>{t(credential.given ? "hosts.replace" : "hosts.give")}</button>
-          {credential.given && <button type="button" className="link" aria-label={t("hosts.forgetOf", { what: credential.what })} onClick={() => forget.mutate(credential.id)}>{t("hosts.forget")}</button>}
+          <button type="button" className="link" aria-label={t(credential.given ? "hosts.replaceOf" : "hosts.giveOf", { what: say(credential.what) })} onClick={() => give(credential)}>{t(credential.given ? "hosts.replace" : "hosts.give")}</button>
+          {credential.given && <button type="button" className="link" aria-label={t("hosts.forgetOf", { what: say(credential.what) })} onClick={() => forget.mutate(credential.id)}>{t("hosts.forget")}</button>}
         </span>
       ),
     }] : []),
@@ -44,6 +46,7 @@ const LONGEST = 65_536;
 
 function Give({ site, credential: { id, kind, what, given }, onClose }: { site: string; credential: Credential; onClose: () => void }) {
   const t = useText();
+  const say = useSaid();
   const [secret, setSecret] = useState("");
   const [wrong, setWrong] = useState("");
   const put = useChange(() => api.PUT("/api/v1/sites/{name}/credentials/{id}", { params: { path: { name: site, id } }, body: { secret } }));
@@ -53,7 +56,7 @@ function Give({ site, credential: { id, kind, what, given }, onClose }: { site: 
     setSecret(await file.text());
   };
   return (
-    <Dialog title={t(given ? "hosts.replaceOf" : "hosts.giveOf", { what })} open onClose={onClose}>
+    <Dialog title={t(given ? "hosts.replaceOf" : "hosts.giveOf", { what: say(what) })} open onClose={onClose}>
       <Form onSubmit={() => put.mutate(undefined, { onSuccess: onClose })}>
         {kind === "secret" ? (
           <Field label={t("hosts.password")} value={secret} onChange={setSecret} type="password" autoComplete="new-password" error={put.error?.at("/secret")} hint={t("hosts.sealed")} autoFocus />

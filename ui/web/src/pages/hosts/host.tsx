@@ -4,6 +4,7 @@ import { useRead } from "../../api/data";
 import { me } from "../../api/session";
 import { locale, useText } from "../../i18n";
 import { Ago, Banner, CopyAsCli, Copyable, Drawer, duration, Facts, Progress, Section, Stale, State, type Tone } from "../../kit";
+import { useSaid } from "../../said";
 import { accelerators, filesystems, realDisks, realNics, size, type Facts as Found, type Surveyed } from "./facts";
 
 type Host = Item<"List_Host">;
@@ -107,6 +108,7 @@ const TONES: Record<Finding["severity"], Tone> = { info: "ok", warn: "warn", ref
 /** What the last check has against this host, what stops an installation first. */
 function Findings({ site, host }: { site: string; host: string }) {
   const t = useText();
+  const say = useSaid();
   const check = useRead(["checks", site], () => api.GET("/api/v1/sites/{name}/checks", { params: { path: { name: site } } }));
   const rank = { refuse: 0, warn: 1, info: 2 };
   const own = ((check.data?.findings ?? []) as unknown as Finding[]).filter((finding) => finding.host === host).sort((a, b) => rank[a.severity] - rank[b.severity]);
@@ -119,7 +121,7 @@ function Findings({ site, host }: { site: string; host: string }) {
           {own.map((finding) => (
             <li key={finding.id}>
               <State tone={TONES[finding.severity]}>{words(finding.title)}</State>
-              <div className="muted">{t("hosts.found", { observed: finding.observed, wanted: finding.wanted })}</div>
+              <div className="muted">{t("hosts.found", { observed: say(finding.observed), wanted: say(finding.wanted) })}</div>
               {finding.fix && <div>{words(finding.fix)}</div>}
             </li>
           ))}

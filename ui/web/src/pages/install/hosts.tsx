@@ -8,6 +8,7 @@ import { Credentials, flawOf, HostKeys, isAsked, loginOf, Obstacles, PasteHosts,
 import { assign } from "../../parts/site/roles";
 import { ownNames, strengthOf, type Survey } from "../../parts/site/surveyed";
 import { view, withHosts, withNames, withRoles } from "../../parts/site/text";
+import { useSaid } from "../../said";
 import { check, giveSecrets, keepSite, scan, surveyOf } from "./site";
 import { HostTable } from "./table";
 import { Twin, type StepProps } from "./step";
@@ -97,6 +98,7 @@ export function HostsStep({ site: name, draft, view: read, flaws, change, go, fo
 /** What another installer's files said and a site does not. */
 function Imported({ format, report }: Pick<Of<"ImportDraft">, "format" | "report">) {
   const t = useText();
+  const say = useSaid();
   return (
     <Section title={t("install.imported", { format, count: report.length })}>
       {report.length > 0 && (
@@ -106,7 +108,7 @@ function Imported({ format, report }: Pick<Of<"ImportDraft">, "format" | "report
             <tbody>
               {report.map(({ file, document, path, line, reason, why }) => (
                 <tr key={`${file} ${document} ${path} ${line}`}>
-                  <td className="mono">{path}</td><td className="num">{line}</td><td>{t(`install.why.${why}`)}: {reason}</td>
+                  <td className="mono">{path}</td><td className="num">{line}</td><td>{t(`install.why.${why}`)}: {say(reason)}</td>
                 </tr>
               ))}
             </tbody>

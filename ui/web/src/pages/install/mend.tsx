@@ -3,6 +3,7 @@ import { api } from "../../api/client";
 import { useChange } from "../../api/data";
 import { useText } from "../../i18n";
 import { Banner, Button, Check, CopyAsCli, Dialog, Problem, Skeleton, State } from "../../kit";
+import { useSaid } from "../../said";
 import { hasData, type Finding } from "./findings";
 
 /** A repair on a host, with what it changes: appliance/control/src/fixing.rs. */
@@ -12,6 +13,7 @@ type Props = { site: string; path: string; findings: readonly Finding[]; /** One
 /** What Armilla can mend by itself: the hosts are asked what would change, then it is done, and looked at again. */
 export function Mend({ site, path, findings, only, onClose, onMended }: Props) {
   const t = useText();
+  const say = useSaid();
   const [moveData, setMoveData] = useState(false);
   const checks = only ? [only] : [];
   const ask = (dry: boolean) => api.POST("/api/v1/sites/{name}/repairs", { params: { path: { name: site }, query: dry ? { dryRun: "All" as const } : {} }, body: { moveData, checks } });
@@ -35,7 +37,7 @@ export function Mend({ site, path, findings, only, onClose, onMended }: Props) {
       <p>{t("install.mendWhy")}</p>
       {data > 0 && <Check label={t("install.moveData")} hint={t("install.moveDataWhy")} checked={moveData} onChange={setMoveData} />}
       <Problem error={look.error ?? mend.error} title={t("install.notMended")} />
-      {failed.length > 0 && <Banner tone="danger" title={t("install.mendFailed", { count: failed.length })}><ul>{failed.map((fix, at) => <li key={at}>{fix.host}: {fix.failed}</li>)}</ul></Banner>}
+      {failed.length > 0 && <Banner tone="danger" title={t("install.mendFailed", { count: failed.length })}><ul>{failed.map((fix, at) => <li key={at}>{fix.host}: {say(fix.failed ?? "")}</li>)}</ul></Banner>}
       {look.isPending ? <Skeleton rows={3} /> : would.length === 0 ? <p>{t("install.nothingToMend")}</p> : <Changes fixes={would} />}
       <CopyAsCli command={`armilla check -s site.yaml -b ${path} --fix${moveData ? " --move-data" : ""}`} />
     </Dialog>
@@ -44,6 +46,7 @@ export function Mend({ site, path, findings, only, onClose, onMended }: Props) {
 
 function Changes({ fixes }: { fixes: Fix[] }) {
   const t = useText();
+  const say = useSaid();
   return (
     <div className="keys-list" tabIndex={0} role="group" aria-label={t("install.changes")}>
       <table className="plain">
@@ -53,8 +56,8 @@ function Changes({ fixes }: { fixes: Fix[] }) {
             <tr key={`${host} ${check} ${at}`}>
               <td>{host}</td>
               <td>
-                {changes.map(({ what, before, after }) => <div key={what}><code>{what}</code>: {before} → {after}</div>)}
-                {failed ? <State tone="bad">{failed}</State> : changes.length === 0 && <span className="muted">{t("install.soAlready")}</span>}
+                {changes.map(({ what, before, after }) => <div key={what}><code>{say(what)}</code>: {say(before)} → {say(after)}</div>)}
+                {failed ? <State tone="bad">{say(failed)}</State> : changes.length === 0 && <span className="muted">{t("install.soAlready")}</span>}
               </td>
             </tr>
           ))}

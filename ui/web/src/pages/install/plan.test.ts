@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { rows, type Finding } from "./findings";
-import { bytesByHost, usual } from "./plan";
+import { bytesByHost, planSaid, usual } from "./plan";
 
 const image = { manifest: { digest: "m", size: 1 }, config: { digest: "c", size: 2 }, layers: [{ digest: "l", size: 10 }, { digest: "l", size: 10 }] };
 
@@ -27,4 +27,12 @@ test("what stands in the way comes first, what is waived does not stand in it", 
   expect(all.map(({ id, stops }) => `${id}${stops ? "!" : ""}`)).toEqual(["c!", "b", "a", "d"]);
   expect(all[2]?.cells.get("h1")?.severity).toBe("warn");
   expect(all[3]?.cells.has("")).toBe(true);
+});
+
+test("a plan's words are in the reader's language, its ids and contents are not", () => {
+  const chinese: Record<string, string> = { "load br_netfilter": "加载 br_netfilter", "  wave 2": "  第 2 批", "  because x": "  因为 x" };
+  const say = (text: string) => chinese[text] ?? text;
+  const text = "  because x\n\nprepare\n  h1\n  ! h1/prepare/modules          load br_netfilter  wave 2  after h1/a/b\n    h1/prepare/sysctls          load br_netfilter\n~ h1/prepare/modules  load br_netfilter\n      load br_netfilter";
+  expect(planSaid(text, say, (id) => `<${id}>`)).toBe(
+    "  因为 x\n\n<runs.phase.prepare>\n  h1\n  ! h1/prepare/modules          加载 br_netfilter  第 2 批  after h1/a/b\n    h1/prepare/sysctls          加载 br_netfilter\n~ h1/prepare/modules  加载 br_netfilter\n      load br_netfilter");
 });

@@ -1,4 +1,7 @@
 /** What of a plan is told before it is run. Pure; its shape is `installer/model/src/plan.rs`'s. */
+import type { Text } from "../../i18n";
+import type { Say } from "../../said";
+
 type Blob = { digest?: string; size?: number };
 type Image = { index?: Blob | null; manifest?: Blob; config?: Blob; layers?: Blob[] };
 type Source = { blob?: { blob?: string; blobSize?: number } } | Record<string, unknown>;
@@ -30,3 +33,15 @@ export function usual(runs: readonly { startedAt: number; endedAt?: number | nul
   const took = runs.filter(({ state, endedAt }) => state === "healthy" && endedAt).map(({ startedAt, endedAt }) => (endedAt ?? 0) - startedAt).sort((a, b) => a - b);
   return took[Math.floor(took.length / 2)];
 }
+
+/** A step as the server's text of a plan and of a difference has it: its id, what it does, its wave and the steps before it. */
+const STEP = /^(  [! ] \S+ +|[-+~] \S+  )(.+?)(  wave \d+)?(  after .+)?$/;
+
+/** The server's text of a plan, its words in the reader's language; ids, hosts and contents stay. */
+export const planSaid = (text: string, say: Say, t: Text): string =>
+  text.split("\n").map((line) => {
+    const step = STEP.exec(line);
+    if (step) return `${step[1] ?? ""}${say(step[2] ?? "")}${say(step[3] ?? "")}${say(step[4] ?? "")}`;
+    if (/^ {4}|^ {2}\S+$/.test(line)) return line;
+    return /^[a-z]+$/.test(line) ? t(`runs.phase.${line}`) : say(line);
+  }).join("\n");

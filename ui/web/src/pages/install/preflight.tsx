@@ -4,6 +4,7 @@ import { api } from "../../api/client";
 import { useChange } from "../../api/data";
 import { language, useText } from "../../i18n";
 import { Ago, Button, CopyAsCli, Dialog, Drawer, Field, Form, Problem, Skeleton, State, type Tone } from "../../kit";
+import { useSaid } from "../../said";
 import { hasData, isMendable, rows, stops, type Finding, type Row, type Severity } from "./findings";
 import { fileOf, useBundles } from "./bundles";
 import { Mend } from "./mend";
@@ -100,9 +101,10 @@ function Matrix({ all, hosts, onOpen }: { all: Row[]; hosts: string[]; onOpen: (
 
 function Cell({ finding }: { finding: Finding | undefined }) {
   const t = useText();
+  const say = useSaid();
   if (!finding) return <span className="muted" aria-label={t("install.fine")}>·</span>;
   if (finding.waived) return <State tone="wait">{t("install.waived")}</State>;
-  return <span title={finding.observed}><State tone={TONES[finding.severity]}>{t(`install.severity.${finding.severity}`)}</State></span>;
+  return <span title={say(finding.observed)}><State tone={TONES[finding.severity]}>{t(`install.severity.${finding.severity}`)}</State></span>;
 }
 
 type DetailProps = { row: Row; site: string; onClose: () => void; onWaived: () => void; onMend: () => void };
@@ -110,6 +112,7 @@ type DetailProps = { row: Row; site: string; onClose: () => void; onWaived: () =
 /** One check: what was seen, what would pass, what to do; and the way on in spite of it. */
 function Detail({ row, site, onClose, onWaived, onMend }: DetailProps) {
   const t = useText();
+  const say = useSaid();
   const [waiving, setWaiving] = useState<Finding>();
   const text = (both: { en: string; zh: string } | null | undefined) => both?.[language()] ?? "";
   const mends = row.findings.some((finding) => isMendable(finding) || hasData(finding));
@@ -120,7 +123,7 @@ function Detail({ row, site, onClose, onWaived, onMend }: DetailProps) {
       {row.findings.slice(0, 50).map((finding) => (
         <section key={`${finding.host} ${finding.observed}`} className="finding">
           <h3>{finding.host ?? t("install.wholeSite")}</h3>
-          <p>{t("install.observed", { observed: finding.observed, wanted: finding.wanted })}</p>
+          <p>{t("install.observed", { observed: say(finding.observed), wanted: say(finding.wanted) })}</p>
           {finding.fix && <p>{t("kit.hint", { hint: text(finding.fix) })}</p>}
           {finding.waived ? <State tone="wait">{t("install.waivedBecause", { reason: finding.waived.waiver?.reason ?? finding.waived.reason ?? "" })}</State>
             : finding.guarded ? <p className="muted">{t("install.guarded", { reason: text(finding.guarded) })}</p>

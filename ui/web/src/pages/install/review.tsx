@@ -7,8 +7,9 @@ import { settle, Trouble } from "../../api/problem";
 import { locale, useText } from "../../i18n";
 import { Banner, Button, Bytes, CopyAsCli, duration, Facts, Problem, Section, Skeleton } from "../../kit";
 import { longestWay } from "../../parts/plan/durations";
+import { useSaid } from "../../said";
 import { useBundles } from "./bundles";
-import { bytesByHost, usual, type Plan } from "./plan";
+import { bytesByHost, planSaid, usual, type Plan } from "./plan";
 import { keepSite } from "./site";
 import { Twin, type StepProps } from "./step";
 
@@ -63,6 +64,7 @@ const rounded = (time: number) => Math.max(10_000, Math.round(time / 10_000) * 1
 
 function Made({ plan, hosts, release, site }: { plan: Of<"MadePlan">; hosts: number; release: string; site: string }) {
   const t = useText();
+  const say = useSaid();
   const path = { params: { path: { id: plan.id } } };
   const whole = useRead(["plans", plan.id], () => api.GET("/api/v1/plans/{id}", path));
   const text = useRead(["plans", plan.id, "text"], () => api.GET("/api/v1/plans/{id}/text", path));
@@ -81,14 +83,14 @@ function Made({ plan, hosts, release, site }: { plan: Of<"MadePlan">; hosts: num
         [t("install.estimate"), took === undefined ? "–" : t("install.about", { time: duration(rounded(took), locale()) })],
         [t("install.plan"), <code key="plan">{plan.id.slice(0, 12)}</code>],
       ]} />
-      {plan.report.length > 0 && <ul className="report">{plan.report.map((line) => <li key={line}>{line}</li>)}</ul>}
+      {plan.report.length > 0 && <ul className="report">{plan.report.map((line) => <li key={line}>{say(line)}</li>)}</ul>}
       {diff.data?.against && (
         <Section title={t("install.diff", { against: diff.data.against.slice(0, 12) })}>
-          {diff.data.same ? <p>{t("install.same")}</p> : <pre className="told" tabIndex={0} aria-label={t("install.diff", { against: "" })}>{diff.data.text}</pre>}
+          {diff.data.same ? <p>{t("install.same")}</p> : <pre className="told" tabIndex={0} aria-label={t("install.diff", { against: "" })}>{planSaid(diff.data.text, say, t)}</pre>}
         </Section>
       )}
       <Section title={t("install.planText")}>
-        {text.data ? <pre className="told" tabIndex={0} aria-label={t("install.planText")}>{text.data.text}</pre> : <Skeleton rows={6} />}
+        {text.data ? <pre className="told" tabIndex={0} aria-label={t("install.planText")}>{planSaid(text.data.text, say, t)}</pre> : <Skeleton rows={6} />}
       </Section>
       <CopyAsCli command={`armilla plan -s ${site}.yaml -o json`} />
     </>
@@ -98,6 +100,7 @@ function Made({ plan, hosts, release, site }: { plan: Of<"MadePlan">; hosts: num
 /** Between the click and the run: the request has a name at once, the run has one as soon as its hosts were reached. */
 function Begun({ request, site }: { request: Of<"Request">; site: string }) {
   const t = useText();
+  const say = useSaid();
   const navigate = useNavigate();
   const now = useQuery({ ...reading(["requests", request.id], () => api.GET("/api/v1/requests/{id}", { params: { path: { id: request.id } } })), initialData: request }).data;
   const run = now.run;
@@ -107,7 +110,7 @@ function Begun({ request, site }: { request: Of<"Request">; site: string }) {
     void api.DELETE("/api/v1/sites/{name}/draft", { params: { path: { name: site } } }).catch(() => undefined);
     void navigate({ to: "/runs/$id", params: { id: run } });
   }, [run, site, navigate]);
-  if (now.state === "failed") return <Banner tone="danger" title={t("install.notStarted")}><p>{now.why}</p></Banner>;
-  if (now.held) return <Banner tone="warning" title={t("install.held")}><ul>{now.held.problems.map(({ pointer, detail }) => <li key={pointer + detail}>{detail}</li>)}</ul></Banner>;
+  if (now.state === "failed") return <Banner tone="danger" title={t("install.notStarted")}><p>{say(now.why ?? "")}</p></Banner>;
+  if (now.held) return <Banner tone="warning" title={t("install.held")}><ul>{now.held.problems.map(({ pointer, detail }) => <li key={pointer + detail}>{say(detail)}</li>)}</ul></Banner>;
   return <p role="status">{t("install.starting")}</p>;
 }

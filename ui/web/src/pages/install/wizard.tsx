@@ -7,6 +7,7 @@ import { Trouble } from "../../api/problem";
 import { useText } from "../../i18n";
 import { Banner, Button, ButtonLink, EmptyState, Field, Page, Problem, Section, Skeleton, State } from "../../kit";
 import { view, type SiteView } from "../../parts/site/text";
+import { useSaid } from "../../said";
 import { beginDraft, useDraft, type Keeping } from "./draft";
 import type { Draft } from "./kept";
 import { BundleStep } from "./bundle";
@@ -133,6 +134,7 @@ type TextProps = { draft: Draft; view: SiteView; flaws: Flaws; change: (part: Pa
 /** The text that every step writes into, to be changed by hand as well: the same by another way. */
 function Text({ draft, view: read, flaws, change }: TextProps) {
   const t = useText();
+  const say = useSaid();
   const [open, setOpen] = useState(() => localStorage.getItem("install.yaml") === "open");
   const toggle = () => {
     localStorage.setItem("install.yaml", open ? "" : "open");
@@ -149,7 +151,7 @@ function Text({ draft, view: read, flaws, change }: TextProps) {
           <Field label="site.yaml" lines={22} value={draft.text} error={wrong} onChange={(text) => change({ text, paste: "", ownRoles: true })} />
           {!wrong && flaws.error && (
             <ul className="wrong" aria-label={t("install.flaws")}>
-              {flaws.error.problem.errors?.map(({ pointer, detail }) => <li key={pointer + detail}><code>{pointer}</code>: {detail}</li>)}
+              {flaws.error.problem.errors?.map(({ pointer, detail }) => <li key={pointer + detail}><code>{pointer}</code>: {say(detail)}</li>)}
             </ul>
           )}
         </>

@@ -5,6 +5,7 @@ import { useChange, useRead } from "../../api/data";
 import { locale, useText } from "../../i18n";
 import { Ago, Banner, Bytes, Button, CopyAsCli, Drawer, duration, Facts, Problem, State, Took, type Tone } from "../../kit";
 import { HostTerminal } from "../../parts/terminal";
+import { useSaid } from "../../said";
 import { expected, type History } from "./estimate";
 import { succeeded, type StepView, type View } from "./fold";
 import { output } from "./logview";
@@ -55,6 +56,7 @@ function StepTook({ step }: { step: StepView | undefined }) {
 
 function OneStep({ step, run, plan, view, history, rates, may, open }: Shared & { step: Step }) {
   const t = useText();
+  const say = useSaid();
   const known = view.steps.get(step.id);
   const flow = rates.ofStep(step.id, Date.now());
   const waits = known ? [] : step.after.filter((id) => !succeeded(view.steps.get(id)));
@@ -75,7 +77,7 @@ function OneStep({ step, run, plan, view, history, rates, may, open }: Shared & 
         [t("runs.usually"), duration(expected(step, history), locale())],
         ...(flow ? [[t("runs.moved"), <Bytes key="moved" count={flow.done} />] as [string, React.ReactNode]] : []),
       ]} />
-      {note && <p>{note}</p>}
+      {note && <p>{say(note)}</p>}
       {step.quorum_critical && <p className="muted">{t("runs.critical")}</p>}
       {waits.length > 0 && (
         <section aria-label={t("runs.waitsFor")}>
@@ -101,10 +103,11 @@ function OneStep({ step, run, plan, view, history, rates, may, open }: Shared & 
 /** What failed, what shows it, what to do. */
 function Failed({ failure }: { failure: Failure }) {
   const t = useText();
+  const say = useSaid();
   return (
-    <Banner tone="danger" title={t("runs.failedTo", { what: failure.what })}>
+    <Banner tone="danger" title={t("runs.failedTo", { what: say(failure.what) })}>
       {failure.evidence.length > 0 && <pre className="evidence" tabIndex={0} aria-label={t("runs.evidence")}>{failure.evidence.join("\n")}</pre>}
-      {failure.hint && <p>{t("runs.hint", { hint: failure.hint })}</p>}
+      {failure.hint && <p>{t("runs.hint", { hint: say(failure.hint) })}</p>}
     </Banner>
   );
 }
@@ -129,12 +132,13 @@ export function Retry({ run, host, dropped }: { run: string; host: string; dropp
 /** A run was asked for; as soon as it has a name there is a way to it. */
 export function Anew({ request }: { request: string }) {
   const t = useText();
+  const say = useSaid();
   const navigate = useNavigate();
   const asked = useRead(["requests", request], () => api.GET("/api/v1/requests/{id}", { params: { path: { id: request } } }), { every: 2000 });
   const { run, why, held } = asked.data ?? {};
   if (run) return <div className="row"><Button kind="primary" onClick={() => void navigate({ to: "/runs/$id", params: { id: run } })}>{t("runs.toRun", { id: run })}</Button></div>;
-  if (why) return <Banner tone="danger" title={t("runs.notStarted")}>{why}</Banner>;
-  if (held) return <Banner tone="warning" title={t("runs.startHeld")}><ul>{held.problems.map(({ pointer, detail }) => <li key={pointer + detail}>{detail}</li>)}</ul></Banner>;
+  if (why) return <Banner tone="danger" title={t("runs.notStarted")}>{say(why)}</Banner>;
+  if (held) return <Banner tone="warning" title={t("runs.startHeld")}><ul>{held.problems.map(({ pointer, detail }) => <li key={pointer + detail}>{say(detail)}</li>)}</ul></Banner>;
   return <p role="status">{t("runs.anew")}</p>;
 }
 

@@ -4,15 +4,17 @@ import { api, type Of } from "../../api/client";
 import { useChange, useRead } from "../../api/data";
 import { useText } from "../../i18n";
 import { Banner, Button, CopyAsCli, Field, Form, Problem } from "../../kit";
+import { useSaid } from "../../said";
 
 /** Why a run does not go on, and what a person can do so that it does: give a secret, vouch for a host key. It goes on by itself then. */
 export function HeldBy({ site, held, may }: { site: string; held: Of<"Held">; may: boolean }) {
   const t = useText();
+  const say = useSaid();
   return (
     <>
       <Banner tone="warning" title={t("runs.held")}>
-        <ul>{held.problems.map(({ pointer, detail }) => <li key={pointer + detail}>{pointer && <code>{pointer}</code>} {detail}</li>)}</ul>
-        {held.hint && <p>{t("runs.hint", { hint: held.hint })}</p>}
+        <ul>{held.problems.map(({ pointer, detail }) => <li key={pointer + detail}>{pointer && <code>{pointer}</code>} {say(detail)}</li>)}</ul>
+        {held.hint && <p>{t("runs.hint", { hint: say(held.hint) })}</p>}
         <p>{t("runs.heldThen")}</p>
       </Banner>
       {may && held.secrets.length > 0 && <Secrets site={site} />}
@@ -34,13 +36,14 @@ function Secrets({ site }: { site: string }) {
 
 function Secret({ site, id, kind, what }: { site: string; id: string; kind: string; what: string }) {
   const t = useText();
+  const say = useSaid();
   const queries = useQueryClient();
   const [secret, setSecret] = useState("");
   const give = useChange(() => api.PUT("/api/v1/sites/{name}/credentials/{id}", { params: { path: { name: site, id } }, body: { secret } }));
   const send = () => give.mutate(undefined, { onSuccess: () => void queries.invalidateQueries({ queryKey: ["secrets", "held", site] }) });
   return (
     <Form onSubmit={send}>
-      <Field label={what} value={secret} onChange={setSecret} {...(kind === "secret" ? { type: "password", autoComplete: "off" } : { lines: 6 })} required />
+      <Field label={say(what)} value={secret} onChange={setSecret} {...(kind === "secret" ? { type: "password", autoComplete: "off" } : { lines: 6 })} required />
       <Problem error={give.error} />
       <CopyAsCli command={`armilla host credential give ${id} -s ${site}`} />
       <Button kind="primary" type="submit" busy={give.isPending} disabled={!secret}>{t("runs.giveSecret")}</Button>

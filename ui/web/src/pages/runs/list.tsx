@@ -4,6 +4,7 @@ import { api, type Item } from "../../api/client";
 import { filterValue, useChange, useList } from "../../api/data";
 import { locale, useText, type Text } from "../../i18n";
 import { Ago, Banner, Button, ButtonLink, CopyAsCli, DataGrid, duration, EmptyState, Page, Problem, Took, useNow, type Column } from "../../kit";
+import { useSaid } from "../../said";
 import { RunState, TONES } from "./state";
 import "./list.css";
 
@@ -95,11 +96,12 @@ function Waiting() {
 
 function WaitingStart({ id, site, held, by }: Item<"List_Request">) {
   const t = useText();
+  const say = useSaid();
   const withdraw = useChange(() => api.DELETE("/api/v1/requests/{id}", { params: { path: { id } } }));
   return (
     <Banner tone={held ? "warning" : "info"} title={t(held ? "runs.startHeldOf" : "runs.startWaitsOf", { site, by })}>
-      {held && <ul>{held.problems.map(({ pointer, detail }) => <li key={pointer + detail}>{detail}</li>)}</ul>}
-      {held?.hint && <p>{t("runs.hint", { hint: held.hint })}</p>}
+      {held && <ul>{held.problems.map(({ pointer, detail }) => <li key={pointer + detail}>{say(detail)}</li>)}</ul>}
+      {held?.hint && <p>{t("runs.hint", { hint: say(held.hint) })}</p>}
       <Problem error={withdraw.error} />
       <CopyAsCli command={`armilla run withdraw ${id}`} />
       <Button onClick={() => withdraw.mutate(undefined)} busy={withdraw.isPending}>{t("runs.withdraw")}</Button>

@@ -4,9 +4,10 @@ import { api } from "../../api/client";
 import { settle } from "../../api/problem";
 import { locale, useText } from "../../i18n";
 import { Button, clock } from "../../kit";
+import { useSaid } from "../../said";
 import { LEVELS, Log, nameOf, textOf, type Block, type Filter, type Level, type Missing } from "./log";
 import { PHASES, type Record_ } from "./model";
-import { say } from "./words";
+import { told } from "./words";
 import "./logview.css";
 
 const ROW = 20;
@@ -29,11 +30,12 @@ type Props = {
 /** All that happened, and what the steps' commands said. Follows the end for as long as one looks at it. */
 export function LogView({ run, records, count, hosts, filter, setFilter, line, setLine }: Props) {
   const t = useText();
+  const say = useSaid();
   const log = useMemo(() => new Log(), [run]);
   const [outputs, setOutputs] = useState(0);
   const bringer = useMemo(() => new Outputs(run, log, () => setOutputs((before) => before + 1)), [run, log]);
   const wanted = useDeferredValue(filter);
-  const words = useCallback((record: Record_) => say(record, t), [t]);
+  const words = useCallback((record: Record_) => told(record, t, say), [t, say]);
   const lines = useMemo(() => {
     log.take(records, count);
     return log.lines(wanted, words);

@@ -19,7 +19,7 @@ const view = fold(emptyView(), records);
 const whole = { run: { id: "r-1", site: "lab", plan: "p", state: "failed", startedAt: 1000 }, plan, view, records, rows: rows(plan, view, new Map(), 9500) };
 
 test("a report says what failed, and nothing that a host said becomes part of the page", () => {
-  const text = page(whole, (id, values) => `${id} ${Object.values(values ?? {}).join(" ")}`, "en");
+  const text = page(whole, (id, values) => `${id} ${Object.values(values ?? {}).join(" ")}`, (text) => text, "en");
   expect(text).not.toContain("<script");
   expect(text).toContain(escaped(evil));
   expect(text).toContain('<rect class="failed"');

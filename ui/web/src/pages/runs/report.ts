@@ -3,11 +3,12 @@ import { locale, type Text } from "../../i18n";
 import { duration, moment } from "../../kit/format";
 import { save } from "../../kit/save";
 import type { Of } from "../../api/client";
+import { type Say } from "../../said";
 import type { View } from "./fold";
 import { sinceStart, ticks, type Row } from "./layout";
 import type { Plan, Record_ } from "./model";
 import { intentOf, label } from "./steps";
-import { say } from "./words";
+import { told } from "./words";
 
 export type Whole = { run: Pick<Of<"WholeRun">, "id" | "site" | "plan" | "state" | "startedAt">; plan: Plan; view: View; records: readonly Record_[]; rows: Row[] };
 
@@ -30,7 +31,7 @@ function html(parts: TemplateStringsArray, ...values: (string | number | { raw: 
 }
 const raw = (parts: string[]) => ({ raw: parts.join("\n") });
 
-export function page(whole: Whole, t: Text, language: string): string {
+export function page(whole: Whole, t: Text, say: Say, language: string): string {
   const { run, plan, view, records, rows } = whole;
   const ended = view.endedAt ?? view.lastAt;
   const started = view.startedAt ?? run.startedAt;
@@ -53,7 +54,7 @@ export function page(whole: Whole, t: Text, language: string): string {
 <html lang="${language}"><head><meta charset="utf-8"><title>${title}</title><style>${raw([STYLE])}</style></head><body>
 <h1>${title}</h1>
 <dl>${raw(facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`))}</dl>
-${raw(failures.map(({ id, failure }) => html`<section class="failure"><h2>${id}</h2><p>${t("runs.failedTo", { what: failure.what })}</p><pre>${failure.evidence.join("\n")}</pre><p>${failure.hint ? t("runs.hint", { hint: failure.hint }) : ""}</p></section>`))}
+${raw(failures.map(({ id, failure }) => html`<section class="failure"><h2>${id}</h2><p>${t("runs.failedTo", { what: say(failure.what) })}</p><pre>${failure.evidence.join("\n")}</pre><p>${failure.hint ? t("runs.hint", { hint: say(failure.hint) }) : ""}</p></section>`))}
 <h2>${t("runs.hostsAndPhases")}</h2>
 ${{ raw: picture(rows, started, ended, t) }}
 <h2>${t("runs.steps")}</h2>
@@ -61,7 +62,7 @@ ${{ raw: picture(rows, started, ended, t) }}
 ${raw(steps)}
 </tbody></table>
 <h2>${t("runs.log")}</h2>
-<pre>${records.map((record) => `${new Date(record.at).toISOString()}  ${say(record, t)}`).join("\n")}</pre>
+<pre>${records.map((record) => `${new Date(record.at).toISOString()}  ${told(record, t, say)}`).join("\n")}</pre>
 </body></html>
 `;
 }
@@ -97,10 +98,10 @@ svg{width:100%;font-size:12px}svg line{stroke:#d3d9e1}svg .mark{fill:#52606f;tex
 @media print{body{margin:0}rect{print-color-adjust:exact;-webkit-print-color-adjust:exact}tr,section{break-inside:avoid}}`;
 
 /** What can be taken along. */
-export function downloads(whole: Whole, t: Text): { name: string; text: string; save: () => void }[] {
+export function downloads(whole: Whole, t: Text, say: Say): { name: string; text: string; save: () => void }[] {
   const name = `${whole.run.site}-${whole.run.id}`;
   return [
-    { name: "HTML", text: t("runs.reportHtml"), save: () => file(`${name}.html`, "text/html", page(whole, t, document.documentElement.lang)) },
+    { name: "HTML", text: t("runs.reportHtml"), save: () => file(`${name}.html`, "text/html", page(whole, t, say, document.documentElement.lang)) },
     { name: "JSON", text: t("runs.reportJson"), save: () => file(`${name}.json`, "application/json", json(whole)) },
   ];
 }

@@ -6,6 +6,7 @@ import { me } from "../../api/session";
 import { useQuery } from "@tanstack/react-query";
 import { locale, useText, type Text } from "../../i18n";
 import { Ago, Banner, Button, Bytes, ButtonLink, CopyAsCli, duration, Page, Problem, Section, Skeleton, Stale, Took, useNow } from "../../kit";
+import { useSaid } from "../../said";
 import { PlaceDrawer, Retry } from "./drawer";
 import { estimate } from "./estimate";
 import { useFollowed, type Followed } from "./follow";
@@ -44,6 +45,7 @@ export function RunPage() {
 
 function Whole({ run, plan, followed, stale }: { run: Run; plan: Plan; followed: Followed; stale: number | undefined }) {
   const t = useText();
+  const say = useSaid();
   const { id, site } = run;
   const { view, rates, records, count } = followed;
   const search = route.useSearch();
@@ -77,7 +79,7 @@ function Whole({ run, plan, followed, stale }: { run: Run; plan: Plan; followed:
           <ul className="failures">
             {failures.slice(0, 20).map(([step, { failure }]) => (
               <li key={step}>
-                <b>{step}</b>: {t("runs.failedTo", { what: failure?.what ?? "" })}{" "}
+                <b>{step}</b>: {t("runs.failedTo", { what: say(failure?.what ?? "") })}{" "}
                 <Link to="/runs/$id" params={{ id }} search={{ ...search, at: step }}>{t("runs.details")}</Link>
               </li>
             ))}
@@ -109,6 +111,7 @@ function Whole({ run, plan, followed, stale }: { run: Run; plan: Plan; followed:
 /** What a person can do with the run as a whole. */
 function Actions({ run, plan, followed, rows: bars, may }: { run: Run; plan: Plan; followed: Followed; rows: Row[]; may: boolean }) {
   const t = useText();
+  const say = useSaid();
   const { id, site } = run;
   const { view, records } = followed;
   const cancel = useChange(() => api.POST("/api/v1/runs/{id}/cancel", { params: { path: { id } } }));
@@ -119,7 +122,7 @@ function Actions({ run, plan, followed, rows: bars, may }: { run: Run; plan: Pla
       {!over && may && <Button onClick={() => cancel.mutate(undefined)} busy={cancel.isPending} disabled={view.cancelled || cancel.isSuccess}>{t("runs.cancel")}</Button>}
       {view.outcome === "healthy" && plan.intent === "install" && <ButtonLink to="/clusters/$site" params={{ site }} kind="primary">{t("runs.toCluster")}</ButtonLink>}
       <ButtonLink to="/runs/compare" search={{ a: id }}>{t("runs.compare")}</ButtonLink>
-      {downloads({ run, plan, view, records, rows: bars }, t).map(({ name, text, save }) => <Button key={name} onClick={save} label={t("runs.download", { name: `${site} ${name}` })}>{text}</Button>)}
+      {downloads({ run, plan, view, records, rows: bars }, t, say).map(({ name, text, save }) => <Button key={name} onClick={save} label={t("runs.download", { name: `${site} ${name}` })}>{text}</Button>)}
     </>
   );
 }

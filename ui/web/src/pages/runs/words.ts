@@ -1,13 +1,14 @@
 /** Events in words, one line each. */
 import type { Text } from "../../i18n";
+import { type Say } from "../../said";
 import type { Record_ } from "./model";
 
-export function say({ event, run }: Record_, t: Text): string {
+export function told({ event, run }: Record_, t: Text, say: Say): string {
   switch (event.type) {
     case "runStarted":
       return t("runs.said.runStarted", { run, plan: event.plan.slice(0, 12) });
     case "findingWaived":
-      return t("runs.said.findingWaived", { observed: event.observed, host: event.host ?? "", reason: event.waiver.reason ?? "" });
+      return t("runs.said.findingWaived", { observed: say(event.observed), host: event.host ?? "", reason: event.waiver.reason ?? "" });
     case "runResumed":
       return t("runs.said.runResumed", { run });
     case "stepStarted":
@@ -17,7 +18,7 @@ export function say({ event, run }: Record_, t: Text): string {
     case "stepDone":
       return t("runs.said.stepDone", { step: event.step });
     case "stepFailed":
-      return t("runs.said.stepFailed", { step: event.step, what: event.failure.what });
+      return t("runs.said.stepFailed", { step: event.step, what: say(event.failure.what) });
     case "hostDropped":
       return t("runs.said.hostDropped", { host: event.host, step: event.step });
     case "hostRetried":

@@ -2,6 +2,7 @@ import "../parts.css";
 import { type ReactNode } from "react";
 import { useText } from "../../i18n";
 import { Banner, Button, Copyable, Problem } from "../../kit";
+import { useSaid } from "../../said";
 import { useTrust } from "./host-keys";
 import { hostOf, kindOf, type Obstacle } from "./obstacle";
 
@@ -47,12 +48,13 @@ const SHOWN = 6;
 
 function Kind({ kind, of, children }: { kind: string; of: Obstacle[]; children: ReactNode }) {
   const t = useText();
+  const say = useSaid();
   if (of.length === 0) return null;
   return (
     <Banner tone={kind === "keyChanged" ? "danger" : "warning"} title={t(`parts.obstacle.${kind}`, { count: of.length })}>
       <p>{t(`parts.mend.${kind}`)}</p>
       <ul>
-        {of.slice(0, SHOWN).map((obstacle) => <li key={obstacle.pointer + obstacle.detail}><strong>{hostOf(obstacle)}</strong>: {obstacle.detail}</li>)}
+        {of.slice(0, SHOWN).map((obstacle) => <li key={obstacle.pointer + obstacle.detail}><strong>{hostOf(obstacle)}</strong>: {say(obstacle.detail)}</li>)}
         {of.length > SHOWN && <li>{t("parts.more", { count: of.length - SHOWN })}</li>}
       </ul>
       {children}

@@ -4,6 +4,7 @@ import "@xterm/xterm/css/xterm.css";
 import { useEffect, useRef, useState } from "react";
 import { useText } from "../../i18n";
 import { Button, State } from "../../kit";
+import { useSaid } from "../../said";
 import { address, Shell, type End } from "./shell";
 import { whileStyledByScript } from "./stylesheets";
 import "./terminal.css";
@@ -81,10 +82,11 @@ export function Terminal({ path, query, label }: Props) {
 
 function Ended({ end }: { end: End }) {
   const t = useText();
-  if (end.why === "closed") return <State tone="wait">{t("parts.terminalClosed", { reason: end.reason })}</State>;
+  const say = useSaid();
+  if (end.why === "closed") return <State tone="wait">{t("parts.terminalClosed", { reason: say(end.reason) })}</State>;
   if (end.why === "lost") return <State tone="bad">{t(end.opened ? "parts.terminalCut" : "parts.terminalNotOpened")}</State>;
   const text = end.code === null ? t("parts.terminalEnded") : t("parts.terminalExit", { code: end.code });
-  return <State tone={end.code === 0 ? "ok" : "warn"}>{end.message && end.code !== 0 ? `${text} ${end.message}` : text}</State>;
+  return <State tone={end.code === 0 ? "ok" : "warn"}>{end.message && end.code !== 0 ? `${text} ${say(end.message)}` : text}</State>;
 }
 
 /** Tab belongs to the shell, so that another key must lead out (WCAG 2.1.2). */
