@@ -115,6 +115,22 @@ async fn what_is_missing_is_said_of_all_hosts_and_secrets_are_sealed() {
 }
 
 #[tokio::test]
+async fn every_check_that_is_made_is_told_of_by_its_area() {
+    let direct = Direct::with_control();
+    let areas = get(&direct, "/api/v1/checks").await.json["items"].as_array().unwrap().clone();
+    let ids: Vec<String> = areas
+        .iter()
+        .flat_map(|area| area["checks"].as_array().unwrap())
+        .map(|check| check["id"].as_str().unwrap().to_owned())
+        .collect();
+    let made: Vec<&str> = installer_plan::preflight::checks().map(|check| check.id).collect();
+    assert_eq!(ids, made);
+    let first = &areas[0]["checks"][0];
+    assert_eq!(first["wholeSite"], true, "the site as a whole comes first: {first:?}");
+    assert!(areas.iter().all(|area| area["title"]["zh"].as_str().is_some_and(|title| !title.is_empty())));
+}
+
+#[tokio::test]
 async fn keys_of_hosts_are_trusted_many_at_once() {
     let direct = Direct::with_control();
     let key = |place: &str, print: &str| json!({"place": place, "fingerprint": print});

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use installer_model::finding::Finding;
 use installer_model::site::Site;
 use installer_model::waiver::{KeptWaiver, Said, Waiver, WaiverTarget};
-use installer_plan::preflight::waive;
+use installer_plan::preflight::{AREAS, Area, Check, Judge, Words, waive};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -26,12 +26,66 @@ use crate::trouble;
 pub(super) fn routes(routes: Routes) -> Routes {
     routes
         .add_stream(Needs::Operator, routes!(check_site))
+        .add(Needs::Viewer, routes!(list_checks))
         .add(Needs::Viewer, routes!(show_check))
         .add(Needs::Viewer, routes!(show_survey))
         .add_stream(Needs::Operator, routes!(repair_hosts))
         .add(Needs::Viewer, routes!(list_waivers))
         .add(Needs::Operator, routes!(add_waiver))
         .add(Needs::Operator, routes!(withdraw_waiver))
+}
+
+/// A sentence in both languages.
+#[derive(Debug, Serialize, ToSchema)]
+struct Both {
+    en: &'static str,
+    zh: &'static str,
+}
+
+impl From<Words> for Both {
+    fn from(Words { en, zh }: Words) -> Both {
+        Both { en, zh }
+    }
+}
+
+/// A check that every look at hosts makes.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct CheckKind {
+    /// As findings name it.
+    id: &'static str,
+    title: Both,
+    /// It judges the site as a whole, not one host after the other.
+    whole_site: bool,
+}
+
+/// Checks that look at the same thing.
+#[derive(Debug, Serialize, ToSchema)]
+struct CheckArea {
+    title: Both,
+    checks: Vec<CheckKind>,
+}
+
+/// Every check that there is.
+#[derive(Debug, Serialize, ToSchema)]
+struct CheckAreaList {
+    /// In the order in which people read findings.
+    items: Vec<CheckArea>,
+}
+
+/// The checks that are made of hosts, by what they look at
+///
+/// A check of which a look says nothing has passed.
+#[utoipa::path(get, path = "/api/v1/checks", tag = "checks", responses((status = 200, body = CheckAreaList)))]
+async fn list_checks() -> Json<CheckAreaList> {
+    let kind = |check: &Check| CheckKind {
+        id: check.id,
+        title: check.title.into(),
+        whole_site: matches!(check.judge, Judge::Site(_)),
+    };
+    let area =
+        |area: &Area| CheckArea { title: area.title.into(), checks: area.checks.iter().map(kind).collect() };
+    Json(CheckAreaList { items: AREAS.iter().map(area).collect() })
 }
 
 /// What was found on a site's hosts.

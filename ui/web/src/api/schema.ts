@@ -146,6 +146,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The checks that are made of hosts, by what they look at
+         * @description A check of which a look says nothing has passed.
+         */
+        get: operations["list_checks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/clusters/{site}": {
         parameters: {
             query?: never;
@@ -1492,6 +1512,11 @@ export interface components {
             /** @description 64 hex digits. */
             hash: string;
         };
+        /** @description A sentence in both languages. */
+        Both: {
+            en: string;
+            zh: string;
+        };
         /** @description A bundle. */
         Bundle: {
             /** @description Its digest. */
@@ -1556,6 +1581,24 @@ export interface components {
             stopping: number;
             /** @description Waivers that excused nothing. */
             unusedWaivers: Record<string, never>[];
+        };
+        /** @description Checks that look at the same thing. */
+        CheckArea: {
+            title: components["schemas"]["Both"];
+            checks: components["schemas"]["CheckKind"][];
+        };
+        /** @description Every check that there is. */
+        CheckAreaList: {
+            /** @description In the order in which people read findings. */
+            items: components["schemas"]["CheckArea"][];
+        };
+        /** @description A check that every look at hosts makes. */
+        CheckKind: {
+            /** @description As findings name it. */
+            id: string;
+            title: components["schemas"]["Both"];
+            /** @description It judges the site as a whole, not one host after the other. */
+            wholeSite: boolean;
         };
         /** @description A cluster's health, as the API server and each etcd member tell it. */
         ClusterBody: {
@@ -4107,6 +4150,77 @@ export interface operations {
             };
             /** @description Insufficient Storage */
             507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_checks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckAreaList"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,7 +1,7 @@
 /** How something stands. Colour never says it alone: each tone has its sign. */
-export type Tone = "ok" | "run" | "bad" | "warn" | "wait";
+export type Tone = "ok" | "run" | "bad" | "warn" | "wait" | "note";
 
-const SIGNS: Record<Tone, string> = { ok: "✓", run: "▸", bad: "✕", warn: "!", wait: "○" };
+const SIGNS: Record<Tone, string> = { ok: "✓", run: "▸", bad: "✕", warn: "!", wait: "○", note: "i" };
 
 export function State({ tone, children }: { tone: Tone; children: string }) {
   return (

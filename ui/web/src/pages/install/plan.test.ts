@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { rows, type Finding } from "./findings";
+import { groups, rows, tally, type Finding } from "./findings";
 import { bytesByHost, planSaid, usual } from "./plan";
 
 const image = { manifest: { digest: "m", size: 1 }, config: { digest: "c", size: 2 }, layers: [{ digest: "l", size: 10 }, { digest: "l", size: 10 }] };
@@ -24,9 +24,21 @@ const finding = (id: string, host: string | null, severity: Finding["severity"],
 
 test("what stands in the way comes first, what is waived does not stand in it", () => {
   const all = rows([finding("a", "h1", "info"), finding("b", "h1", "refuse", {}), finding("c", "h2", "refuse"), finding("d", null, "warn"), finding("a", "h1", "warn")]);
-  expect(all.map(({ id, stops }) => `${id}${stops ? "!" : ""}`)).toEqual(["c!", "b", "a", "d"]);
-  expect(all[2]?.cells.get("h1")?.severity).toBe("warn");
-  expect(all[3]?.cells.has("")).toBe(true);
+  expect(all.map(({ id, stops }) => `${id}${stops ? "!" : ""}`)).toEqual(["c!", "a", "d", "b"]);
+  expect(all[1]?.cells.get("h1")?.severity).toBe("warn");
+  expect(all[2]?.cells.has("")).toBe(true);
+});
+
+test("what passed is counted and grouped with what was found", () => {
+  const kind = (id: string, wholeSite = false) => ({ id, title: { en: id, zh: id }, wholeSite });
+  const area = (title: string, ...ids: string[]) => ({ title: { en: title, zh: title }, checks: ids.map((id) => kind(id)) });
+  const all = rows([finding("b1", "h1", "info"), finding("c2", "h1", "refuse"), finding("c1", "h1", "warn"), finding("c3", "h1", "refuse", {}), finding("new", "h2", "warn")]);
+  const grouped = groups(all, [area("a", "a1", "a2"), area("b", "b1", "b2"), area("c", "c1", "c2", "c3")]);
+  expect(grouped.map(({ title, found, passed }) => [title?.en, found.map(({ id }) => id).join(), passed.length])).toEqual([
+    ["c", "c2,c1,c3", 0], [undefined, "new", 0], ["b", "b1", 1], ["a", "", 2],
+  ]);
+  expect(tally(grouped)).toEqual({ refuse: 1, warn: 2, info: 1, waived: 1, passed: 3, made: 8 });
+  expect(groups(all, []).length, "a server that does not say which checks there are").toBe(1);
 });
 
 test("a plan's words are in the reader's language, its ids and contents are not", () => {

@@ -1,17 +1,16 @@
 import { useMutation } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { api } from "../../api/client";
-import { useChange } from "../../api/data";
+import { useChange, useRead } from "../../api/data";
 import { language, useText } from "../../i18n";
-import { Ago, Button, CopyAsCli, Dialog, Drawer, Field, Form, Problem, Skeleton, State, type Tone } from "../../kit";
+import { Ago, Button, CopyAsCli, Dialog, Drawer, Field, Form, Problem, Skeleton, State } from "../../kit";
 import { useSaid } from "../../said";
-import { hasData, isMendable, rows, stops, type Finding, type Row, type Severity } from "./findings";
+import { groups, hasData, isMendable, rows, stops, tally, type Finding, type Row } from "./findings";
 import { fileOf, useBundles } from "./bundles";
+import { Matrix, Tally } from "./matrix";
 import { Mend } from "./mend";
 import { check, keepSite } from "./site";
 import { Twin, type StepProps } from "./step";
-
-const TONES: Record<Severity, Tone> = { info: "ok", warn: "warn", refuse: "bad" };
 
 /** Looks at every host and judges. Nothing on them changes; what stands in the way is mended, or gone on with for a reason. */
 export function PreflightStep({ site, draft, view: read, go, foot }: StepProps) {
@@ -27,7 +26,10 @@ export function PreflightStep({ site, draft, view: read, go, foot }: StepProps) 
     begun.current = true;
   }, [mutate]);
   const found = look.data;
+  const kinds = useRead(["instance", "checks"], () => api.GET("/api/v1/checks"));
   const all = rows(found?.findings ?? []);
+  const areas = groups(all, kinds.data?.items ?? []);
+  const counts = tally(areas);
   const again = () => {
     setOpen(undefined);
     setMending(undefined);
@@ -44,15 +46,16 @@ export function PreflightStep({ site, draft, view: read, go, foot }: StepProps) 
       {found && !look.isPending && (
         <>
           <p role="status">
-            <State tone={found.stopping > 0 ? "bad" : "ok"}>{found.stopping > 0 ? t("install.stopping", { count: found.stopping }) : t("install.clear", { count: all.length })}</State>{" "}
+            <State tone={found.stopping > 0 ? "bad" : "ok"}>{found.stopping > 0 ? t("install.stopping", { count: found.stopping }) : t("install.clear", { count: counts.warn + counts.info })}</State>{" "}
             <span className="muted"><Ago at={found.at} /></span>
           </p>
+          {kinds.data && <Tally of={counts} hosts={read.hosts.length} />}
           {mendable.length > 0 && (
             <div className="row">
               <Button kind={found.stopping > 0 ? "primary" : "secondary"} onClick={() => setMending({})}>{t("install.mendAll", { count: mendable.length })}</Button>
             </div>
           )}
-          {all.length > 0 && <Matrix all={all} hosts={["", ...read.hosts.map(({ name }) => name)]} onOpen={setOpen} />}
+          {areas.length > 0 && <Matrix groups={areas} hosts={read.hosts.map(({ name }) => name)} onOpen={setOpen} />}
         </>
       )}
       <Twin verb="check" draft={draft} view={read} />
@@ -66,45 +69,6 @@ export function PreflightStep({ site, draft, view: read, go, foot }: StepProps) 
       {mending && <Mend site={site} path={path} findings={found?.findings ?? []} {...mending} onClose={() => setMending(undefined)} onMended={again} />}
     </>
   );
-}
-
-/** Columns that are drawn: a table of 5,000 hosts is no picture any more. Those where something was found come first. */
-const WIDE = 40;
-
-function Matrix({ all, hosts, onOpen }: { all: Row[]; hosts: string[]; onOpen: (row: Row) => void }) {
-  const t = useText();
-  const touched = hosts.filter((host) => all.some(({ cells }) => cells.has(host)));
-  const shown = touched.slice(0, WIDE);
-  const text = (both: { en: string; zh: string }) => both[language()];
-  return (
-    <div className="matrix" tabIndex={0} role="group" aria-label={t("install.matrix")}>
-      <table className="plain">
-        <thead>
-          <tr>
-            <th scope="col">{t("install.check")}</th>
-            {shown.map((host) => <th key={host} scope="col">{host || t("install.wholeSite")}</th>)}
-            {touched.length > WIDE && <th scope="col">{t("parts.more", { count: touched.length - WIDE })}</th>}
-          </tr>
-        </thead>
-        <tbody>
-          {all.map((row) => (
-            <tr key={row.id}>
-              <th scope="row"><button type="button" className="as-link" onClick={() => onOpen(row)}>{text(row.title)}</button></th>
-              {shown.map((host) => <td key={host}><Cell finding={row.cells.get(host)} /></td>)}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-function Cell({ finding }: { finding: Finding | undefined }) {
-  const t = useText();
-  const say = useSaid();
-  if (!finding) return <span className="muted" aria-label={t("install.fine")}>·</span>;
-  if (finding.waived) return <State tone="wait">{t("install.waived")}</State>;
-  return <span title={say(finding.observed)}><State tone={TONES[finding.severity]}>{t(`install.severity.${finding.severity}`)}</State></span>;
 }
 
 type DetailProps = { row: Row; site: string; onClose: () => void; onWaived: () => void; onMend: () => void };
