@@ -1,10 +1,12 @@
+import type { Tone } from "./state";
+
 type Props = {
   /** From 0 to `of`. */
   value: number;
   of: number;
   /** What goes on: "Upload of armilla.bundle". */
   label: string;
-  tone?: "run" | "ok" | "bad" | "warn" | "wait";
+  tone?: Tone;
 };
 
 /** How far something is, as a bar; the figures stand beside it. */
