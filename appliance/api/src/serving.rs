@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
@@ -13,6 +14,9 @@ use crate::routes;
 use crate::server::{DoorLimits, ListenError, LocalDoor, PublicDoor};
 use crate::sweeping;
 use crate::tls::{Authority, AuthorityError, Certificates, server_config};
+
+/// A disk that hangs does not keep a server from its end.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// How to serve.
 #[derive(Debug, Clone)]
@@ -87,6 +91,9 @@ impl Serving {
             let _ = door.await;
         }
         self.keeping.iter().for_each(JoinHandle::abort);
+        if tokio::time::timeout(LAST_WORDS, Denials::end(&self.app)).await.is_err() {
+            tracing::warn!("not every refusal was written down: the disk takes too long");
+        }
     }
 }
 

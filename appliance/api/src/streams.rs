@@ -5,6 +5,7 @@
 //!  a session      64     a browser has one event stream for all its tabs, and logs and terminals beside it
 //!  a token     1 280     programs that watch; the thousand watchers of the benchmarks come with one token
 //!  a user      1 536     with all sessions and tokens: of the server's 4 096 connections most are left to others
+//!  a user         16     terminals, which count as streams too: of the server's 64 most are left to others
 //! ```
 //!
 //! Who is on the machine itself is limited by the door alone.
@@ -22,6 +23,7 @@ use crate::problem::{Kind, Problem};
 const OF_SESSION: usize = 64;
 const OF_TOKEN: usize = 1_280;
 const OF_USER: usize = 1_536;
+const TERMINALS_OF_USER: usize = 16;
 
 /// Counts open streams. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +34,7 @@ enum Whose {
     User(String),
     Session(String),
     Token(String),
+    Terminals(String),
 }
 
 impl Whose {
@@ -40,7 +43,19 @@ impl Whose {
             Whose::User(_) => OF_USER,
             Whose::Session(_) => OF_SESSION,
             Whose::Token(_) => OF_TOKEN,
+            Whose::Terminals(_) => TERMINALS_OF_USER,
         }
+    }
+
+    fn refused(&self) -> Problem {
+        let (what, hint) = match self {
+            Whose::User(_) | Whose::Session(_) | Whose::Token(_) => {
+                ("streams", "close those that are not looked at; one event stream serves many topics")
+            }
+            Whose::Terminals(_) => ("terminals", "close one that is not used: others need theirs"),
+        };
+        let detail = format!("{} {what} are open already: as many as one may have.", self.most());
+        Problem::new(Kind::TooManyStreams, detail).hint(hint).wait(Duration::from_secs(10))
     }
 }
 
@@ -54,22 +69,23 @@ pub(crate) struct Opened {
 impl Streams {
     /// One more for this caller, unless they have as many as one may.
     pub(crate) fn open(&self, known: &Known) -> Result<Opened, Problem> {
-        let whose = match &known.actor {
-            Actor::User { name, via: Via::Session(id) } => {
-                vec![Whose::User(name.clone()), Whose::Session(id.clone())]
-            }
-            Actor::User { name, via: Via::Token(id) } => {
-                vec![Whose::User(name.clone()), Whose::Token(id.clone())]
-            }
-            Actor::Local { .. } | Actor::Instance | Actor::Nobody { .. } => Vec::new(),
-        };
+        self.count(of(&known.actor))
+    }
+
+    /// As [`Streams::open`], for a terminal.
+    pub(crate) fn open_terminal(&self, known: &Known) -> Result<Opened, Problem> {
+        let mut whose = of(&known.actor);
+        if let Actor::User { name, .. } = &known.actor {
+            whose.push(Whose::Terminals(name.clone()));
+        }
+        self.count(whose)
+    }
+
+    fn count(&self, whose: Vec<Whose>) -> Result<Opened, Problem> {
         let mut open = self.lock();
         let full = whose.iter().find(|whose| open.get(whose).is_some_and(|count| *count >= whose.most()));
         if let Some(full) = full {
-            let detail = format!("{} streams are open already: as many as one may have.", full.most());
-            return Err(Problem::new(Kind::TooManyStreams, detail)
-                .hint("close those that are not looked at; one event stream serves many topics")
-                .wait(Duration::from_secs(10)));
+            return Err(full.refused());
         }
         for whose in &whose {
             *open.entry(whose.clone()).or_default() += 1;
@@ -79,6 +95,19 @@ impl Streams {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Whose, usize>> {
         self.0.lock().expect("invariant: nothing panics while it counts")
+    }
+}
+
+/// What every stream of this caller counts for.
+fn of(actor: &Actor) -> Vec<Whose> {
+    match actor {
+        Actor::User { name, via: Via::Session(id) } => {
+            vec![Whose::User(name.clone()), Whose::Session(id.clone())]
+        }
+        Actor::User { name, via: Via::Token(id) } => {
+            vec![Whose::User(name.clone()), Whose::Token(id.clone())]
+        }
+        Actor::Local { .. } | Actor::Instance | Actor::Nobody { .. } => Vec::new(),
     }
 }
 
@@ -131,6 +160,27 @@ mod tests {
         assert!(streams.open(&session(1000)).is_ok());
         drop(open);
         assert!(streams.lock().is_empty(), "nobody is remembered who has left");
+    }
+
+    #[test]
+    fn nobody_takes_all_terminals_however_they_came_in() {
+        let streams = Streams::default();
+        let anna = |at: usize| match at % 2 {
+            0 => known("anna", Via::Session(at.to_string())),
+            _ => known("anna", Via::Token(at.to_string())),
+        };
+        let mut open: Vec<Opened> =
+            (0..TERMINALS_OF_USER).map(|at| streams.open_terminal(&anna(at)).unwrap()).collect();
+        let full = streams.open_terminal(&anna(100)).unwrap_err();
+        assert_eq!(full.kind(), Kind::TooManyStreams);
+        assert!(streams.open(&anna(100)).is_ok(), "they follow runs all the same");
+        assert!(streams.open_terminal(&known("ben", Via::Session("b".to_owned()))).is_ok());
+        let local = Known { actor: Actor::Local { name: "root".to_owned() }, role: Role::Admin };
+        assert!((0..100).all(|_| streams.open_terminal(&local).is_ok()));
+        open.pop();
+        assert!(streams.open_terminal(&anna(100)).is_ok(), "the place of one that was closed is free");
+        drop(open);
+        assert!(streams.lock().is_empty());
     }
 
     #[tokio::test]

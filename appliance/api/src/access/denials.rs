@@ -2,15 +2,16 @@
 //!
 //! ```text
 //!  a refusal ──▶ the first of its user and route ──▶ an entry
-//!           └──▶ another within the minute ──▶ counted ──▶ an entry with `times`, when the minute is over
+//!           └──▶ another within the minute ──▶ counted ──▶ an entry with `times`, when the minute or the server ends
 //! ```
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use appliance_store::ledger::{Actor, Command, SessionCommand};
 use axum::http::{HeaderMap, Method, header};
+use tokio::task::JoinSet;
 
 use super::Known;
 use crate::app::App;
@@ -21,9 +22,13 @@ const ROUTES: usize = 10;
 /// Letters of a path that are written down.
 const LONGEST_PATH: usize = 200;
 
-/// Refusals of the last minute. There are never more than [`ROUTES`] and one for each user.
 #[derive(Debug, Default)]
-pub(crate) struct Denials(Mutex<HashMap<(String, String), Counted>>);
+pub(crate) struct Denials {
+    /// Of the last minute. There are never more than [`ROUTES`] and one for each user.
+    counted: Mutex<HashMap<(String, String), Counted>>,
+    /// What is being written down: the server ends after it.
+    writing: Mutex<JoinSet<()>>,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Counted {
@@ -81,15 +86,18 @@ impl Denials {
         counted
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Counted>> {
-        self.0.lock().expect("invariant: nothing panics while it counts")
+    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), Counted>> {
+        self.counted.lock().expect("invariant: nothing panics while it counts")
+    }
+
+    fn writing(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.writing.lock().expect("invariant: nothing panics while it begins to write")
     }
 
     /// Writes a refusal down, beside the answer.
     pub(super) fn note(app: &App, known: &Known, method: &Method, route: &str, path: &str) {
         if let Some(first) = app.denials().count(&known.actor, method.as_str(), route, path) {
-            let app = app.clone();
-            tokio::spawn(async move { write(&app, first).await });
+            write_beside(app, vec![first]);
         }
     }
 
@@ -97,11 +105,28 @@ impl Denials {
     pub(crate) async fn keep(app: &App) {
         loop {
             tokio::time::sleep(EACH).await;
-            for counted in app.denials().take() {
-                write(app, counted).await;
-            }
+            write_beside(app, app.denials().take());
         }
     }
+
+    /// Nobody is let in any more: what is not written down yet is.
+    pub(crate) async fn end(app: &App) {
+        write_beside(app, app.denials().take());
+        let writing = std::mem::take(&mut *app.denials().writing());
+        writing.join_all().await;
+    }
+}
+
+/// In a task of its own, which [`Denials::end`] waits for.
+fn write_beside(app: &App, denials: Vec<Counted>) {
+    let mut writing = app.denials().writing();
+    while writing.try_join_next().is_some() {}
+    let app = app.clone();
+    writing.spawn(async move {
+        for counted in denials {
+            write(&app, counted).await;
+        }
+    });
 }
 
 async fn write(app: &App, counted: Counted) {
@@ -112,6 +137,11 @@ async fn write(app: &App, counted: Counted) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use appliance_store::ledger::{AuditEntry, Role};
+    use appliance_store::{Holder, Store};
+
     use super::*;
 
     fn anna() -> Actor {
@@ -135,5 +165,21 @@ mod tests {
         assert!(denials.take().is_empty());
         assert!(denials.lock().is_empty(), "nobody is remembered who was not refused for a minute");
         assert!(ask(&anna(), 0).is_some());
+    }
+
+    #[tokio::test]
+    async fn what_was_counted_is_written_down_when_a_server_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(dir.path(), &Holder::this_process("test", 0)).unwrap());
+        let app = App::new(store.clone(), "test", String::new());
+        let known = Known { actor: anna(), role: Role::Viewer };
+        for _ in 0..5 {
+            Denials::note(&app, &known, &Method::POST, "/users", "/users");
+        }
+        Denials::end(&app).await;
+        let entries = store.rows::<AuditEntry>(None, 100).unwrap();
+        let denied = entries.iter().filter(|(_, entry)| entry.said.actor == anna().name());
+        let times: Vec<_> = denied.map(|(_, entry)| entry.said.detail["times"].as_str()).collect();
+        assert_eq!(times, ["1", "4"]);
     }
 }

@@ -192,7 +192,7 @@ impl Visit {
         place: String,
         detail: BTreeMap<String, String>,
     ) -> Result<Visit, Problem> {
-        let opened = app.streams().open(&known)?;
+        let opened = app.streams().open_terminal(&known)?;
         let seat = app.terminals().try_acquire_owned().map_err(|_| {
             Problem::new(Kind::Busy, "As many terminals are open as the server takes on.")
                 .wait(Duration::from_secs(30))
