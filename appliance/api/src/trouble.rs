@@ -31,7 +31,7 @@ pub(crate) fn problem(error: ControlError) -> Problem {
         Flaw { pointer: format!("{host}#{}", finding.id), detail }
     }));
     let detail = match error.problems.as_slice() {
-        [one] => sentence(&one.text),
+        [one] => sentence(one),
         many => format!("{} things stand in the way.", many.len()),
     };
     let hint = error.hint.or_else(|| error.problems.iter().find_map(|problem| problem.hint.clone()));
@@ -53,9 +53,15 @@ pub(crate) fn flaw(problem: &appliance_control::Problem) -> Flaw {
     Flaw { pointer, detail: problem.text.clone() }
 }
 
-fn sentence(text: &str) -> String {
-    let text = text.strip_prefix("failed to ").unwrap_or(text);
-    format!("Failed to {}.", text.trim_end_matches('.'))
+/// What is wrong at a place of the site file is a sentence about that place; all else completes "failed to".
+fn sentence(problem: &appliance_control::Problem) -> String {
+    let text = problem.text.trim_end_matches('.');
+    match &problem.about {
+        About::Path(path) => format!("{path}: {text}."),
+        About::All | About::Host(_) => {
+            format!("Failed to {}.", text.strip_prefix("failed to ").unwrap_or(text))
+        }
+    }
 }
 
 /// `hosts[1].address` as `/hosts/1/address`, RFC 6901.
@@ -78,6 +84,16 @@ mod tests {
         assert_eq!(pointer("metadata.name"), "/metadata/name");
         assert_eq!(pointer(""), "");
         assert_eq!(pointer("hosts[a/b].labels"), "/hosts/a~1b/labels");
+    }
+
+    #[test]
+    fn one_problem_is_a_sentence() {
+        let said = |problem| sentence(&problem);
+        let place = appliance_control::Problem::at("metadata.name", "line 3: is missing");
+        assert_eq!(said(place), "metadata.name: line 3: is missing.");
+        let host = appliance_control::Problem::of_host("h1", "failed to reach 10.0.0.1:22");
+        assert_eq!(said(host), "Failed to reach 10.0.0.1:22.");
+        assert_eq!(said(String::from("keep the plan: x").into()), "Failed to keep the plan: x.");
     }
 
     #[test]

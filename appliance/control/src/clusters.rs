@@ -181,7 +181,7 @@ impl Clusters {
         };
         if hand.stat(ADMIN, false).await.map_err(|error| failed(&error))?.is_none() {
             let problem =
-                Problem::of_host(host.name.as_str(), format!("there is no {ADMIN}: no cluster stands"));
+                Problem::of_host(host.name.as_str(), format!("failed to find {ADMIN}: no cluster stands"));
             return Err(
                 ControlError::all(Kind::NotFound, vec![problem]).hint("`armilla apply` installs the site")
             );

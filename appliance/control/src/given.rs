@@ -56,8 +56,14 @@ impl Reference {
         Reference::new(ReferenceKind::Secret, text, what.to_owned())
     }
 
-    fn file(kind: ReferenceKind, file: &Path, what: &str) -> Reference {
-        Reference::new(kind, file.display().to_string(), format!("{what} {}", file.display()))
+    fn private_key(file: &Path) -> Reference {
+        let what = format!("private key {}", file.display());
+        Reference::new(ReferenceKind::PrivateKey, file.display().to_string(), what)
+    }
+
+    fn certificate(file: &Path) -> Reference {
+        let what = format!("certificate {}", file.display());
+        Reference::new(ReferenceKind::Certificate, file.display().to_string(), what)
     }
 
     /// The place in the store where it is sealed for this site.
@@ -98,7 +104,7 @@ impl SecretSource for Given {
     }
 
     fn private_key(&self, file: &Path, passphrase: Option<Secret>) -> Result<Auth, SecretError> {
-        let text = self.open(&Reference::file(ReferenceKind::PrivateKey, file, "private key"))?;
+        let text = self.open(&Reference::private_key(file))?;
         Ok(Auth::KeyText { name: file.display().to_string(), text, passphrase })
     }
 
@@ -109,7 +115,7 @@ impl SecretSource for Given {
     }
 
     fn certificate(&self, file: &Path) -> Result<String, SecretError> {
-        let text = self.open(&Reference::file(ReferenceKind::Certificate, file, "certificate"))?;
+        let text = self.open(&Reference::certificate(file))?;
         Ok(text.expose().to_owned())
     }
 }
@@ -147,7 +153,7 @@ impl SecretSource for Noting {
     }
 
     fn private_key(&self, file: &Path, passphrase: Option<Secret>) -> Result<Auth, SecretError> {
-        self.note(Reference::file(ReferenceKind::PrivateKey, file, "private key"));
+        self.note(Reference::private_key(file));
         Ok(Auth::Key { file: file.to_owned(), passphrase })
     }
 
@@ -156,7 +162,7 @@ impl SecretSource for Noting {
     }
 
     fn certificate(&self, file: &Path) -> Result<String, SecretError> {
-        self.note(Reference::file(ReferenceKind::Certificate, file, "certificate"));
+        self.note(Reference::certificate(file));
         Ok("-----BEGIN CERTIFICATE-----".to_owned())
     }
 }
@@ -201,7 +207,7 @@ mod tests {
         };
         let refused = target("").unwrap_err();
         assert!(refused.to_string().contains("a server uses none"), "{refused}");
-        let place = Reference::file(ReferenceKind::PrivateKey, Path::new("/k/id"), "private key").place("s");
+        let place = Reference::private_key(Path::new("/k/id")).place("s");
         let sealed = store.seal(&place, b"the text of a key").unwrap();
         let command = Command::Credentials(CredentialCommand::PutSecret { name: place, sealed });
         store.submit(&Actor::Instance, &command).unwrap();

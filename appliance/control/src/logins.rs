@@ -53,19 +53,22 @@ pub fn registries(site: &Site, secrets: &dyn SecretSource) -> Result<RegistryPar
     let mut problems = Vec::new();
     for registry in &site.registries {
         let host = registry.host.as_str();
-        let mut problem = |text: String| problems.push(Problem::from(format!("registry {host}: {text}")));
+        let mut untrusted =
+            |why: String| problems.push(Problem::from(format!("trust registry {host}: {why}")));
         if let Some(path) = &registry.ca_file {
             match secrets.certificate(path) {
                 Ok(pem) if pem.contains("-----BEGIN CERTIFICATE-----") => {
                     drop(cas.insert(host.to_owned(), pem))
                 }
-                Ok(_) => problem(format!("{} holds no certificate in PEM", path.display())),
-                Err(error) => problem(error.to_string()),
+                Ok(_) => untrusted(format!("{} holds no certificate in PEM", path.display())),
+                Err(error) => untrusted(error.to_string()),
             }
         }
         let Some(login) = &registry.credentials else { continue };
+        let mut shut_out =
+            |why: String| problems.push(Problem::from(format!("log in to registry {host}: {why}")));
         if login.password == SecretRef::Prompt && passwords.contains_key(&SecretRef::Prompt) {
-            problem("only one registry's password can be asked for; name a file".to_owned());
+            shut_out("only one registry's password can be asked for; name a file".to_owned());
             continue;
         }
         match secrets.secret(&login.password, &format!("password of {} at registry {host}", login.username)) {
@@ -74,7 +77,7 @@ pub fn registries(site: &Site, secrets: &dyn SecretSource) -> Result<RegistryPar
                 if let SecretError::Missing(what) = &error {
                     wanted.push(WantedSecret { from: login.password.clone(), what: what.clone() });
                 }
-                problem(error.to_string());
+                shut_out(error.to_string());
             }
         }
     }

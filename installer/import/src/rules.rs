@@ -140,8 +140,8 @@ impl<'a> Walk<'a, '_> {
             }
             Value::Map(entries) => {
                 for (key, line) in repeats(entries) {
-                    let reason = format!("is written twice; the first one, on line {line}, counts");
-                    self.document.note(&join(path, &key.text), key.at, Why::Invalid, reason);
+                    let twice = format!("is written twice; the first one, on line {line}, counts");
+                    self.document.note(&join(path, &key.text), key.at, Why::Invalid, twice);
                 }
                 let mut seen = std::collections::HashSet::new();
                 for (key, value) in entries.iter().filter(|(key, _)| seen.insert(key.text.as_str())) {

@@ -352,10 +352,12 @@ impl Inner {
         if stopping.is_empty() {
             return Ok(());
         }
-        let stand = if stopping.len() == 1 { "finding stands" } else { "findings stand" };
-        let mut error =
-            ControlError::new(Kind::Refused, format!("start: {} {stand} in the way", stopping.len()))
-                .hint("nothing was changed; mend them and plan again, or waive them");
+        let why = match stopping.len() {
+            1 => "start: 1 finding stands in the way".to_owned(),
+            many => format!("start: {many} findings stand in the way"),
+        };
+        let mut error = ControlError::new(Kind::Refused, why)
+            .hint("nothing was changed; mend them and plan again, or waive them");
         error.findings = stopping;
         Err(error)
     }

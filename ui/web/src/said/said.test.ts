@@ -41,6 +41,19 @@ test("two holes in a row: the second begins with a sign", () => {
   expect(say("the host belongs to ledger a, not to b; the last one here was c")).toBe("主机属于账本 a，不属于 b；最近一次是 c");
 });
 
+test("a refusal by itself, and a thing of several words", () => {
+  const refuse = sayer({ "{0} {1} is there already": "{0} {1} 已存在", "host key": "主机密钥", user: "用户", "its cluster": "其集群" });
+  expect(refuse("User ben is there already.")).toBe("用户 ben 已存在。");
+  expect(refuse("Host key h1:22 is there already.")).toBe("主机密钥 h1:22 已存在。");
+  expect(refuse("user its cluster is there already")).toBe("用户其集群已存在");
+});
+
+test("the head of a chain", () => {
+  const loud = sayer({ "keep the plan: ": "无法保存计划：", "open bundle {0}: ": "无法打开离线包 {0}：", "it is gone": "它不见了" });
+  expect(loud("Failed to keep the plan: it is gone.")).toBe("无法保存计划：它不见了。");
+  expect(loud("open bundle /a b: it is gone")).toBe("无法打开离线包 /a b：它不见了");
+});
+
 test("signs of a sentence are signs", () => {
   expect(say("more at a.b (c) d")).toBe("详见 a.b (c) d");
   expect(say("more at aXb (c) d")).toBe("more at aXb (c) d");

@@ -17,6 +17,7 @@ const LONGEST = 4000;
 const KEPT = 2000;
 
 const HOLE = /\{(\d+)\}/;
+const GAP = /(?<=[\p{Script=Han}，。；：（）]) (?=[\p{Script=Han}，。；：（）])/gu;
 
 /** A hole right behind another one is empty or begins with a sign: `{0}{1}` is a name and `; the last one was …`. */
 function pattern([english, chinese]: [string, string]): Pattern {
@@ -25,7 +26,7 @@ function pattern([english, chinese]: [string, string]): Pattern {
     const hole = index === 0 ? "" : index > 1 && pieces[index - 1] === "" ? "((?:[^\\w\\s]|\\s\\S).*?)?" : "(.+?)";
     return hole + piece.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   });
-  return { pieces: pieces.filter(Boolean), regex: new RegExp(`^${regex.join("")}$`, "s"), chinese };
+  return { pieces, regex: new RegExp(`^${regex.join("")}$`, "s"), chinese };
 }
 
 const length = ({ pieces }: Pattern): number => pieces.reduce((sum, piece) => sum + piece.length, 0);
@@ -34,7 +35,9 @@ const length = ({ pieces }: Pattern): number => pieces.reduce((sum, piece) => su
 export function sayer(catalog: Catalog): Say {
   const exact = new Map<string, string>();
   const patterns: Pattern[] = [];
-  for (const [english, chinese] of Object.entries(catalog)) {
+  for (const [key, text] of Object.entries(catalog)) {
+    // The head of a chain: `read the plan: `.
+    const [english, chinese] = [key.replace(/: $/, ""), text.replace(/：$/, "")];
     if (HOLE.test(english)) patterns.push(pattern([english, chinese]));
     else exact.set(english, chinese);
   }
@@ -50,9 +53,34 @@ export function sayer(catalog: Catalog): Say {
     for (const { pieces, regex, chinese } of patterns) {
       if (!pieces.every((piece) => text.includes(piece))) continue;
       const match = regex.exec(text);
-      if (match) return chinese.replace(/\{(\d+)\}/g, (_, hole: string) => say(match[Number(hole) + 1] ?? ""));
+      if (match) return filled(chinese, named(pieces, match));
     }
-    return failed(text);
+    return failed(text) ?? sentence(text);
+  }
+
+  /** Of two holes with a space between them the first takes as many words as name a thing: "there is no {host key} {[h1]:22}". */
+  function named(pieces: string[], [, ...held]: string[]): string[] {
+    pieces.forEach((piece, index) => {
+      if (piece !== " " || index === 0 || index === pieces.length - 1) return;
+      const words = `${held[index - 1]} ${held[index]}`.split(" ");
+      for (let count = words.length - 1; count > 1; count--) {
+        const name = words.slice(0, count).join(" ");
+        if (exact.has(name)) return held.splice(index - 1, 2, name, words.slice(count).join(" "));
+      }
+    });
+    return held;
+  }
+
+  /** Chinese signs have no spaces between them, whatever a hole came with. */
+  function filled(chinese: string, held: string[]): string {
+    return chinese.replace(/\{(\d+)\}/g, (_, hole: string) => say(held[Number(hole)] ?? "")).replace(GAP, "");
+  }
+
+  /** A refusal that stands for itself begins with a capital and ends with a full stop. */
+  function sentence(text: string): string | undefined {
+    const rest = /^([A-Z])(.+)\.$/s.exec(text);
+    const chinese = rest && (whole(`${rest[1]?.toLowerCase()}${rest[2]}`) ?? whole(`${rest[1]}${rest[2]}`));
+    return chinese ? `${chinese}。` : undefined;
   }
 
   /** Errors are written to follow "failed to"; their Chinese says so itself. */

@@ -67,12 +67,14 @@ fn host_list(file: &SiteFile, check: &mut Checker<'_>) {
         let earlier =
             inside[..index].iter().find(|(other, at)| other == ip && !same_login(&written.place, &at.place));
         if let Some((_, first)) = earlier {
-            let mend = match written.place.path.ends_with(".address") {
-                true => ": add the clusterAddress by which the others reach it",
-                false => "",
-            };
             let first = owner(&first.place);
-            check.note(&written.place, format!("{ip} is the cluster address of {first} too{mend}"));
+            let message = match written.place.path.ends_with(".address") {
+                true => format!(
+                    "{ip} is the cluster address of {first} too: add the clusterAddress by which the others reach it"
+                ),
+                false => format!("{ip} is the cluster address of {first} too"),
+            };
+            check.note(&written.place, message);
         }
     }
     control_planes(file, check);
