@@ -11,7 +11,10 @@ const ROOTS = [
   "bundles/store",
 ];
 /** Those that have all their Chinese. */
-const WHOLE: string[] = [];
+const WHOLE: string[] = [
+  "appliance/api", "appliance/control", "appliance/ledger", "appliance/store", "bundles/format", "bundles/store", "installer/import",
+  "installer/model",
+];
 
 const said = ROOTS.flatMap((root) => {
   const folder = join("../..", root, "src");
