@@ -46,5 +46,5 @@ test("a plan's words are in the reader's language, its ids and contents are not"
   const say = (text: string) => chinese[text] ?? text;
   const text = "  because x\n\nprepare\n  h1\n  ! h1/prepare/modules          load br_netfilter  wave 2  after h1/a/b\n    h1/prepare/sysctls          load br_netfilter\n~ h1/prepare/modules  load br_netfilter\n      load br_netfilter";
   expect(planSaid(text, say, (id) => `<${id}>`)).toBe(
-    "  因为 x\n\n<runs.phase.prepare>\n  h1\n  ! h1/prepare/modules          加载 br_netfilter  第 2 批  after h1/a/b\n    h1/prepare/sysctls          加载 br_netfilter\n~ h1/prepare/modules  加载 br_netfilter\n      load br_netfilter");
+    "  因为 x\n\n<parts.phase.prepare>\n  h1\n  ! h1/prepare/modules          加载 br_netfilter  第 2 批  after h1/a/b\n    h1/prepare/sysctls          加载 br_netfilter\n~ h1/prepare/modules  加载 br_netfilter\n      load br_netfilter");
 });

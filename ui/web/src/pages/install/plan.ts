@@ -43,5 +43,5 @@ export const planSaid = (text: string, say: Say, t: Text): string =>
     const step = STEP.exec(line);
     if (step) return `${step[1] ?? ""}${say(step[2] ?? "")}${say(step[3] ?? "")}${say(step[4] ?? "")}`;
     if (/^ {4}|^ {2}\S+$/.test(line)) return line;
-    return /^[a-z]+$/.test(line) ? t(`runs.phase.${line}`) : say(line);
+    return /^[a-z]+$/.test(line) ? t(`parts.phase.${line}`) : say(line);
   }).join("\n");

@@ -1,15 +1,17 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { api, type Of } from "../../api/client";
 import { reading, useList, useRead } from "../../api/data";
 import { settle, Trouble } from "../../api/problem";
 import { locale, useText } from "../../i18n";
 import { Banner, Button, Bytes, CopyAsCli, duration, Facts, Problem, Section, Skeleton } from "../../kit";
-import { longestWay } from "../../parts/plan/durations";
+import { ahead } from "../../parts/gantt/ahead";
+import type { Plan as WholePlan } from "../../parts/plan/model";
 import { useSaid } from "../../said";
 import { useBundles } from "./bundles";
 import { bytesByHost, planSaid, usual, type Plan } from "./plan";
+import { Predicted } from "./predicted";
 import { keepSite } from "./site";
 import { Twin, type StepProps } from "./step";
 
@@ -70,9 +72,17 @@ function Made({ plan, hosts, release, site }: { plan: Of<"MadePlan">; hosts: num
   const text = useRead(["plans", plan.id, "text"], () => api.GET("/api/v1/plans/{id}/text", path));
   const diff = useRead(["plans", plan.id, "diff"], () => api.GET("/api/v1/plans/{id}/diff", path));
   const runs = useList("runs", (query) => api.GET("/api/v1/runs", { params: { query } }), { filter: "state=healthy,intent=install", sort: "-startedAt" });
-  const bytes = whole.data && [...bytesByHost(whole.data as Plan).values()].reduce((a, b) => a + b, 0);
+  const sends = useMemo(() => bytesByHost((whole.data ?? {}) as Plan), [whole.data]);
+  const bytes = whole.data && [...sends.values()].reduce((a, b) => a + b, 0);
   // What earlier installs here took; before the first one, what its steps take elsewhere.
-  const took = usual(runs.rows ?? []) ?? (whole.data && longestWay((whole.data as Plan).steps ?? []));
+  const earlier = usual(runs.rows ?? []);
+  const [way, pace] = useMemo(() => {
+    const steps = (whole.data as unknown as WholePlan | undefined)?.steps ?? [];
+    const plain = ahead(steps);
+    const pace = earlier !== undefined && plain.end > 0 ? earlier / plain.end : 1;
+    return [pace === 1 ? plain : ahead(steps, pace), pace];
+  }, [whole.data, earlier]);
+  const took = whole.data && way.end;
   return (
     <>
       <Facts of={[
@@ -89,6 +99,7 @@ function Made({ plan, hosts, release, site }: { plan: Of<"MadePlan">; hosts: num
           {diff.data.same ? <p>{t("install.same")}</p> : <pre className="told" tabIndex={0} aria-label={t("install.diff", { against: "" })}>{planSaid(diff.data.text, say, t)}</pre>}
         </Section>
       )}
+      {way.rows.length > 0 && <Predicted ahead={way} pace={pace} sends={sends} />}
       <Section title={t("install.planText")}>
         {text.data ? <pre className="told" tabIndex={0} aria-label={t("install.planText")}>{planSaid(text.data.text, say, t)}</pre> : <Skeleton rows={6} />}
       </Section>

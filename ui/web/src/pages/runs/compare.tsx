@@ -75,7 +75,7 @@ function Both({ a, b }: { a: string; b: string }) {
             <tbody>
               {pairs.map((pair) => (
                 <tr key={pair.phase}>
-                  <td>{t(`runs.phase.${pair.phase}`)}</td>
+                  <td>{t(`parts.phase.${pair.phase}`)}</td>
                   <td><span className="track" aria-hidden="true"><Track side={pair.a} end={end} /><Track side={pair.b} end={end} /></span></td>
                   <Times a={long(pair.a)} b={long(pair.b)} />
                 </tr>

@@ -25,7 +25,7 @@ export function PlaceDrawer({ at, ...shared }: Shared & { at: string }) {
   const first = steps[0];
   if (!first) return null;
   return (
-    <Drawer title={`${first.host} · ${t(`runs.phase.${first.phase}`)}`} onClose={close}>
+    <Drawer title={`${first.host} · ${t(`parts.phase.${first.phase}`)}`} onClose={close}>
       <p className="muted">{t(`runs.phaseIs.${first.phase}`)}</p>
       <ul className="steplist">
         {steps.map((each) => (
@@ -46,7 +46,7 @@ const TONES: Record<StepView["state"], Tone> = { started: "run", met: "ok", done
 
 export function StepState({ step, never }: { step: StepView | undefined; never: boolean }) {
   const t = useText();
-  if (!step) return <State tone="wait">{t(never ? "runs.bar.never" : "runs.bar.waiting")}</State>;
+  if (!step) return <State tone="wait">{t(never ? "parts.bar.never" : "parts.bar.waiting")}</State>;
   return <State tone={TONES[step.state]}>{t(`runs.step.${step.state}`)}</State>;
 }
 
@@ -69,7 +69,7 @@ function OneStep({ step, run, plan, view, history, rates, may, open }: Shared & 
       <Facts of={[
         [t("runs.state"), <StepState key="state" step={known} never={isNever(step, view)} />],
         [t("runs.host"), step.host],
-        [t("runs.facet.phase"), t(`runs.phase.${step.phase}`)],
+        [t("runs.facet.phase"), t(`parts.phase.${step.phase}`)],
         [t("runs.step"), <code key="id">{step.id}</code>],
         ...(known ? [[t("runs.attempt"), known.attempt] as [string, number]] : []),
         [t("runs.started"), <Ago key="started" at={known?.startedAt} />],

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { estimate } from "./estimate";
 import { emptyView, fold } from "./fold";
-import { rows, sinceStart, ticks } from "./layout";
+import { sinceStart, ticks } from "../../parts/gantt/bars";
+import { rows } from "./layout";
 import type { Event, Plan, Record_, Step } from "./model";
 
 const step = (id: string, after: string[] = []): Step => {

@@ -128,7 +128,7 @@ function Facets({ hosts, filter, setFilter }: { hosts: string[]; filter: Filter;
   return (
     <div className="row runlog-facets">
       {select("host", hosts, (host) => host)}
-      {select("phase", PHASES, (phase) => t(`runs.phase.${phase}`))}
+      {select("phase", PHASES, (phase) => t(`parts.phase.${phase}`))}
       {select("level", LEVELS, (level) => t(`runs.level.${level}`))}
       <label className="grid-search">
         <span className="unseen">{t("runs.searchLog")}</span>

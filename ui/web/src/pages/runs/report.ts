@@ -5,7 +5,7 @@ import { save } from "../../kit/save";
 import type { Of } from "../../api/client";
 import { type Say } from "../../said";
 import type { View } from "./fold";
-import { sinceStart, ticks, type Row } from "./layout";
+import { sinceStart, ticks, type Row } from "../../parts/gantt/bars";
 import type { Plan, Record_ } from "./model";
 import { intentOf, label } from "./steps";
 import { told } from "./words";
@@ -46,8 +46,8 @@ export function page(whole: Whole, t: Text, say: Say, language: string): string 
   const steps = plan.steps.map((step) => {
     const known = view.steps.get(step.id);
     const took = known?.endedAt === undefined ? "–" : duration(known.endedAt - known.startedAt, locale());
-    const state = known ? t(`runs.step.${known.state}`) : t("runs.bar.never");
-    return html`<tr class="${known?.state ?? "never"}"><td>${step.host}</td><td>${t(`runs.phase.${step.phase}`)}</td><td>${label(step.action, t)}</td><td>${state}</td><td class="num">${took}</td></tr>`;
+    const state = known ? t(`runs.step.${known.state}`) : t("parts.bar.never");
+    return html`<tr class="${known?.state ?? "never"}"><td>${step.host}</td><td>${t(`parts.phase.${step.phase}`)}</td><td>${label(step.action, t)}</td><td>${state}</td><td class="num">${took}</td></tr>`;
   });
   const title = t("runs.one", { id: run.id, site: run.site });
   return html`<!doctype html>
@@ -80,7 +80,7 @@ function picture(rows: Row[], from: number, to: number, t: Text): string {
     const blocks = bars.filter((bar) => bar.state !== "never").map((bar) => {
       const x = LEFT + (bar.from - from) * scale;
       const width = Math.max(2, (bar.to - bar.from) * scale);
-      const phase = t(`runs.phase.${bar.phase}`);
+      const phase = t(`parts.phase.${bar.phase}`);
       const text = width > phase.length * 8 + 8 ? html`<text x="${x + 4}" y="${y + bar.lane * LANE + 13}">${phase}</text>` : "";
       return html`<rect class="${bar.state}" x="${x}" y="${y + bar.lane * LANE}" width="${width}" height="${LANE - 3}"><title>${phase}</title></rect>${{ raw: text }}`;
     });

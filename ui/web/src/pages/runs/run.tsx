@@ -7,11 +7,12 @@ import { useQuery } from "@tanstack/react-query";
 import { locale, useText, type Text } from "../../i18n";
 import { Ago, Banner, Button, Bytes, ButtonLink, CopyAsCli, duration, Page, Problem, Section, Skeleton, Stale, Took, useNow } from "../../kit";
 import { useSaid } from "../../said";
+import type { Row } from "../../parts/gantt/bars";
+import { Gantt, SIGNS } from "../../parts/gantt/gantt";
 import { PlaceDrawer, Retry } from "./drawer";
 import { estimate } from "./estimate";
 import { useFollowed, type Followed } from "./follow";
-import { Gantt, SIGNS } from "./gantt";
-import { rows, waitsFor, type Row } from "./layout";
+import { rows, waitsFor } from "./layout";
 import { HeldBy } from "./held";
 import { useHistory } from "./history";
 import type { Filter } from "./log";
@@ -95,7 +96,7 @@ function Whole({ run, plan, followed, stale }: { run: Run; plan: Plan; followed:
             moved={(host) => (over || !run.live ? undefined : rates.of(now, host))} doing={(row) => doing(row, followed, plan, t)} open={(bar) => open(`${bar.host}/${bar.phase}`)} />
         )}
         <p className="legend" aria-hidden="true">
-          {(["done", "running", "waiting", "failed", "stopped", "never"] as const).map((state) => <span key={state}>{SIGNS[state]} {t(`runs.bar.${state}`)}</span>)}
+          {(["done", "running", "waiting", "failed", "stopped", "never"] as const).map((state) => <span key={state}>{SIGNS[state]} {t(`parts.bar.${state}`)}</span>)}
         </p>
       </Section>
       <Section title={t("runs.log")}>
@@ -178,7 +179,7 @@ function Phases({ rows: all, chosen, choose }: { rows: Row[]; chosen: string | u
         return (
           <li key={phase}>
             <button type="button" aria-pressed={chosen === phase} title={t(`runs.phaseIs.${phase}`)} onClick={() => choose(phase)}>
-              <span aria-hidden="true">{SIGNS[state]}</span> {t(`runs.phase.${phase}`)} <span className="muted num">{done}/{steps}</span>
+              <span aria-hidden="true">{SIGNS[state]}</span> {t(`parts.phase.${phase}`)} <span className="muted num">{done}/{steps}</span>
             </button>
           </li>
         );
@@ -195,7 +196,7 @@ function doing(row: Row, { view }: Followed, plan: Plan, t: Text): string {
   const dropped = view.dropped.get(row.host);
   if (dropped) return t("runs.droppedOut", { step: dropped });
   if (row.done === row.steps) return t("runs.ready");
-  if (view.outcome !== undefined) return t(row.bars.some(({ state }) => state === "stopped") ? "runs.bar.stopped" : "runs.bar.never");
+  if (view.outcome !== undefined) return t(row.bars.some(({ state }) => state === "stopped") ? "parts.bar.stopped" : "parts.bar.never");
   const waits = waitsFor(own, view);
-  return waits[0] ? t("runs.waitsForStep", { step: waits[0], more: waits.length - 1 }) : t("runs.bar.waiting");
+  return waits[0] ? t("runs.waitsForStep", { step: waits[0], more: waits.length - 1 }) : t("parts.bar.waiting");
 }

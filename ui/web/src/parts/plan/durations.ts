@@ -8,12 +8,3 @@ const PLAIN: Record<string, number> = {
 const ANY = 800;
 
 export const plain = (kind: string | undefined): number => PLAIN[kind ?? ""] ?? ANY;
-
-type Step = { id?: string; after?: string[]; action?: { kind?: string } };
-
-/** Of the longest way through a plan, whose steps stand after those that they wait for. */
-export function longestWay(steps: readonly Step[]): number {
-  const ends = new Map<string, number>();
-  for (const { id = "", after = [], action } of steps) ends.set(id, Math.max(0, ...after.map((before) => ends.get(before) ?? 0)) + plain(action?.kind));
-  return Math.max(0, ...ends.values());
-}

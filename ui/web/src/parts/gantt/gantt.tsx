@@ -2,8 +2,7 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef, useState, type KeyboardEvent } from "react";
 import { useText, locale, type Text } from "../../i18n";
 import { Bytes, duration } from "../../kit";
-import { sinceStart, ticks, type Bar, type BarState, type Row } from "./layout";
-import type { Moved } from "./rates";
+import { sinceStart, ticks, type Bar, type BarState, type Row } from "./bars";
 import "./gantt.css";
 
 const LANE = 22;
@@ -11,7 +10,10 @@ const PAD = 5;
 /** Of a bar, in pixels: less is not seen. */
 const LEAST = 4;
 
-export const SIGNS: Record<BarState, string> = { done: "✓", running: "▸", failed: "✕", waiting: "○", stopped: "◼", never: "–" };
+export const SIGNS: Record<BarState, string> = { done: "✓", running: "▸", failed: "✕", waiting: "○", stopped: "◼", never: "–", planned: "" };
+
+/** Bytes that a host was sent, and how many a second. */
+type Moved = { done: number; perSecond: number };
 
 type Props = {
   rows: Row[];
@@ -20,14 +22,15 @@ type Props = {
   to: number;
   /** The present moment, while the run goes on. */
   now?: number | undefined;
-  moved: (host: string) => Moved | undefined;
-  /** What a host is at, in words. */
+  moved?: (host: string) => Moved | undefined;
+  /** What a host is at, in words, and how that column is called. */
   doing: (row: Row) => string;
+  ends?: string;
   open: (bar: Bar) => void;
 };
 
 /** One row a host, one bar a phase, on one axis of time. Arrow keys go from bar to bar, Enter opens one. */
-export function Gantt({ rows, from, to, now, moved, doing, open }: Props) {
+export function Gantt({ rows, from, to, now, moved, doing, ends, open }: Props) {
   const t = useText();
   const box = useRef<HTMLDivElement>(null);
   const width = useWidth(box);
@@ -56,24 +59,24 @@ export function Gantt({ rows, from, to, now, moved, doing, open }: Props) {
     requestAnimationFrame(() => box.current?.querySelector<SVGGElement>(`[data-bar="${row}-${bar}"]`)?.focus());
   };
   return (
-    <div className="gantt" ref={box} role="group" aria-label={t("runs.gantt")} onKeyDown={go}>
+    <div className="gantt" ref={box} role="group" aria-label={t("parts.gantt")} onKeyDown={go}>
       <div className="gantt-head">
-        <span className="gantt-host muted">{t("runs.host")}</span>
+        <span className="gantt-host muted">{t("parts.place")}</span>
         <svg width={chart} height={22} aria-hidden="true">
           {marks.map((mark, index) => (
             <text key={mark} x={mark * scale} y={15} textAnchor={index === 0 ? "start" : index === marks.length - 1 ? "end" : "middle"}>{sinceStart(mark)}</text>
           ))}
         </svg>
-        {width > NARROW && <span className="gantt-end muted">{t("runs.doing")}</span>}
+        {width > NARROW && <span className="gantt-end muted">{ends ?? t("parts.doing")}</span>}
       </div>
       <div className="gantt-body" style={{ height: virtual.getTotalSize() }}>
         {virtual.getVirtualItems().map(({ index, start }) => {
           const row = rows[index];
           if (!row) return null;
-          const flow = moved(row.host);
+          const flow = moved?.(row.host);
           return (
             <div key={row.host} className={row.dropped ? "gantt-row dropped" : "gantt-row"} style={{ transform: `translateY(${start}px)`, height: heightOf(row) }}>
-              <span className="gantt-host" title={row.host}><b>{row.host}</b> <span className="muted num">{row.done}/{row.steps}</span></span>
+              <span className="gantt-host" title={row.host}><b>{row.host}</b> {row.bars[0]?.state !== "planned" && <span className="muted num">{row.done}/{row.steps}</span>}</span>
               <svg width={chart} height={heightOf(row)} role="group" aria-label={row.host}>
                 <Patterns />
                 {marks.map((mark) => <line key={mark} className="gantt-mark" x1={mark * scale} x2={mark * scale} y1={0} y2={heightOf(row)} />)}
@@ -102,11 +105,16 @@ const NARROW = 720;
 const SIDES = (width: number) => (width > NARROW ? 120 + 250 : 96) + 24;
 const heightOf = (row: Row | undefined) => (row?.lanes ?? 1) * LANE + 2 * PAD;
 
-const name = (bar: Bar, t: Text) =>
-  t("runs.bar", {
+const name = (bar: Bar, t: Text) => (bar.state === "planned" ? plannedName : begunName)(bar, t);
+
+const plannedName = ({ host, phase, from, to, steps, critical }: Bar, t: Text) =>
+  t("parts.barPlanned", { host, phase: t(`parts.phase.${phase}`), took: duration(to - from, locale()), steps: steps.length, critical: critical ? "yes" : "no" });
+
+const begunName = (bar: Bar, t: Text) =>
+  t("parts.bar", {
     host: bar.host,
-    phase: t(`runs.phase.${bar.phase}`),
-    state: t(`runs.bar.${bar.state}`),
+    phase: t(`parts.phase.${bar.phase}`),
+    state: t(`parts.bar.${bar.state}`),
     done: bar.done,
     steps: bar.steps.length,
     took: duration(bar.to - bar.from, locale()),
@@ -124,11 +132,11 @@ function Block({ bar, x, name, id, open, focused, focus }: BlockProps) {
     open();
   };
   if (bar.state === "never") return null;
-  const phase = t(`runs.phase.${bar.phase}`);
+  const phase = t(`parts.phase.${bar.phase}`);
   const room = width - 8;
-  const text = room > (phase.length + 2) * (/[^ -~]/.test(phase) ? 13 : 7.2) ? `${SIGNS[bar.state]} ${phase}` : room > 9 ? SIGNS[bar.state] : "";
+  const text = room > (phase.length + 2) * (/[^ -~]/.test(phase) ? 13 : 7.2) ? `${SIGNS[bar.state]} ${phase}`.trim() : room > 9 ? SIGNS[bar.state] : "";
   return (
-    <g role="button" aria-label={name} tabIndex={focused ? 0 : -1} data-bar={id} className={`bar bar-${bar.state}`} onClick={open} onKeyDown={press} onFocus={focus}>
+    <g role="button" aria-label={name} tabIndex={focused ? 0 : -1} data-bar={id} className={`bar bar-${bar.state}${bar.critical ? " bar-critical" : ""}`} onClick={open} onKeyDown={press} onFocus={focus}>
       <title>{name}</title>
       <rect x={left} y={top} width={width} height={LANE - 3} rx={2} />
       {bar.state === "failed" && <rect className="bar-loud" x={left} y={top} width={width} height={LANE - 3} rx={2} />}
