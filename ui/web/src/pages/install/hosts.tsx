@@ -1,10 +1,12 @@
 import { useMutation } from "@tanstack/react-query";
-import { useRef, useState } from "react";
+import { useMemo, useRef, useState } from "react";
 import { api, type Of } from "../../api/client";
 import { useRead } from "../../api/data";
 import { useText } from "../../i18n";
 import { Banner, Button, Problem, Section } from "../../kit";
-import { Credentials, flawOf, HostKeys, isAsked, loginOf, Obstacles, PasteHosts, useReading, withLogin, type Login } from "../../parts/hosts";
+import {
+  Credentials, flawOf, HostKeys, isAsked, isOf, loginOf, Obstacles, OwnLogins, ownSecrets, PasteHosts, sharesLogin, useReading, withLogin, type Login,
+} from "../../parts/hosts";
 import { assign } from "../../parts/site/roles";
 import { ownNames, strengthOf, type Survey } from "../../parts/site/surveyed";
 import { view, withHosts, withNames, withRoles } from "../../parts/site/text";
@@ -18,14 +20,19 @@ export function HostsStep({ site: name, draft, view: read, flaws, change, go, fo
   const t = useText();
   const { hosts } = useReading(draft.paste);
   const [login, setLogin] = useState<Login>(() => loginOf(read));
+  const own = useMemo(() => ownSecrets(read), [read]);
+  const [typed, setTyped] = useState<Record<string, string>>({});
   const [seen, setSeen] = useState<Of<"Scan">>();
   const form = useRef<HTMLDivElement>(null);
   const known = useRead(["credentials", name], () => api.GET("/api/v1/sites/{name}/credentials", { params: { path: { name } } }));
-  const given = known.data?.items.some((item) => item.given && item.kind === (login.way === "key" ? "privateKey" : "secret")) ?? false;
+  const items = known.data?.items ?? [];
+  const given = items.some((item) => item.given && item.kind === (login.way === "key" ? "privateKey" : "secret") && !own.some((secret) => isOf(secret, item)));
+  // Hosts that are named anew have no login of their own yet.
+  const shares = draft.paste.trim() !== "" || sharesLogin(read);
 
   /** The text with what was pasted and typed. */
   const written = () => {
-    const text = withLogin(draft.text, read, login);
+    const text = shares ? withLogin(draft.text, read, login) : draft.text;
     return rolesFor(draft.paste.trim() ? withHosts(text, hosts) : text);
   };
   /** Unless somebody gave them by hand: as the paste says, or by what is known of the hosts. */
@@ -48,7 +55,7 @@ export function HostsStep({ site: name, draft, view: read, flaws, change, go, fo
       const text = written();
       change({ text });
       const site = await keepSite(name, text, draft.bundle);
-      await giveSecrets(name, login);
+      await giveSecrets(name, login, own, typed);
       const found = await scan(name);
       // Hosts of a cluster that stands keep their names; without a bundle they are not looked at yet.
       if (!found.reached || site.founded || !draft.bundle) return found;
@@ -64,7 +71,7 @@ export function HostsStep({ site: name, draft, view: read, flaws, change, go, fo
   });
   const count = draft.paste.trim() ? hosts.length : read.hosts.length;
   const flaw = flawOf(login);
-  const ready = count > 0 && !flaw.user && !flaw.jump && (given || login.secret !== "" || draft.imported !== undefined);
+  const ready = count > 0 && !flaw.user && !flaw.jump && (!shares || given || login.secret !== "" || draft.imported !== undefined);
   const asks = (seen?.unknownKeys.length ?? 0) > 0;
   const focus = (selector: string) => form.current?.querySelector<HTMLElement>(selector)?.focus();
   return (
@@ -72,7 +79,8 @@ export function HostsStep({ site: name, draft, view: read, flaws, change, go, fo
       {draft.imported && <Imported {...draft.imported} />}
       <PasteHosts value={draft.paste} onChange={(paste) => change({ paste })} autoFocus={read.hosts.length === 0} error={draft.paste ? undefined : flaws.at("/hosts")} />
       {!draft.paste.trim() && read.hosts.length > 0 && <HostTable hosts={read.hosts} flaws={flaws} />}
-      <Credentials login={login} onChange={setLogin} given={given} />
+      {shares && <Credentials login={login} onChange={setLogin} given={given} />}
+      {own.length > 0 && <OwnLogins own={own} typed={typed} onChange={setTyped} given={(secret) => items.some((item) => item.given && isOf(secret, item))} />}
       <Problem error={connect.error} title={t("install.notConnected")} />
       {seen && (
         <>

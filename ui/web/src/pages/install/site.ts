@@ -2,7 +2,7 @@
 import { useEffect, useState } from "react";
 import { api, type Of } from "../../api/client";
 import { settle, Trouble } from "../../api/problem";
-import { secretsFor, type Login } from "../../parts/hosts";
+import { isOf, ownSecretsFor, secretsFor, type Login, type OwnSecret } from "../../parts/hosts";
 import type { Survey } from "../../parts/site/surveyed";
 import type { Finding } from "./findings";
 
@@ -28,10 +28,11 @@ export async function keepSite(name: string, text: string, bundle: string | unde
   return (await settle(api.PUT("/api/v1/sites/{name}", { ...of(name), body, headers }))).body;
 }
 
-/** Seals what was typed, where the site refers to it; gives back what is still missing. */
-export async function giveSecrets(name: string, login: Login): Promise<void> {
+/** Seals what was typed, where the site refers to it: what hosts have for themselves, and the login of all others. */
+export async function giveSecrets(name: string, login: Login, own: readonly OwnSecret[], typed: Readonly<Record<string, string>>): Promise<void> {
   const { body } = await settle(api.GET("/api/v1/sites/{name}/credentials", of(name)));
-  for (const { id, secret } of secretsFor(login, body.items)) {
+  const shared = body.items.filter((reference) => !own.some((secret) => isOf(secret, reference)));
+  for (const { id, secret } of [...secretsFor(login, shared), ...ownSecretsFor(own, typed, body.items)]) {
     await settle(api.PUT("/api/v1/sites/{name}/credentials/{id}", { params: { path: { name, id } }, body: { secret } }));
   }
 }

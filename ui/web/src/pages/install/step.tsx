@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
 import { CopyAsCli } from "../../kit";
+import { ownSecrets } from "../../parts/hosts";
 import type { SiteView } from "../../parts/site/text";
 import { fileOf, useBundles } from "./bundles";
 import type { Draft } from "./kept";
@@ -22,7 +23,7 @@ export type StepProps = {
 /** The same by the command line, from the text beside it. */
 export function Twin({ verb, draft, view: read }: { verb: string } & Pick<StepProps, "draft" | "view">) {
   const { rows } = useBundles();
-  const variables = [read.at("ssh", "password", "env"), read.at("ssh", "passphrase", "env"), read.at("sudo", "password", "env")].filter(Boolean);
+  const variables = [read.at("ssh", "password", "env"), read.at("ssh", "passphrase", "env"), read.at("sudo", "password", "env"), ...ownSecrets(read).map(({ from }) => from).filter((from) => /^\w+$/.test(from))].filter(Boolean);
   const before = variables.map((name) => `${name}=… `).join("");
   return <CopyAsCli command={`${before}armilla ${verb} -s site.yaml -b ${fileOf(rows?.find(({ id }) => id === draft.bundle))}`} />;
 }

@@ -66,7 +66,7 @@ export function withLogin(text: string, before: SiteView, { user, way, keyName, 
 }
 
 /** A secret that a site refers to, as the server lists it. */
-type Reference = { id: string; kind: string; from: string; what: string };
+export type Reference = { id: string; kind: string; from: string; what: string };
 
 /** What of a login goes into which place of the store. */
 export function secretsFor(login: Login, references: readonly Reference[]): { id: string; secret: string }[] {
