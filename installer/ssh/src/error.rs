@@ -116,15 +116,27 @@ impl HandError {
                 FailureKind::DigestMismatch => {
                     "the bytes changed on the way or on the disk; the same command again sends them anew"
                 }
-                FailureKind::Missing
-                | FailureKind::Denied
-                | FailureKind::Exists
-                | FailureKind::Timeout
-                | FailureKind::Busy
-                | FailureKind::Invalid
-                | FailureKind::Unsupported
-                | FailureKind::Io
-                | FailureKind::Unknown => "see the host's log for more",
+                FailureKind::Missing => {
+                    "look on the host whether it is there (ls -l); the same command again puts back what is Armilla's"
+                }
+                FailureKind::Denied => {
+                    "something keeps even root out: `journalctl -k` and `ausearch -m avc` on the host name SELinux and other guards, `lsattr` a file that is fixed"
+                }
+                FailureKind::Exists | FailureKind::Invalid => {
+                    "if something else is in this place on the host, move it away and run the same command again; otherwise report it with what `armilla support collect` gathers"
+                }
+                FailureKind::Busy => {
+                    "something on the host uses it (fuser -v shows what); when that has ended, run the same command again"
+                }
+                FailureKind::Timeout => {
+                    "`journalctl -k` on the host names disks and file systems that hang; the same command again goes on"
+                }
+                FailureKind::Io => {
+                    "`journalctl -k -p err` on the host names disks and file systems that fail; the same command again goes on"
+                }
+                FailureKind::Unsupported | FailureKind::Unknown => {
+                    "use one version of armilla for the whole site; `armilla support collect` gathers what a report needs"
+                }
             },
             HandError::Here(_) => "check the file on this machine",
         }

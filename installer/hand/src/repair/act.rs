@@ -200,8 +200,8 @@ impl Work<'_, '_> {
     /// chrony steps the clock when asked; systemd-timesyncd and ntpd do when they start. Without any of them, and
     /// when they could not, it is set by what the hosts' clocks differ.
     fn clock(&mut self, ahead_ms: i64) -> Result<(), Failure> {
-        let before = if ahead_ms > 0 { "ahead" } else { "behind" };
-        let before = format!("{} ms {before}", ahead_ms.unsigned_abs());
+        let off = ahead_ms.unsigned_abs();
+        let before = if ahead_ms > 0 { format!("{off} ms ahead") } else { format!("{off} ms behind") };
         self.change("clock", before, "set", None, |host| {
             // Only a service that has found its servers knows the time.
             if host.ask(&["chronyc", "-n", "waitsync", "1", "0", "0", "1"]).is_some()

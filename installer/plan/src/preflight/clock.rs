@@ -69,8 +69,9 @@ fn rtc(view: &HostView<'_>) -> Vec<Objection> {
     let Some(ahead) = clock.rtc_ahead_s else { return Vec::new() };
     let judged = clock.rtc_local != Some(true) && !is_container(view.facts);
     when(judged && ahead.unsigned_abs() > RTC_OFF_S, || {
-        let direction = if ahead > 0 { "ahead" } else { "behind" };
-        Objection::warn(format!("{} s {direction}", ahead.unsigned_abs()), format!("{RTC_OFF_S} s at most"))
+        let off = ahead.unsigned_abs();
+        let observed = if ahead > 0 { format!("{off} s ahead") } else { format!("{off} s behind") };
+        Objection::warn(observed, format!("{RTC_OFF_S} s at most"))
             .fix("hwclock --systohc --utc", "hwclock --systohc --utc")
     })
 }

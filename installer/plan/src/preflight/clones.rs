@@ -91,8 +91,12 @@ fn clock_here(view: &SiteView<'_>) -> Vec<Objection> {
     let median = skews[(skews.len() - 1) / 2];
     let off = median.unsigned_abs();
     when(off > HERE_MS, || {
-        let direction = if median > 0 { "ahead of" } else { "behind" };
-        Objection::warn(format!("{} s {direction} this machine", off / 1000), "60 s at most").fix(
+        let off = off / 1000;
+        let observed = match median > 0 {
+            true => format!("{off} s ahead of this machine"),
+            false => format!("{off} s behind this machine"),
+        };
+        Objection::warn(observed, "60 s at most").fix(
             "set this machine's clock, or the hosts' time servers, right",
             "校准本机时钟，或各主机的时间服务器",
         )

@@ -6,7 +6,7 @@ export type Literal = { text: string; line: number };
 
 /** Right before a literal that is not shown: an invariant, a lint's reason, a name on the wire, a line of the command line's help or of a log. */
 const UNSAID =
-  /(?:\b(?:expect|unreachable!|output)\(|\b(?:assert\w*|panic|todo|info|warn|error|debug|trace|\w+_span)!\([^;]*|#\[(?:expect|serde|schema|arg|command|doc|utoipa)\b[^\]]*|\bwriteln!\((?!f\b)[^;]*|\breason = )\s*(?:&?format!\(\s*)?$/;
+  /(?:\b(?:expect|unreachable!|output)\(|\b(?:assert\w*|panic|todo|info|warn|error|debug|trace|\w+_span)!\([^;]*|#\[(?:expect|serde|schema|arg|command|doc|utoipa)\b[^\]]*|\bwriteln!\((?!f\b)(?:(?!doing)[^;])*)\s*(?:&?format!\(\s*)?$/;
 /** Between the English and the Chinese of one text. */
 const TWIN = /^[^;]*,\s*(?:&?format!\(\s*|zh: )?$/;
 const CHINESE = /\p{Script=Han}/u;

@@ -36,6 +36,19 @@ test("errors say themselves that they failed", () => {
   expect(say("failed to do what nobody knows")).toBe("failed to do what nobody knows");
 });
 
+test("a word alone is said, a name within a sentence stays", () => {
+  const of = sayer({ none: "无", "unit {0}": "单元 {0}", "the host {0} is gone": "主机 {0} 不见了", "{0} on {1}": "{1} 上的 {0}" });
+  expect(of("none")).toBe("无");
+  expect(of("the host none is gone")).toBe("主机 none 不见了");
+  expect(of("unit a.service, /etc/b, unit c.service")).toBe("单元 a.service、/etc/b、单元 c.service");
+});
+
+test("a pattern with next to no words of its own is of words and sizes", () => {
+  const of = sayer({ "{0} on {1}": "{1} 上的 {0}" });
+  expect(of("1.5 GiB on /var")).toBe("/var 上的 1.5 GiB");
+  expect(of("cannot open display on which nothing runs")).toBe("cannot open display on which nothing runs");
+});
+
 test("two holes in a row: the second begins with a sign", () => {
   expect(say("the host belongs to ledger a, not to b")).toBe("主机属于账本 a，不属于 b");
   expect(say("the host belongs to ledger a, not to b; the last one here was c")).toBe("主机属于账本 a，不属于 b；最近一次是 c");

@@ -19,16 +19,21 @@ const KEPT = 2000;
 const HOLE = /\{(\d+)\}/;
 const GAP = /(?<=[\p{Script=Han}，。；：（）]) (?=[\p{Script=Han}，。；：（）])/gu;
 
+/** Letters that a pattern which begins with a hole says itself, below which it is of single words and sizes: `{0} on {1}` would fit most of what hosts say. */
+const VAGUE = 7;
+
 /** A hole right behind another one is empty or begins with a sign: `{0}{1}` is a name and `; the last one was …`. */
 function pattern([english, chinese]: [string, string]): Pattern {
   const pieces = english.split(/\{\d+\}/);
+  const held = pieces[0] === "" && pieces.join("").replace(/\W/g, "").length < VAGUE ? "([\\d.]+ [A-Za-z/]+|\\S+?)" : "(.+?)";
   const regex = pieces.map((piece, index) => {
-    const hole = index === 0 ? "" : index > 1 && pieces[index - 1] === "" ? "((?:[^\\w\\s]|\\s\\S).*?)?" : "(.+?)";
+    const hole = index === 0 ? "" : index > 1 && pieces[index - 1] === "" ? "((?:[^\\w\\s]|\\s\\S).*?)?" : held;
     return hole + piece.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   });
   return { pieces, regex: new RegExp(`^${regex.join("")}$`, "s"), chinese };
 }
 
+const isWord = (text: string): boolean => !/\s/.test(text);
 const length = ({ pieces }: Pattern): number => pieces.reduce((sum, piece) => sum + piece.length, 0);
 
 /** Makes what says server sentences in Chinese. */
@@ -63,9 +68,9 @@ export function sayer(catalog: Catalog): Say {
     pieces.forEach((piece, index) => {
       if (piece !== " " || index === 0 || index === pieces.length - 1) return;
       const words = `${held[index - 1]} ${held[index]}`.split(" ");
-      for (let count = words.length - 1; count > 1; count--) {
-        const name = words.slice(0, count).join(" ");
-        if (exact.has(name)) return held.splice(index - 1, 2, name, words.slice(count).join(" "));
+      for (let count = words.length - 1; count > 0; count--) {
+        const kind = exact.get(words.slice(0, count).join(" "));
+        if (kind !== undefined) return held.splice(index - 1, 2, kind, words.slice(count).join(" "));
       }
     });
     return held;
@@ -73,7 +78,7 @@ export function sayer(catalog: Catalog): Say {
 
   /** Chinese signs have no spaces between them, whatever a hole came with. */
   function filled(chinese: string, held: string[]): string {
-    return chinese.replace(/\{(\d+)\}/g, (_, hole: string) => say(held[Number(hole)] ?? "")).replace(GAP, "");
+    return chinese.replace(/\{(\d+)\}/g, (_, hole: string) => inside(held[Number(hole)] ?? "")).replace(GAP, "");
   }
 
   /** A refusal that stands for itself begins with a capital and ends with a full stop. */
@@ -90,21 +95,29 @@ export function sayer(catalog: Catalog): Say {
     return chinese ? chinese + (rest?.[2] && "。") : undefined;
   }
 
-  /** What follows its reason: `a: b: c`, and several things at once: `a; b`. Known parts are said, the others stay. */
+  /** Several things at once: `a; b`, `a, b`, and what follows its reason: `a: b: c`. Known parts are said, the others stay. */
   function parts(text: string): string | undefined {
-    return split(text, "; ", "；") ?? split(text, ": ", "：");
+    return list(text, "; ", "；") ?? chain(text) ?? list(text, ", ", "、");
   }
 
-  function split(text: string, sign: string, chinese: string): string | undefined {
-    for (let at = text.lastIndexOf(sign); at > 0; at = text.lastIndexOf(sign, at - 1)) {
-      const [head, tail] = [text.slice(0, at), text.slice(at + sign.length)];
-      const [first, then] = [whole(head), told(tail)];
-      if (first !== undefined || then !== undefined) return `${first ?? say(head)}${chinese}${then ?? tail}`;
+  function list(text: string, sign: string, chinese: string): string | undefined {
+    const items = text.split(sign);
+    const each = items.length > 1 ? items.map(told) : [];
+    return each.some((one) => one !== undefined) ? items.map((item, at) => each[at] ?? item).join(chinese) : undefined;
+  }
+
+  function chain(text: string): string | undefined {
+    for (let at = text.lastIndexOf(": "); at > 0; at = text.lastIndexOf(": ", at - 1)) {
+      const [head, tail] = [text.slice(0, at), text.slice(at + 2)];
+      const [first, then] = [isWord(head) ? undefined : whole(head), told(tail)];
+      if (first !== undefined || then !== undefined) return `${first ?? inside(head)}：${then ?? tail}`;
     }
     return undefined;
   }
 
+  /** A word alone may be anybody's name: it is said where it is all there is, and stays within a sentence. */
   function told(text: string): string | undefined {
+    if (isWord(text)) return undefined;
     if (known.has(text)) return known.get(text);
     const chinese = whole(text) ?? parts(text);
     if (known.size >= KEPT) known.clear();
@@ -112,6 +125,6 @@ export function sayer(catalog: Catalog): Say {
     return chinese;
   }
 
-  const say: Say = (text) => told(text) ?? text;
-  return say;
+  const inside = (text: string): string => told(text) ?? text;
+  return (text) => (isWord(text) ? (exact.get(text) ?? text) : inside(text));
 }

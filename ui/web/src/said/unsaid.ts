@@ -1,6 +1,40 @@
 /** Literals that look like sentences and reach no screen, by file (or folder), each with its reason. For the test. */
 
-export const UNSAID: { file: string; why: string; texts?: string[] }[] = [
+type Unsaid = { file: string; why: string; texts?: string[] };
+
+export const UNSAID: Unsaid[] = [
+  { file: "installer/hand/src/facts/", why: "words that are looked for in files of hosts, names of processors and clouds" },
+  { file: "installer/hand/src/jobs.rs", why: "what the program on a host says on its standard error when it is started wrongly" },
+  { file: "installer/hand/src/matrix/probe.rs", why: "where an error of the kernel ends", texts: [" (os error"] },
+  { file: "installer/hand/src/matrix/word.rs", why: "words on the wire between hosts" },
+  { file: "installer/hand/src/transient.rs", why: "an argument of systemd-run" },
+  { file: "installer/plan/src/closure.rs", why: "a site text of its own" },
+  { file: "installer/plan/src/draft.rs", why: "an invariant", texts: ["{0} was not planned"] },
+  { file: "installer/plan/src/phases/start.rs", why: "a header of HTTP", texts: ["Basic {0}"] },
+  {
+    file: "installer/plan/src/preflight/", why: "what stands in files and commands, or is put into a text of two languages",
+    texts: [
+      "`grep -rE '{0}' /etc/modprobe.d /usr/lib/modprobe.d`", "cpu cpuset memory pids", "{0}; in a container: run it privileged", "UseDNS yes", "UseDNS no",
+      "DefaultLimitNOFILE=1024:524288 in /etc/systemd/system.conf, then systemctl daemon-reexec",
+    ],
+  },
+  { file: "installer/plan/src/removal.rs", why: "an invariant", texts: ["{0} is no removal"] },
+  { file: "installer/render/src/", why: "files of hosts" },
+  { file: "installer/run/src/query.rs", why: "said by what it holds", texts: ["failed to {0}"] },
+  { file: "installer/run/src/steps/node.rs", why: "looked for in what kubectl says", texts: ["not found"] },
+  { file: "installer/ssh/src/connection.rs", why: "the name of a thread", texts: ["ssh {0}"] },
+  { file: "installer/ssh/src/driver.rs", why: "the name of a system call", texts: ["poll: {0}"] },
+  { file: "installer/ssh/src/reach.rs", why: "jobs of the program on a host", texts: ["dial {0} {1}", "terminal {0} {1} {2}"] },
+  {
+    file: "installer/ssh/src/root.rs", why: "what sudo and the shell say, and the prompt that is looked for",
+    texts: [
+      "[armilla asks for the sudo password]", "incorrect password", "try again", "a password is required", "is not allowed to", "may not run sudo", "must have a tty",
+      "not found", "No such file", "Read-only file system", "No space left on device", "Disk quota exceeded",
+    ],
+  },
+  { file: "installer/wire/src/answer.rs", why: "for the log", texts: ["exit {0} ({1} + {2} bytes)"] },
+  { file: "installer/wire/src/exchange.rs", why: "for the log", texts: ["#{0} {1} + {2} bytes"] },
+  { file: "installer/wire/src/lib.rs", why: "the first word on the wire", texts: ["armilla-hand 1"] },
   { file: "installer/import/src/manual.rs", why: "a page of the manual" },
   { file: "installer/import/src/outcome.rs", why: "names of formats, and how the command line says it",
     texts: [

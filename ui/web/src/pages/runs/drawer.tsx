@@ -18,9 +18,10 @@ type Shared = { run: string; plan: Plan; view: View; history: History; rates: Ra
 /** What is known of one place in the picture: `w1/join` is a host's phase, `w1/join/join` one step. */
 export function PlaceDrawer({ at, ...shared }: Shared & { at: string }) {
   const t = useText();
+  const say = useSaid();
   const step = shared.plan.steps.find(({ id }) => id === at);
   const close = () => shared.open(undefined);
-  if (step) return <Drawer title={label(step.action, t)} onClose={close}><OneStep key={at} step={step} {...shared} /></Drawer>;
+  if (step) return <Drawer title={label(step.action, t, say)} onClose={close}><OneStep key={at} step={step} {...shared} /></Drawer>;
   const steps = shared.plan.steps.filter(({ host, phase }) => `${host}/${phase}` === at);
   const first = steps[0];
   if (!first) return null;
@@ -31,7 +32,7 @@ export function PlaceDrawer({ at, ...shared }: Shared & { at: string }) {
         {steps.map((each) => (
           <li key={each.id}>
             <StepState step={shared.view.steps.get(each.id)} never={isNever(each, shared.view)} />
-            <button type="button" onClick={() => shared.open(each.id)}>{label(each.action, t)}</button>
+            <button type="button" onClick={() => shared.open(each.id)}>{label(each.action, t, say)}</button>
             <StepTook step={shared.view.steps.get(each.id)} />
           </li>
         ))}
@@ -88,7 +89,7 @@ function OneStep({ step, run, plan, view, history, rates, may, open }: Shared & 
               return (
                 <li key={id}>
                   <StepState step={view.steps.get(id)} never={other ? isNever(other, view) : false} />
-                  <button type="button" onClick={() => open(id)}>{other ? `${other.host}: ${label(other.action, t)}` : id}</button>
+                  <button type="button" onClick={() => open(id)}>{other ? `${other.host}: ${label(other.action, t, say)}` : id}</button>
                 </li>
               );
             })}

@@ -47,7 +47,7 @@ export function page(whole: Whole, t: Text, say: Say, language: string): string 
     const known = view.steps.get(step.id);
     const took = known?.endedAt === undefined ? "–" : duration(known.endedAt - known.startedAt, locale());
     const state = known ? t(`runs.step.${known.state}`) : t("parts.bar.never");
-    return html`<tr class="${known?.state ?? "never"}"><td>${step.host}</td><td>${t(`parts.phase.${step.phase}`)}</td><td>${label(step.action, t)}</td><td>${state}</td><td class="num">${took}</td></tr>`;
+    return html`<tr class="${known?.state ?? "never"}"><td>${step.host}</td><td>${t(`parts.phase.${step.phase}`)}</td><td>${label(step.action, t, say)}</td><td>${state}</td><td class="num">${took}</td></tr>`;
   });
   const title = t("runs.one", { id: run.id, site: run.site });
   return html`<!doctype html>

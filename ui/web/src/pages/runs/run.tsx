@@ -6,7 +6,7 @@ import { me } from "../../api/session";
 import { useQuery } from "@tanstack/react-query";
 import { locale, useText, type Text } from "../../i18n";
 import { Ago, Banner, Button, Bytes, ButtonLink, CopyAsCli, duration, Page, Problem, Section, Skeleton, Stale, Took, useNow } from "../../kit";
-import { useSaid } from "../../said";
+import { useSaid, type Say } from "../../said";
 import type { Row } from "../../parts/gantt/bars";
 import { Gantt, SIGNS } from "../../parts/gantt/gantt";
 import { PlaceDrawer, Retry } from "./drawer";
@@ -93,7 +93,7 @@ function Whole({ run, plan, followed, stale }: { run: Run; plan: Plan; followed:
         <Phases rows={bars} chosen={search.phase} choose={(phase) => set({ phase: search.phase === phase ? undefined : phase })} />
         {asTable ? <BarTable rows={bars} open={(bar) => open(`${bar.host}/${bar.phase}`)} /> : (
           <Gantt rows={bars} from={view.startedAt ?? run.startedAt} to={Math.max(ahead.end, now)} {...(!over && { now })}
-            moved={(host) => (over || !run.live ? undefined : rates.of(now, host))} doing={(row) => doing(row, followed, plan, t)} open={(bar) => open(`${bar.host}/${bar.phase}`)} />
+            moved={(host) => (over || !run.live ? undefined : rates.of(now, host))} doing={(row) => doing(row, followed, plan, t, say)} open={(bar) => open(`${bar.host}/${bar.phase}`)} />
         )}
         <p className="legend" aria-hidden="true">
           {(["done", "running", "waiting", "failed", "stopped", "never"] as const).map((state) => <span key={state}>{SIGNS[state]} {t(`parts.bar.${state}`)}</span>)}
@@ -189,10 +189,10 @@ function Phases({ rows: all, chosen, choose }: { rows: Row[]; chosen: string | u
 }
 
 /** What a host is at, or why it is at nothing. */
-function doing(row: Row, { view }: Followed, plan: Plan, t: Text): string {
+function doing(row: Row, { view }: Followed, plan: Plan, t: Text, say: Say): string {
   const own = plan.steps.filter(({ host }) => host === row.host);
   const busy = own.filter(({ id }) => view.steps.get(id)?.state === "started" && view.outcome === undefined);
-  if (busy.length > 0) return busy.map(({ action }) => label(action, t)).join("; ");
+  if (busy.length > 0) return busy.map(({ action }) => label(action, t, say)).join("; ");
   const dropped = view.dropped.get(row.host);
   if (dropped) return t("runs.droppedOut", { step: dropped });
   if (row.done === row.steps) return t("runs.ready");

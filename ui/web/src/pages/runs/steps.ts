@@ -1,5 +1,6 @@
 /** What a step does, in words of the reader's language, as `Action::label` says it in English. */
 import type { Text } from "../../i18n";
+import type { Say } from "../../said";
 import type { Action, Condition, Plan } from "./model";
 
 const KINDS = new Set([
@@ -7,7 +8,7 @@ const KINDS = new Set([
   "stopPods", "stopPrograms", "removeUnits", "unmount", "removeLinks", "removeRules", "removePaths", "restoreSysctls", "undoRepairs", "restore",
 ]);
 
-export function label(action: Action, t: Text): string {
+export function label(action: Action, t: Text, say: Say): string {
   const { kind } = action;
   if (kind === "service") return t(action.running ? "runs.action.run" : "runs.action.setUp", { unit: action.unit });
   if (kind === "images" && action.addon) return t("runs.action.imagesOf", { count: action.images?.length ?? 0, bundle: action.addon });
@@ -17,11 +18,11 @@ export function label(action: Action, t: Text): string {
   return t(`runs.action.${kind}`, {
     names: action.names?.join(", "),
     count: kind === "sysctls" ? Object.keys(action.values ?? {}).length : (action.images?.length ?? 0),
-    title: action.title,
+    title: action.title && say(action.title),
     phase: action.phase,
     node: action.node,
     founder: action.founder,
-    name: action.name,
+    name: action.name && say(action.name),
     units: action.units?.join(", "),
   });
 }
