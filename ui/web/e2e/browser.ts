@@ -1,7 +1,7 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from "playwright-core";
 import { expect } from "vitest";
-import type { Sight } from "./pages";
+import { answer, type Sight } from "./pages";
 import type { Say } from "./words";
 
 export type Language = "en" | "zh";
@@ -61,8 +61,9 @@ export class Person {
   }
 
   /** Goes to a page, opens what is to be opened on it, and waits until that is there. */
-  async look({ name, path, act, until }: Sight, say: Say): Promise<void> {
+  async look({ name, path, answers = {}, act, until }: Sight, say: Say): Promise<void> {
     try {
+      await answer(this.page, answers);
       await this.open(path);
       await act?.(this.page, say);
       if (until) await this.page.locator(until).first().waitFor({ timeout: 10_000 });
@@ -112,6 +113,10 @@ export class Person {
         if (!seen || scrolls(element.parentElement)) continue;
         const name = `${element.tagName.toLowerCase()} "${element.textContent?.trim().slice(0, 40)}"`;
         if (box.right > width + 1 || box.left < -1) found.push(`${name} ends at ${Math.round(box.right)} of ${width}`);
+      }
+      for (const element of document.querySelectorAll("[role=columnheader], th, button, label, h1, h2, .tile-figure, .run-top dd")) {
+        const hides = getComputedStyle(element).overflowX !== "visible" && !element.matches(".unseen, .unseen *");
+        if (hides && element.scrollWidth > element.clientWidth + 1) found.push(`${element.tagName.toLowerCase()} "${element.textContent?.trim().slice(0, 40)}" is cut: ${element.scrollWidth} in ${element.clientWidth}`);
       }
       const main = document.querySelector("main");
       if (main && main.scrollWidth > main.clientWidth + 1) found.push(`the content is ${main.scrollWidth} wide in ${main.clientWidth}`);

@@ -1,7 +1,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { launch, Person } from "./browser";
-import { DOORS, PAGES } from "./pages";
+import { DOORS, PAGES, SIZES } from "./pages";
 import { Server } from "./server";
 
 let browser: Browser;
@@ -108,7 +108,7 @@ test.each(everywhere)("axe has nothing against any page, and nothing sticks out 
   for (const path of PAGES) {
     await person.open(path);
     expect(await person.violations(), path).toEqual([]);
-    for (const [width, height] of [[1280, 720], [390, 844], [640, 360]] as const) {
+    for (const [width, height] of SIZES) {
       await person.page.setViewportSize({ width, height });
       expect(await person.overflow(), `${path} at ${width}`).toEqual([]);
     }
@@ -119,6 +119,10 @@ test.each(everywhere)("axe has nothing against any page, and nothing sticks out 
   for (const path of DOORS) {
     await person.open(path);
     expect(await person.violations(), path).toEqual([]);
+    for (const [width, height] of SIZES) {
+      await person.page.setViewportSize({ width, height });
+      expect(await person.overflow(), `${path} at ${width}`).toEqual([]);
+    }
   }
   await person.close();
 });

@@ -5,15 +5,41 @@ import type { Say } from "./words";
 
 export const PAGES = ["/", "/runs", "/install", "/bundles", "/clusters", "/hosts", "/users", "/tokens", "/sessions", "/trust", "/settings", "/audit", "/about", "/no-such-page"] as const;
 
+/** What every page must fit: a laptop, a wide screen, a phone, and 640 × 360, which is 1280 × 720 at 200 %. */
+export const SIZES = [[1280, 720], [1920, 1080], [390, 844], [640, 360]] as const;
+
 /** Before anybody is logged in. */
 export const DOORS = ["/login"] as const;
 
 export const fileName = (path: string): string => (path === "/" ? "dashboard" : path.slice(1).replace(/sha256:.*/, "one").replaceAll("/", "-"));
 
+/** By what the path begins with, after `/api/v1`: a body, a status, or no answer at all. */
+type Answers = Record<string, object | number | "away">;
+
+/** Makes the server say so, until the page leads elsewhere. */
+export async function answer(page: Page, answers: Answers): Promise<void> {
+  await page.unrouteAll({ behavior: "ignoreErrors" });
+  for (const [path, said] of Object.entries(answers)) {
+    await page.route((url) => url.pathname.startsWith(`/api/v1${path}`), (route) => {
+      if (said === "away") return route.abort();
+      if (typeof said === "number") return route.fulfill({ status: said, contentType: "application/problem+json", body: JSON.stringify(PROBLEMS[said]) });
+      return route.fulfill({ json: said });
+    });
+  }
+}
+
+const PROBLEMS: Record<number, object> = {
+  403: { type: "urn:armilla:problem:forbidden", title: "Forbidden", status: 403, detail: "this takes the role admin, and ben has the role viewer", hint: "ask an administrator" },
+  502: { type: "urn:armilla:problem:upstream", title: "Bad gateway", status: 502, detail: "no control plane of plant-7 answered: h1: connection refused" },
+};
+const NONE = { items: [], total: 0 };
+
 /** What can be seen with the recorded server behind: a page with data, or a state of it that somebody opened. */
 export type Sight = {
   name: string;
   path: string;
+  /** What the server says instead of what was recorded. */
+  answers?: Answers;
   /** Opens it. */
   act?: (page: Page, say: Say) => Promise<unknown>;
   /** Is there as soon as the page is whole. */
@@ -26,6 +52,19 @@ const press = (id: string) => (page: Page, say: Say) => page.getByRole("button",
 
 export const SIGHTS: Sight[] = [
   { name: "dashboard", path: "/", until: "main a[href*='/runs/']" },
+  { name: "dashboard-empty", path: "/", answers: { "/sites": NONE, "/runs": NONE, "/bundles": NONE }, until: ".first" },
+  { name: "runs-empty", path: "/runs", answers: { "/runs": NONE }, until: ".empty" },
+  { name: "clusters-empty", path: "/clusters", answers: { "/sites": NONE }, until: ".empty" },
+  { name: "hosts-empty", path: "/hosts", answers: { "/sites": NONE }, until: ".empty" },
+  { name: "bundles-empty", path: "/bundles", answers: { "/bundles": NONE }, until: ".empty" },
+  { name: "forbidden", path: "/audit", answers: { "/audit": 403 }, until: "main .pf-v6-c-alert" },
+  { name: "run-unknown", path: "/runs/r-99", until: "main .pf-v6-c-alert, main .empty" },
+  { name: "away", path: "/runs", answers: { "/runs": "away" }, until: "main .pf-v6-c-alert" },
+  { name: "cut-off", path: "/clusters", answers: { "/watch": "away" }, until: ".shell-bar" },
+  { name: "page-failed", path: "/runs", answers: { "/runs": { items: [null], total: 1 } }, until: ".broken" },
+  { name: "cluster-unreachable", path: at(), answers: { "/clusters/": 502 }, until: "main .pf-v6-c-alert" },
+  { name: "keys", path: "/", act: (page) => page.keyboard.press("?"), until: ".keys" },
+  { name: "account", path: "/", act: (page, say) => page.getByRole("button", { name: say("app.account", { name: "anna" }) }).click(), until: ".account" },
   { name: "palette", path: "/", act: (page) => page.keyboard.press("Control+k"), until: "dialog[open] input, [role=dialog] input" },
   { name: "runs-tray", path: "/", act: (page, say) => page.getByRole("button", { name: say("app.runsTray") }).click(), until: ".popup-body:not([hidden]) a" },
   { name: "runs", path: "/runs", until: ".strip" },
@@ -49,6 +88,7 @@ export const SIGHTS: Sight[] = [
   { name: "pods", path: at("/pods"), until: ".grid-body [role=row]" },
   { name: "pod", path: at("/pods/shop/web-7c9bb99c5f-4jrv8"), until: ".log-line" },
   { name: "pod-crashes", path: at("/pods/shop/payments-6dd94d847-hzjnx"), until: ".log-line" },
+  { name: "dock", path: at("/pods/shop/web-7c9bb99c5f-4jrv8"), act: press("clusters.toDock"), until: ".dock .log-line" },
   { name: "terminal", path: at("/nodes/h3"), act: (page) => page.getByRole("button", { name: /h3/ }).first().click(), until: ".xterm-rows" },
   { name: "events", path: at("/events"), until: ".grid-body [role=row]" },
   { name: "cluster-not-installed", path: `/clusters/${SHUT}` },
@@ -58,6 +98,7 @@ export const SIGHTS: Sight[] = [
   { name: "hosts-shut", path: `/hosts/${SHUT}`, act: press("hosts.scan"), until: "main .pf-v6-c-alert" },
   { name: "bundles", path: "/bundles", until: ".grid-body [role=row]" },
   { name: "bundle", path: BUNDLE, until: ".size-map" },
+  { name: "bundle-delete", path: BUNDLE, answers: { "/sites": NONE }, act: press("bundles.delete"), until: "dialog[open], [role=dialog]" },
   { name: "install", path: "/install" },
   ...(["bundle", "hosts", "roles", "options"] as const).map((step) => ({ name: `install-${step}`, path: `/install/${SHUT}?step=${step}` })),
   { name: "users-add", path: "/users", act: press("settings.addUser"), until: "dialog[open], [role=dialog]" },

@@ -49,6 +49,10 @@ test.runIf(folder)("screenshots", { timeout: 1_200_000 }, async () => {
       await everything(await Person.at(browser, url, language, theme), language, (name) => `${name}-${language}-${theme}`, shoot);
       const small = await Person.at(browser, url, language, theme, { viewport: { width: 390, height: 844 } });
       await everything(small, language, (name) => `phone/${name}-${language}-${theme}`, shoot);
+      // Every page on a wide screen, in half of the looks: what is wide is so in all of them.
+      if ((language === "zh") !== (theme === "light")) continue;
+      const wide = await Person.at(browser, url, language, theme, { viewport: { width: 1920, height: 1080 } });
+      await everything(wide, language, (name) => `wide/${name}-${language}-${theme}`, shoot);
     }
     for (const [name, language, theme] of README) {
       const person = await Person.at(browser, url, language, theme);

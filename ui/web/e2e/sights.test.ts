@@ -1,11 +1,11 @@
-/** Every page with data, and what opens on it, against axe and at three widths: a real server, and what was recorded of one with a cluster. */
+/** Every page with data, and what opens on it, against axe and at every size: a real server, and what was recorded of one with a cluster. */
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { launch, Person } from "./browser";
-import { SIGHTS } from "./pages";
+import { SIGHTS, SIZES } from "./pages";
 import { Recorded } from "./recorded";
 import { Server } from "./server";
 import { words } from "./words";
@@ -28,8 +28,6 @@ afterAll(async () => {
 });
 
 const everywhere = process.env.ARMILLA_MATRIX ? (["en", "zh"] as const).flatMap((language) => (["light", "dark"] as const).map((theme) => [language, theme] as const)) : [["en", "light"] as const];
-/** 640 × 360 is 1280 × 720 at 200 %. */
-const SIZES = [[1280, 720], [390, 844], [640, 360]] as const;
 
 test.each(everywhere)("axe has nothing against a page with data, and nothing sticks out (%s, %s)", { timeout: 600_000 }, async (language, theme) => {
   const person = await Person.at(browser, url, language, theme);

@@ -24,7 +24,7 @@ const nav: Nav[] = [...bundles.nav, ...clusters.nav, ...dashboard.nav, ...hosts.
 export function navigation(role: string): { group: Nav["group"]; entries: Nav[] }[] {
   const rank = ["viewer", "operator", "admin"];
   const may = (entry: Nav) => rank.indexOf(role) >= rank.indexOf(entry.role ?? "viewer");
-  const groups = ["overview", "install", "clusters", "platform"] as const;
+  const groups = ["overview", "install", "platform"] as const;
   return groups
     .map((group) => ({ group, entries: nav.filter((entry) => entry.group === group && may(entry)).sort((a, b) => a.order - b.order) }))
     .filter(({ entries }) => entries.length > 0);

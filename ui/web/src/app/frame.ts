@@ -26,7 +26,7 @@ export type Nav = {
   to: string;
   /** The text's id. */
   text: string;
-  group: "overview" | "install" | "clusters" | "platform";
+  group: "overview" | "install" | "platform";
   /** Its place among those of the group. */
   order: number;
   /** Whom it is shown to, beside those above them. */

@@ -4,7 +4,7 @@ import { useEffect } from "react";
 export type Key = { kind: "palette" } | { kind: "help" } | { kind: "filter" } | { kind: "go"; letter: string };
 
 /** Where `g` and a letter lead. */
-export const LETTERS: Record<string, string> = { d: "/", r: "/runs", b: "/bundles", c: "/clusters", u: "/users", a: "/audit", h: "/hosts", t: "/tokens", s: "/settings" };
+export const LETTERS: Record<string, string> = { d: "/", r: "/runs", b: "/bundles", c: "/clusters", u: "/users", a: "/audit", h: "/hosts", t: "/tokens", s: "/settings", i: "/install" };
 
 /** How long a letter may come after `g`, in milliseconds. */
 const PATIENCE = 1200;
@@ -26,6 +26,8 @@ export function useKeys(act: (key: Key) => void): void {
     const press = (event: KeyboardEvent) => {
       const target = event.target;
       const typing = target instanceof HTMLElement && (target.isContentEditable || target.matches("input, textarea, select, .xterm *"));
+      // What is asked stands before every way elsewhere.
+      if (document.querySelector("[role=dialog]")) return;
       const key = meaning(event, typing, event.timeStamp - wentAt);
       wentAt = !typing && event.key === "g" ? event.timeStamp : -Infinity;
       if (!key) return;

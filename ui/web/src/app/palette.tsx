@@ -27,13 +27,14 @@ export function Palette({ role }: { role: string }) {
       <button type="button" className="quiet palette-button" onClick={() => setOpen("palette")}>
         {t("app.palette")} <kbd>{/Mac|iPhone|iPad/.test(navigator.userAgent) ? "⌘K" : "Ctrl K"}</kbd>
       </button>
-      <Dialog title={t("app.palette")} open={open === "palette"} onClose={close}>
+      <Dialog title={t("app.palette")} open={open === "palette"} onClose={close} top>
         <Places role={role} go={(to) => { close(); void navigate({ to }); }} />
       </Dialog>
       <Dialog title={t("app.keys")} open={open === "help"} onClose={close}>
         <dl className="keys">
           <div><dt><kbd>Ctrl K</kbd> <kbd>⌘K</kbd></dt><dd>{t("app.palette")}</dd></div>
           <div><dt><kbd>/</kbd></dt><dd>{t("app.keyFilter")}</dd></div>
+          <div><dt><kbd>?</kbd></dt><dd>{t("app.keys")}</dd></div>
           <div><dt><kbd>Esc</kbd></dt><dd>{t("app.keyClose")}</dd></div>
           {navigation(role).flatMap(({ entries }) => entries).map(({ to, text }) => {
             const letter = Object.keys(LETTERS).find((key) => LETTERS[key] === to);

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useSuspenseQuery } from "@tanstack/react-query";
-import { Link, Outlet, useNavigate } from "@tanstack/react-router";
+import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { api } from "../api/client";
 import { queries, reading, useList, whenLoggedOut } from "../api/data";
@@ -9,6 +9,7 @@ import { useText } from "../i18n";
 import { Button, Dialog, Dock, Field, Form, Popup, Problem, State, useNow } from "../kit";
 import { navigation } from "./areas";
 import { Languages, Themes } from "./choices";
+import { Sign } from "./icons";
 import { Palette } from "./palette";
 
 /** What stands around every page: where one is, where one can go, who one is. */
@@ -17,6 +18,9 @@ export function Shell() {
   const line = useLine();
   const user = useSuspenseQuery(me).data;
   useEffect(() => watch.start(), []);
+  const { pathname } = useLocation();
+  // On a narrow screen the navigation is one line: where one is stays in sight.
+  useEffect(() => document.querySelector(".shell-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [pathname]);
   return (
     <div className="shell">
       <a className="skip" href="#main">{t("app.skip")}</a>
@@ -26,7 +30,7 @@ export function Shell() {
           <section key={group} aria-label={t(`app.group.${group}`)}>
             <h2>{t(`app.group.${group}`)}</h2>
             {entries.map(({ to, text }) => (
-              <Link key={to} to={to} activeOptions={{ exact: to === "/" }} activeProps={{ "aria-current": "page" }}>{t(text)}</Link>
+              <Link key={to} to={to} activeOptions={{ exact: to === "/" }} activeProps={{ "aria-current": "page" }}><Sign of={to} />{t(text)}</Link>
             ))}
           </section>
         ))}
@@ -48,16 +52,22 @@ function Head({ name, role }: { name: string; role: string }) {
   const leaving = useMutation({ mutationFn: logOut, onSuccess: () => navigate({ to: "/login" }) });
   return (
     <header className="shell-head">
-      <Link to="/" className="brand"><img src="/mark.svg" alt="" width="24" height="24" />{t("app.name")}</Link>
+      <Link to="/" className="brand" aria-label={t("app.name")}><img src="/mark.svg" alt="" width="24" height="24" /><span className="brand-name">{t("app.name")}</span></Link>
       <Instance />
       <Sites />
       <span className="spring" />
       <Palette role={role} />
       <Runs />
-      <Languages />
-      <Themes />
+      <span className="on-desk"><Languages /></span>
       <Popup button={name} label={t("app.account", { name })}>
-        {() => <Button onClick={() => leaving.mutate()} busy={leaving.isPending}>{t("app.logOut")}</Button>}
+        {() => (
+          <div className="account">
+            <p><b>{name}</b> <span className="muted">{t(`app.role.${role}`)}</span></p>
+            <span className="on-phone"><Languages /></span>
+            <Themes />
+            <Button onClick={() => leaving.mutate()} busy={leaving.isPending}>{t("app.logOut")}</Button>
+          </div>
+        )}
       </Popup>
     </header>
   );

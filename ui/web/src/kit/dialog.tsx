@@ -4,13 +4,21 @@ import { useText } from "../i18n";
 import { Button } from "./button";
 import { Field, Form } from "./form";
 
-type Props = { title: string; open: boolean; onClose: () => void; actions?: ReactNode; children: ReactNode };
+type Props = {
+  title: string;
+  open: boolean;
+  onClose: () => void;
+  actions?: ReactNode;
+  /** Its upper edge stays where it is while it grows and shrinks. */
+  top?: boolean;
+  children: ReactNode;
+};
 
 /** Asks for one decision. It takes the focus and gives it back; Escape and the cross leave everything as it was. */
-export function Dialog({ title, open, onClose, actions, children }: Props) {
+export function Dialog({ title, open, onClose, actions, top = false, children }: Props) {
   const id = useId();
   return (
-    <Modal variant="medium" isOpen={open} onClose={onClose} aria-labelledby={`${id}-title`} aria-describedby={`${id}-body`}>
+    <Modal variant="medium" {...(top && { position: "top" })} isOpen={open} onClose={onClose} aria-labelledby={`${id}-title`} aria-describedby={`${id}-body`}>
       <ModalHeader title={title} labelId={`${id}-title`} />
       <ModalBody id={`${id}-body`}>{children}</ModalBody>
       {actions && <ModalFooter>{actions}</ModalFooter>}

@@ -40,12 +40,14 @@ type Props<Row> = {
   empty: ReactNode;
   /** Makes a condition of the server's filter out of what is typed: `site~lab`. */
   search?: (typed: string) => string;
+  /** What narrows the rows, beside the search. */
+  tools?: ReactNode;
 };
 
 const ROW = 32;
 
 /** Rows of 32 px, as many as there are: only those in sight are drawn. Scrolls within itself, so that the page never does sideways. */
-export function DataGrid<Row>({ label, columns, list, rowId, empty, search }: Props<Row>) {
+export function DataGrid<Row>({ label, columns, list, rowId, empty, search, tools }: Props<Row>) {
   const t = useText();
   const box = useRef<HTMLDivElement>(null);
   const rows = list.rows ?? [];
@@ -58,13 +60,18 @@ export function DataGrid<Row>({ label, columns, list, rowId, empty, search }: Pr
   }, [last, rows.length, more]);
 
   if (!list.rows) return list.error ? <Problem error={list.error} {...(list.retry && { retry: list.retry })} /> : <Skeleton rows={6} />;
-  if (rows.length === 0 && !list.search) return <>{empty}</>;
+  if (rows.length === 0 && !list.search) return tools ? <div className="grid-block"><div className="grid-tools">{tools}</div>{empty}</div> : <>{empty}</>;
   const widths = columns.map(({ width = 96, grow = 1 }) => `minmax(${width}px, ${grow}fr)`).join(" ");
   const least = columns.reduce((sum, { width = 96 }) => sum + width, 0);
   const shape = { "--columns": widths, "--least": `${least}px` } as CSSProperties;
   return (
     <div className="grid-block">
-      {search && list.setSearch && <Search label={label} toCondition={search} tell={list.setSearch} />}
+      {(tools || (search && list.setSearch)) && (
+        <div className="grid-tools">
+          {search && list.setSearch && <Search label={label} toCondition={search} tell={list.setSearch} />}
+          {tools}
+        </div>
+      )}
       {list.error && <Problem error={list.error} {...(list.retry && { retry: list.retry })} />}
       <div ref={box} className="grid" style={shape} tabIndex={0} role="table" aria-label={label} aria-rowcount={(list.total ?? rows.length) + 1}>
         <div role="rowgroup" className="grid-head">

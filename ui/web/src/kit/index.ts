@@ -18,4 +18,5 @@ export { Progress } from "./progress";
 export { save } from "./save";
 export { Skeleton } from "./skeleton";
 export { State, type Tone } from "./state";
+export { useWidth } from "./width";
 export { Ago, Bytes, Stale, Took, useNow } from "./time";

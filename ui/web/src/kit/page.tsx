@@ -40,11 +40,11 @@ export function Section({ title, actions, children }: { title: string; actions?:
   );
 }
 
-/** Names and their values, one beside the other. */
-export function Facts({ of }: { of: [name: string, value: ReactNode][] }) {
+/** Names and their values, one beside the other; what is long has room for two. */
+export function Facts({ of }: { of: [name: string, value: ReactNode, wide?: "wide"][] }) {
   return (
     <dl className="facts">
-      {of.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}
+      {of.map(([name, value, wide]) => <div key={name} className={wide}><dt>{name}</dt><dd>{value}</dd></div>)}
     </dl>
   );
 }

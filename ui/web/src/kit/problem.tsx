@@ -17,6 +17,11 @@ type Props = {
   children?: ReactNode;
 };
 
+/** What it is called where nobody says what was being done. */
+const TITLES: Record<string, string> = { forbidden: "kit.forbidden", "not-found": "kit.notFound", unreachable: "kit.away" };
+/** What another try does not change. */
+const LASTING = new Set(["forbidden", "not-found"]);
+
 /** When another try is looked at: counted down, not aloud. */
 function Until({ at }: { at: number }) {
   const t = useText();
@@ -30,13 +35,14 @@ export function Problem({ error, title, retry, shown = [], children }: Props) {
   const say = useSaid();
   if (!error) return null;
   const problem = error instanceof Trouble ? error.problem : undefined;
-  const away = problem?.type.endsWith(":unreachable");
+  const kind = error instanceof Trouble ? error.kind : "";
+  const away = kind === "unreachable";
   const flaws = problem?.errors?.filter((flaw) => !shown.includes(flaw.pointer)) ?? [];
   const notBefore = error instanceof Trouble ? error.notBefore : undefined;
   const guessed = problem?.type.endsWith(":too-many-guesses");
   const detail = guessed ? t("kit.tooManyGuesses") : away ? t("kit.unreachable", { status: problem?.status ?? 0 }) : say(problem?.detail ?? error.message);
   return (
-    <Banner tone={away ? "warning" : "danger"} title={title ?? t("kit.failed")}>
+    <Banner tone={away ? "warning" : "danger"} title={title ?? t(TITLES[kind] ?? "kit.failed")}>
       <p>{detail}</p>
       {problem?.hint && <p>{t("kit.hint", { hint: say(problem.hint) })}</p>}
       {notBefore !== undefined && <Until at={notBefore} />}
@@ -46,7 +52,7 @@ export function Problem({ error, title, retry, shown = [], children }: Props) {
         </ul>
       )}
       {children}
-      {retry && <Button onClick={retry}>{t("kit.retry")}</Button>}
+      {retry && !LASTING.has(kind) && <Button onClick={retry}>{t("kit.retry")}</Button>}
     </Banner>
   );
 }

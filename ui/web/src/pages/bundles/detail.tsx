@@ -26,13 +26,13 @@ export function BundlePage() {
   return (
     <Page title={`${release} ${version}`} actions={<Actions bundle={bundle.data} />}>
       <Facts of={[
-        [t("bundles.verified"), verifiedAt ? <State key="verified" tone="ok">{t("bundles.sealHolds")}</State> : <State key="verified" tone="warn">{t("bundles.notVerified")}</State>],
+        [t("bundles.verified"), verifiedAt ? <State key="verified" tone="ok">{t("bundles.sealHolds")}</State> : <State key="verified" tone="warn">{t("bundles.notVerified")}</State>, "wide"],
         [t("bundles.verifiedAt"), <Ago key="verifiedAt" at={verifiedAt} />],
-        [t("bundles.signer"), <Copyable key="signer" value={signer} keep={9} what={t("bundles.signer")} />],
-        [t("bundles.digest"), <Copyable key="digest" value={id} keep={9} what={t("bundles.digest")} />],
+        [t("bundles.signer"), <Copyable key="signer" value={signer} keep={8} what={t("bundles.signer")} />],
+        [t("bundles.digest"), <Copyable key="digest" value={id} keep={8} what={t("bundles.digest")} />],
         [t("bundles.architectures"), architectures.join(", ")],
         [t("bundles.size"), <Bytes key="size" count={size} />],
-        [t("bundles.file"), uploaded ? t("bundles.uploaded") : <span key="file" className="mono">{bundle.data.path}</span>],
+        [t("bundles.file"), uploaded ? t("bundles.uploaded") : <span key="file" className="mono">{bundle.data.path}</span>, "wide"],
         [t("bundles.added"), <span key="added"><Ago at={addedAt} /> · {by}</span>],
       ]} />
       <UsedBy id={id} />

@@ -1,10 +1,10 @@
-import { useMemo } from "react";
+import { useMemo, useRef } from "react";
 import { locale, useText } from "../../i18n";
-import { bytes } from "../../kit";
+import { bytes, useWidth } from "../../kit";
 import type { Part } from "./contents";
 import { squarify } from "./treemap";
 
-const FRAME = { x: 0, y: 0, width: 1000, height: 320 };
+const HEIGHT = 320;
 /** Components that are drawn: more are too small to be seen. */
 const MOST = 40;
 
@@ -14,9 +14,11 @@ export function SizeMap({ parts }: { parts: Part[] }) {
   const groups = useMemo(() => grouped(parts), [parts]);
   const size = (count: number) => bytes(count, locale()).join(" ");
   const total = groups.reduce((sum, group) => sum + group.size, 0);
-  const outer = squarify(groups.map((group) => group.size), FRAME);
+  const box = useRef<SVGSVGElement>(null);
+  const frame = { x: 0, y: 0, width: useWidth(box, 1000), height: HEIGHT };
+  const outer = squarify(groups.map((group) => group.size), frame);
   return (
-    <svg className="size-map" viewBox={`0 0 ${FRAME.width} ${FRAME.height}`} role="img" aria-label={t("bundles.sizesOf", { count: groups.length, size: size(total) })}>
+    <svg ref={box} className="size-map" height={HEIGHT} role="img" aria-label={t("bundles.sizesOf", { count: groups.length, size: size(total) })}>
       {groups.map((group, at) => {
         const box = outer[at];
         if (!box) return null;
@@ -25,7 +27,7 @@ export function SizeMap({ parts }: { parts: Part[] }) {
         const wide = room(group.name, 8.6);
         const roomy = (wide || room(group.name, 7.2)) && box.height > 22;
         return (
-          <g key={group.name} className={`hue-${at % 6}`}>
+          <g key={group.name} className={`shade-${Math.min(3, at)}`}>
             {group.parts.map((part, index) => {
               const place = inner[index];
               return place && (

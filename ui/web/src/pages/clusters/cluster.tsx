@@ -4,7 +4,7 @@ import { api } from "../../api/client";
 import { useRead } from "../../api/data";
 import { Trouble } from "../../api/problem";
 import { useText } from "../../i18n";
-import { EmptyState, Page, Problem, Skeleton, Stale } from "../../kit";
+import { ButtonLink, EmptyState, Page, Problem, Skeleton, Stale } from "../../kit";
 import { HostTerminal } from "../../parts/terminal";
 import { WHOLE } from "./whole";
 import "./clusters.css";
@@ -31,7 +31,7 @@ export function ClusterPage({ site, title, actions, children }: Props) {
   const read = useRead(["sites", site], () => api.GET("/api/v1/sites/{name}", { params: { path: { name: site } } }));
   if (!read.data) return <Page title={title ?? site}>{read.error ? <Problem error={read.error} retry={() => void read.refetch()} /> : <Skeleton />}</Page>;
   return (
-    <Page title={title ?? site} {...(title && { lead: t("clusters.of", { site }) })} {...(actions && { actions })}>
+    <Page title={title ?? site} {...(title && { lead: t("clusters.of", { site }) })} {...(actions && read.data.founded && { actions })}>
       {read.data.founded ? (
         <>
           <nav className="tabs" aria-label={t("clusters.pagesOf", { site })}>
@@ -42,7 +42,12 @@ export function ClusterPage({ site, title, actions, children }: Props) {
           {children}
         </>
       ) : (
-        <EmptyState why={t("clusters.notInstalled", { count: read.data.hosts })} />
+        <EmptyState why={t("clusters.notInstalled", { count: read.data.hosts })}>
+          <div className="row">
+            <ButtonLink to="/install/$site" params={{ site }} kind="primary">{t("clusters.install")}</ButtonLink>
+            <ButtonLink to="/hosts/$site" params={{ site }}>{t("clusters.toHosts")}</ButtonLink>
+          </div>
+        </EmptyState>
       )}
     </Page>
   );

@@ -16,9 +16,9 @@ type Event = Of<"ClusterEvent">;
 
 const columns = (site: string, t: Text): Column<Event>[] => [
   { id: "last", title: t("clusters.lastSeen"), width: 110, sort: "last", cell: ({ last }) => <Ago at={at(last)} /> },
-  { id: "type", title: t("clusters.type"), width: 110, sort: "type", cell: ({ warning }) => <State tone={warning ? "warn" : "ok"}>{t(warning ? "clusters.warning" : "clusters.normal")}</State> },
+  { id: "type", title: t("clusters.type"), width: 90, sort: "type", cell: ({ warning }) => (warning ? <State tone="warn">{t("clusters.warning")}</State> : <span className="muted">{t("clusters.normal")}</span>) },
   { id: "reason", title: t("clusters.reason"), width: 150, sort: "reason", cell: ({ reason }) => reason },
-  { id: "object", title: t("clusters.object"), width: 220, grow: 2, sort: "object", cell: (event) => <About site={site} event={event} /> },
+  { id: "object", title: t("clusters.object"), width: 210, grow: 1, sort: "object", cell: (event) => <About site={site} event={event} /> },
   { id: "message", title: t("clusters.message"), width: 320, grow: 4, cell: ({ message }) => <span title={message}>{message}</span> },
   { id: "count", title: t("clusters.times"), width: 70, number: true, sort: "count", cell: ({ count }) => count },
 ];
@@ -54,12 +54,10 @@ export function Events() {
       {(list.all || !list.error) && (
         <>
           {list.all && <Hour events={list.all.filter(only)} />}
-          <div className="facets">
+          <DataGrid label={t("clusters.events")} columns={columns(site, t)} list={list.grid} rowId={rowId} search={asTyped} tools={<>
             <Select label={t("clusters.namespace")} value={namespace} onChange={setNamespace} options={[{ value: "", label: t("clusters.allNamespaces") }, ...namespaces.map((name) => ({ value: name, label: name }))]} />
             <Check label={t("clusters.onlyWarnings")} checked={warnings} onChange={setWarnings} />
-          </div>
-          <DataGrid label={t("clusters.events")} columns={columns(site, t)} list={list.grid} rowId={rowId} search={asTyped}
-            empty={<EmptyState why={t(list.all?.length ? "kit.noneFound" : "clusters.noEvents")} />} />
+          </>} empty={<EmptyState why={t(list.all?.length ? "kit.noneFound" : "clusters.noEvents")} />} />
         </>
       )}
       <CopyAsCli command={twin.events(site)} />

@@ -2,7 +2,7 @@ import { Link } from "@tanstack/react-router";
 import { api, type Item } from "../../api/client";
 import { filterValue, useList } from "../../api/data";
 import { useText, type Text } from "../../i18n";
-import { Ago, CopyAsCli, DataGrid, EmptyState, Page, Stale, State, type Column } from "../../kit";
+import { Ago, ButtonLink, CopyAsCli, DataGrid, EmptyState, Page, Stale, State, type Column } from "../../kit";
 import { useHealth } from "./data";
 import "./clusters.css";
 
@@ -10,7 +10,7 @@ type Site = Item<"List_Site">;
 
 const columns = (t: Text): Column<Site>[] => [
   { id: "name", title: t("clusters.site"), width: 150, grow: 2, sort: "name", cell: ({ name }) => <Link to="/clusters/$site" params={{ site: name }}>{name}</Link> },
-  { id: "state", title: t("clusters.state"), width: 240, grow: 2, cell: (site) => <Standing site={site} /> },
+  { id: "state", title: t("clusters.state"), width: 240, grow: 1, cell: (site) => <Standing site={site} /> },
   { id: "version", title: t("clusters.version"), width: 130, cell: (site) => <Version site={site} /> },
   { id: "hosts", title: t("clusters.hosts"), width: 80, number: true, sort: "hosts", cell: ({ hosts }) => hosts },
   { id: "changed", title: t("clusters.changed"), width: 120, sort: "changedAt", cell: ({ changedAt }) => <Ago at={changedAt} /> },
@@ -24,7 +24,7 @@ export function ClusterList() {
   return (
     <Page title={t("clusters.title")} lead={t("clusters.lead")}>
       <DataGrid label={t("clusters.title")} columns={columns(t)} list={list} rowId={({ name }) => name}
-        search={byName} empty={<EmptyState why={t("clusters.empty")} />} />
+        search={byName} empty={<EmptyState why={t("clusters.empty")}><ButtonLink to="/install" kind="primary">{t("clusters.install")}</ButtonLink></EmptyState>} />
       <CopyAsCli command="armilla site ls" />
     </Page>
   );

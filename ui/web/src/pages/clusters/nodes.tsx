@@ -1,7 +1,7 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { useState, type ReactNode } from "react";
 import { api, type Of } from "../../api/client";
-import { useText, type Text } from "../../i18n";
+import { locale, useText, type Text } from "../../i18n";
 import { Ago, Button, CopyAsCli, DataGrid, EmptyState, Select, State, type Column, type Tone } from "../../kit";
 import { ClusterPage, Reach } from "./cluster";
 import { at, useAll } from "./data";
@@ -28,10 +28,10 @@ export function NodeState({ node }: { node: Node }) {
 const columns = (site: string, t: Text): Column<Node>[] => [
   { id: "name", title: t("clusters.node"), width: 120, grow: 2, sort: "name", cell: ({ name }) => <Link to="/clusters/$site/nodes/$node" params={{ site, node: name }}>{name}</Link> },
   { id: "state", title: t("clusters.state"), width: 130, sort: "state", cell: (node) => <NodeState node={node} /> },
-  { id: "roles", title: t("clusters.roles"), width: 170, cell: ({ roles }) => roles.join(", ") },
+  { id: "roles", title: t("clusters.roles"), width: 164, cell: ({ roles }) => roles.join(", ") },
   { id: "cpu", title: t("clusters.cpu"), width: 110, sort: "cpu", cell: ({ used, allocatable }) => <Share used={used?.cpuMillis} total={allocatable.cpuMillis} label={t("clusters.cpu")} /> },
   { id: "memory", title: t("clusters.memory"), width: 110, sort: "memory", cell: ({ used, allocatable }) => <Share used={used?.memory} total={allocatable.memory} label={t("clusters.memory")} /> },
-  { id: "version", title: t("clusters.version"), width: 100, sort: "version", cell: ({ version }) => <span className="mono">{version}</span> },
+  { id: "version", title: t("clusters.version"), width: 112, sort: "version", cell: ({ version }) => <span className="mono">{version}</span> },
   { id: "address", title: t("clusters.address"), width: 120, cell: ({ addresses }) => <span className="mono">{addresses.join(", ")}</span> },
   { id: "since", title: t("clusters.since"), width: 100, sort: "since", cell: ({ since }) => <Ago at={at(since)} /> },
 ];
@@ -56,14 +56,14 @@ export function Nodes() {
   const { site } = route.useParams();
   const list = useNodes(site);
   const [map, setMap] = useState(false);
+  const other = <Button onClick={() => setMap(!map)}>{t(map ? "clusters.asTable" : "clusters.asMap")}</Button>;
   return (
     <ClusterPage site={site}>
       <Reach site={site} list={list} />
       {(list.all || !list.error) && (
         <>
-          <div className="row"><Button onClick={() => setMap(!map)}>{t(map ? "clusters.asTable" : "clusters.asMap")}</Button></div>
-          {map && list.all ? <NodeMap site={site} nodes={list.all} /> : (
-            <DataGrid label={t("clusters.nodes")} columns={columns(site, t)} list={list.grid} rowId={({ name }) => name} search={asTyped} empty={<EmptyState why={t("clusters.noNodes")} />} />
+          {map && list.all ? <NodeMap site={site} nodes={list.all} other={other} /> : (
+            <DataGrid label={t("clusters.nodes")} columns={columns(site, t)} list={list.grid} rowId={({ name }) => name} search={asTyped} empty={<EmptyState why={t("clusters.noNodes")} />} tools={other} />
           )}
         </>
       )}
@@ -75,17 +75,18 @@ export function Nodes() {
 export const asTyped = (typed: string) => typed;
 
 /** A cell a node, the fuller the higher its bar; the table beside it is its twin. */
-function NodeMap({ site, nodes }: { site: string; nodes: Node[] }) {
+function NodeMap({ site, nodes, other }: { site: string; nodes: Node[]; other: ReactNode }) {
   const t = useText();
   const [of, setOf] = useState<"cpu" | "memory">("cpu");
+  const percent = new Intl.NumberFormat(locale(), { style: "percent" });
   return (
     <>
-      <div className="row"><Select label={t("clusters.mapOf")} value={of} onChange={(value) => setOf(value === "memory" ? "memory" : "cpu")}
-        options={[{ value: "cpu", label: t("clusters.cpu") }, { value: "memory", label: t("clusters.memory") }]} /></div>
+      <div className="grid-tools"><Select label={t("clusters.mapOf")} value={of} onChange={(value) => setOf(value === "memory" ? "memory" : "cpu")}
+        options={[{ value: "cpu", label: t("clusters.cpu") }, { value: "memory", label: t("clusters.memory") }]} />{other}</div>
       <ul className="node-map">
         {nodes.map((node) => {
           const full = keys[of](node);
-          const said = full < 0 ? t("clusters.noMetrics") : `${Math.round(full * 100)} %`;
+          const said = full < 0 ? t("clusters.noMetrics") : percent.format(full);
           return (
             <li key={node.name} className={`node-cell node-${nodeTone(node)}`}>
               <Link to="/clusters/$site/nodes/$node" params={{ site, node: node.name }} title={said}>

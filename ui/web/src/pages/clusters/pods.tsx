@@ -60,14 +60,12 @@ export function Pods() {
       <Reach site={site} list={list} />
       {(list.all || !list.error) && (
         <>
-          <div className="facets">
+          <DataGrid label={t("clusters.pods")} columns={podColumns(site, t)} list={list.grid} rowId={({ namespace: space, name }) => `${space}/${name}`} search={asTyped} tools={<>
             <Select label={t("clusters.namespace")} value={namespace ?? ""} onChange={(value) => narrow({ ...without("namespace"), ...(value && { namespace: value }) })}
               options={[{ value: "", label: t("clusters.allNamespaces") }, ...different([...namespaces, ...(namespace ? [namespace] : [])]).map((name) => ({ value: name, label: name }))]} />
             <Check label={t("clusters.onlyTroubled", { count: bad })} checked={troubled ?? false} onChange={(on) => narrow({ ...without("troubled"), ...(on && { troubled: true as const }) })} />
             {owner && <Button onClick={() => narrow(without("owner"))}>{t("clusters.onlyOf", { owner })} ✕</Button>}
-          </div>
-          <DataGrid label={t("clusters.pods")} columns={podColumns(site, t)} list={list.grid} rowId={({ namespace: space, name }) => `${space}/${name}`} search={asTyped}
-            empty={<EmptyState why={t(list.all?.length ? "kit.noneFound" : "clusters.noPods")} />} />
+          </>} empty={<EmptyState why={t(list.all?.length ? "kit.noneFound" : "clusters.noPods")} />} />
           {list.cut && <p className="muted">{t("clusters.cut", { count: list.all?.length ?? 0 })}</p>}
         </>
       )}

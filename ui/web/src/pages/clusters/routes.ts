@@ -22,4 +22,4 @@ export const routes = [
   createRoute({ getParentRoute: () => inside, path: "/clusters/$site/events", component: lazyRouteComponent(() => import("./events"), "Events") }),
 ] as const;
 
-export const nav: Nav[] = [{ to: "/clusters", text: "clusters.title", group: "clusters", order: 1 }];
+export const nav: Nav[] = [{ to: "/clusters", text: "clusters.title", group: "overview", order: 2 }];

@@ -42,7 +42,7 @@ export function Replicas({ workload: { wanted, ready, kind } }: { workload: Work
 
 const columns = (site: string, t: Text): Column<Workload>[] => [
   { id: "name", title: t("clusters.name"), width: 180, grow: 2, sort: "name", cell: (workload) => <ToPods site={site} workload={workload} /> },
-  { id: "kind", title: t("clusters.kind"), width: 100, sort: "kind", cell: ({ kind }) => kind },
+  { id: "kind", title: t("clusters.kind"), width: 112, sort: "kind", cell: ({ kind }) => kind },
   { id: "namespace", title: t("clusters.namespace"), width: 130, sort: "namespace", cell: ({ namespace }) => namespace },
   { id: "state", title: t("clusters.state"), width: 140, sort: "state", cell: (workload) => <WorkloadState workload={workload} /> },
   { id: "replicas", title: t("clusters.pods"), width: 130, cell: (workload) => <Replicas workload={workload} /> },
@@ -76,13 +76,9 @@ export function Workloads() {
     <ClusterPage site={site}>
       <Reach site={site} list={list} />
       {(list.all || !list.error) && (
-        <>
-          <div className="facets">
-            <Select label={t("clusters.kind")} value={kind} onChange={setKind} options={[{ value: "", label: t("clusters.allKinds") }, ...KINDS.map((name) => ({ value: name, label: name }))]} />
-          </div>
-          <DataGrid label={t("clusters.workloads")} columns={columns(site, t)} list={list.grid} rowId={({ kind: of, namespace, name }) => `${of}/${namespace}/${name}`} search={asTyped}
+        <DataGrid label={t("clusters.workloads")} columns={columns(site, t)} list={list.grid} rowId={({ kind: of, namespace, name }) => `${of}/${namespace}/${name}`} search={asTyped}
+            tools={<Select label={t("clusters.kind")} value={kind} onChange={setKind} options={[{ value: "", label: t("clusters.allKinds") }, ...KINDS.map((name) => ({ value: name, label: name }))]} />}
             empty={<EmptyState why={t(list.all?.length ? "kit.noneFound" : "clusters.noWorkloads")} />} />
-        </>
       )}
       <CopyAsCli command={twin.workloads(site)} />
     </ClusterPage>

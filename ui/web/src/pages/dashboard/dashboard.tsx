@@ -57,6 +57,7 @@ function Standing({ sites, list, runs }: Lists) {
       <Section title={t("dashboard.sites")}>
         <DataGrid label={t("dashboard.sites")} columns={siteColumns(t, { caps, ends, away, last: runs.rows ?? [] })} list={list} rowId={({ name }) => name} empty={null} />
       </Section>
+      <Recent runs={runs.rows} />
     </>
   );
 }
@@ -129,13 +130,36 @@ function Left({ days }: { days: number }) {
   return <State tone={days < 7 ? "bad" : days < 30 ? "warn" : "ok"}>{t(days < 0 ? "dashboard.ended" : "dashboard.endsIn", { days })}</State>;
 }
 
+/** Of the last runs: the list has the rest. */
+const RECENT = 5;
+
+/** What was done here last, and whether it went well. */
+function Recent({ runs }: { runs: readonly Run[] | undefined }) {
+  const t = useText();
+  if (!runs || runs.length === 0) return null;
+  return (
+    <Section title={t("dashboard.recent")} actions={<Link to="/runs">{t("dashboard.allRuns")}</Link>}>
+      <DataGrid label={t("dashboard.recent")} columns={runColumns(t)} list={{ rows: runs.slice(0, RECENT) }} rowId={({ id }) => id} empty={null} />
+    </Section>
+  );
+}
+
+const runColumns = (t: Text): Column<Run>[] => [
+  { id: "id", title: t("dashboard.run"), width: 70, cell: ({ id }) => <Link to="/runs/$id" params={{ id }}>{id}</Link> },
+  { id: "site", title: t("dashboard.site"), width: 150, grow: 2, cell: ({ site }) => site },
+  { id: "kind", title: t("dashboard.kind"), width: 130, cell: ({ intent }) => t(`dashboard.kind.${intent}`) },
+  { id: "state", title: t("dashboard.state"), width: 130, cell: (run) => <RunWord run={run} /> },
+  { id: "started", title: t("dashboard.started"), width: 110, cell: ({ startedAt }) => <Ago at={startedAt} /> },
+  { id: "took", title: t("dashboard.took"), width: 110, number: true, cell: ({ startedAt, endedAt }) => <Took from={startedAt} to={endedAt} /> },
+];
+
 type Known = { caps: Map<string, Capacity>; ends: Map<string, number | undefined>; away: Set<string>; last: Run[] };
 
 const siteColumns = (t: Text, { caps, ends, away, last }: Known): Column<Site>[] => [
   { id: "name", title: t("dashboard.site"), width: 150, grow: 2, sort: "name", cell: ({ name }) => <Link to="/clusters/$site" params={{ site: name }}>{name}</Link> },
   { id: "state", title: t("dashboard.state"), width: 130, cell: ({ name, founded }) => (away.has(name) ? <State tone="bad">{t("dashboard.unreachable")}</State> : <State tone={founded ? "ok" : "wait"}>{t(founded ? "dashboard.founded" : "dashboard.notFounded")}</State>) },
   { id: "hosts", title: t("dashboard.hosts"), width: 70, number: true, cell: ({ hosts }) => hosts },
-  { id: "nodes", title: t("dashboard.nodes"), width: 100, number: true, cell: ({ name }) => { const own = caps.get(name); return own ? t("dashboard.readyOf", { ready: own.ready, nodes: own.nodes }) : "–"; } },
+  { id: "nodes", title: t("dashboard.nodes"), width: 118, number: true, cell: ({ name }) => { const own = caps.get(name); return own ? t("dashboard.readyOf", { ready: own.ready, nodes: own.nodes }) : "–"; } },
   { id: "run", title: t("dashboard.lastRun"), width: 170, cell: ({ name }) => { const run = last.find(({ site }) => site === name); return run ? <><Link to="/runs/$id" params={{ id: run.id }}>{run.id}</Link> <RunWord run={run} /></> : "–"; } },
   { id: "certificates", title: t("dashboard.firstEnd"), width: 130, cell: ({ name }) => { const days = ends.get(name); return days === undefined ? "–" : <Left days={days} />; } },
   { id: "changed", title: t("dashboard.changed"), width: 110, sort: "changedAt", cell: ({ changedAt }) => <Ago at={changedAt} /> },

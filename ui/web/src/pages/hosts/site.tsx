@@ -61,16 +61,16 @@ function columns(t: Text, facts: Record<string, Surveyed>, open: (host: string) 
   const known = (host: Host) => facts[host.name]?.facts;
   const unknown = <span className="muted" title={t("hosts.notSurveyed")}>–</span>;
   return [
-    { id: "name", title: t("hosts.name"), width: 90, grow: 2, sort: "name", cell: ({ name }) => <button type="button" className="link" onClick={() => open(name)}>{name}</button> },
-    { id: "address", title: t("hosts.address"), width: 130, grow: 2, sort: "address", cell: ({ user, address, port }) => <span className="mono" title={`${user}@${address}:${port}`}>{address}{port === 22 ? "" : `:${port}`}</span> },
-    { id: "roles", title: t("hosts.roles"), width: 165, cell: (host) => roles(t, host) },
-    { id: "state", title: t("hosts.state"), width: 126, cell: ({ surveyed, ours }) => (ours ? <State tone="ok">{t("hosts.member")}</State> : surveyed ? <State tone="wait">{t("hosts.bare")}</State> : <State tone="wait">{t("hosts.unseen")}</State>) },
-    { id: "os", title: t("hosts.os"), width: 210, grow: 2, cell: (host) => known(host)?.os?.prettyName ?? unknown },
-    { id: "arch", title: t("hosts.arch"), width: 116, cell: (host) => known(host)?.machine ?? unknown },
-    { id: "cpu", title: t("hosts.cpu"), width: 70, number: true, cell: (host) => known(host)?.cpu.count ?? unknown },
-    { id: "memory", title: t("hosts.memory"), width: 92, number: true, cell: (host) => { const memory = known(host)?.memory; return memory ? size(memory.total, locale()) : unknown; } },
-    { id: "disks", title: t("hosts.disks"), width: 110, cell: (host) => { const own = known(host); return own ? disks(own, locale()) || "0" : unknown; } },
-    { id: "nics", title: t("hosts.nics"), width: 90, cell: (host) => { const own = known(host); return own ? realNics(own).map(({ name }) => name).join(", ") : unknown; } },
+    { id: "name", title: t("hosts.name"), width: 80, grow: 2, sort: "name", cell: ({ name }) => <button type="button" className="link" onClick={() => open(name)}>{name}</button> },
+    { id: "address", title: t("hosts.address"), width: 118, grow: 2, sort: "address", cell: ({ user, address, port }) => <span className="mono" title={`${user}@${address}:${port}`}>{address}{port === 22 ? "" : `:${port}`}</span> },
+    { id: "roles", title: t("hosts.roles"), width: 160, cell: (host) => roles(t, host) },
+    { id: "state", title: t("hosts.state"), width: 116, cell: ({ surveyed, ours }) => (ours ? <State tone="ok">{t("hosts.member")}</State> : surveyed ? <State tone="wait">{t("hosts.bare")}</State> : <State tone="wait">{t("hosts.unseen")}</State>) },
+    { id: "os", title: t("hosts.os"), width: 150, grow: 2, cell: (host) => { const name = known(host)?.os?.prettyName; return name ? <span title={name}>{name}</span> : unknown; } },
+    { id: "arch", title: t("hosts.arch"), width: 78, cell: (host) => known(host)?.machine ?? unknown },
+    { id: "cpu", title: t("hosts.cpu"), width: 68, number: true, cell: (host) => known(host)?.cpu.count ?? unknown },
+    { id: "memory", title: t("hosts.memory"), width: 84, number: true, cell: (host) => { const memory = known(host)?.memory; return memory ? size(memory.total, locale()) : unknown; } },
+    { id: "disks", title: t("hosts.disks"), width: 84, cell: (host) => { const own = known(host); return own ? disks(own, locale()) || "0" : unknown; } },
+    { id: "nics", title: t("hosts.nics"), width: 96, cell: (host) => { const own = known(host); return own ? realNics(own).map(({ name }) => name).join(", ") : unknown; } },
     { id: "accelerators", title: t("hosts.accelerators"), width: 120, cell: (host) => { const own = known(host); return own ? accelerators(own.accelerators) || t("hosts.none") : unknown; } },
     { id: "seen", title: t("hosts.seen"), width: 100, cell: (host) => { const own = facts[host.name]; return own ? <Ago at={own.surveyedUnixNs / 1e6} /> : unknown; } },
   ];

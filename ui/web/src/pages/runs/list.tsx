@@ -45,7 +45,7 @@ export function RunList() {
         </div>
       )}
       <DataGrid label={t("runs.title")} columns={columns(t, longest)} list={list} rowId={(run) => run.id}
-        empty={<EmptyState why={t(filter ? "runs.noneMatch" : "runs.empty")}>{filter && <Button onClick={() => set({ site: undefined, state: undefined, intent: undefined })}>{t("runs.showAll")}</Button>}</EmptyState>} />
+        empty={<EmptyState why={t(filter ? "runs.noneMatch" : "runs.empty")}>{filter && <Button onClick={() => set({ site: undefined, state: undefined, intent: undefined })}>{t("runs.showAll")}</Button>}{!filter && <ButtonLink to="/install" kind="primary">{t("runs.install")}</ButtonLink>}</EmptyState>} />
       <CopyAsCli command="armilla run ls" />
     </Page>
   );

@@ -5,7 +5,7 @@ import { save } from "../../kit/save";
 import type { Of } from "../../api/client";
 import { type Say } from "../../said";
 import type { View } from "./fold";
-import { sinceStart, ticks, type Row } from "../../parts/gantt/bars";
+import { SIGNS, sinceStart, ticks, wide, type Bar, type Row } from "../../parts/gantt/bars";
 import type { Plan, Record_ } from "./model";
 import { intentOf, label } from "./steps";
 import { told } from "./words";
@@ -32,7 +32,7 @@ function html(parts: TemplateStringsArray, ...values: (string | number | { raw: 
 const raw = (parts: string[]) => ({ raw: parts.join("\n") });
 
 export function page(whole: Whole, t: Text, say: Say, language: string): string {
-  const { run, plan, view, records, rows } = whole;
+  const { run, plan, view, records } = whole;
   const ended = view.endedAt ?? view.lastAt;
   const started = view.startedAt ?? run.startedAt;
   const facts: [string, string][] = [
@@ -56,7 +56,8 @@ export function page(whole: Whole, t: Text, say: Say, language: string): string 
 <dl>${raw(facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`))}</dl>
 ${raw(failures.map(({ id, failure }) => html`<section class="failure"><h2>${id}</h2><p>${t("runs.failedTo", { what: say(failure.what) })}</p><pre>${failure.evidence.join("\n")}</pre><p>${failure.hint ? t("runs.hint", { hint: say(failure.hint) }) : ""}</p></section>`))}
 <h2>${t("runs.hostsAndPhases")}</h2>
-${{ raw: picture(rows, started, ended, t) }}
+${{ raw: picture(whole, started, ended, t) }}
+${{ raw: legend(t) }}
 <h2>${t("runs.steps")}</h2>
 <table><thead><tr><th>${t("runs.host")}</th><th>${t("runs.facet.phase")}</th><th>${t("runs.step")}</th><th>${t("runs.state")}</th><th class="num">${t("runs.took")}</th></tr></thead><tbody>
 ${raw(steps)}
@@ -67,34 +68,56 @@ ${raw(steps)}
 `;
 }
 
-const [LEFT, WIDE, LANE] = [120, 860, 20];
+const [LEFT, CHART, END, LANE, PAD] = [120, 700, 200, 22, 5];
 
-/** The same picture as on the page, without colours of a theme. */
-function picture(rows: Row[], from: number, to: number, t: Text): string {
-  const marks = ticks(to - from, 10);
-  const scale = (WIDE - LEFT) / (marks.at(-1) ?? 1);
+/** The same picture as on the page, on white paper: rows by host, one axis of time, and at a row's end how it stands. */
+function picture({ rows, view, run }: Whole, from: number, to: number, t: Text): string {
+  const last = Math.max(to, ...rows.flatMap(({ bars }) => bars.map((bar) => bar.to)));
+  const marks = ticks(last - from, 8);
+  const scale = CHART / (marks.at(-1) ?? 1);
   let top = 24;
-  const drawn = rows.map(({ host, bars, lanes }) => {
+  const drawn = rows.map((row) => {
     const y = top;
-    top += lanes * LANE + 6;
-    const blocks = bars.filter((bar) => bar.state !== "never").map((bar) => {
-      const x = LEFT + (bar.from - from) * scale;
-      const width = Math.max(2, (bar.to - bar.from) * scale);
-      const phase = t(`parts.phase.${bar.phase}`);
-      const text = width > phase.length * 8 + 8 ? html`<text x="${x + 4}" y="${y + bar.lane * LANE + 13}">${phase}</text>` : "";
-      return html`<rect class="${bar.state}" x="${x}" y="${y + bar.lane * LANE}" width="${width}" height="${LANE - 3}"><title>${phase}</title></rect>${{ raw: text }}`;
-    });
-    return html`<text x="0" y="${y + 13}">${host}</text>${raw(blocks)}`;
+    top += row.lanes * LANE + 2 * PAD;
+    const middle = (y + top) / 2 + 4;
+    const blocks = row.bars.filter((bar) => bar.state !== "never").map((bar) => block(bar, LEFT + (bar.from - from) * scale, y + PAD + bar.lane * LANE, Math.max(4, (bar.to - bar.from) * scale), t));
+    const end = view.dropped.get(row.host);
+    const stands = end ? t("runs.droppedOut", { step: end }) : row.done === row.steps ? t("runs.ready") : "";
+    return html`<line class="row" x1="0" x2="${LEFT + CHART + END}" y1="${top}" y2="${top}"/><text x="0" y="${middle}"><tspan class="host">${row.host}</tspan> <tspan class="mark">${row.done}/${row.steps}</tspan></text>${raw(blocks)}<text class="${end ? "lost" : "mark"}" x="${LEFT + CHART + 12}" y="${middle}">${cut(stands)}<title>${stands}</title></text>`;
   });
-  const axis = marks.map((mark) => html`<text class="mark" x="${LEFT + mark * scale}" y="12">${sinceStart(mark)}</text><line x1="${LEFT + mark * scale}" x2="${LEFT + mark * scale}" y1="16" y2="${top}"/>`);
-  return html`<svg viewBox="0 0 ${WIDE + 24} ${top}" role="img" aria-label="${t("runs.hostsAndPhases")}">${raw(axis)}${raw(drawn)}</svg>`;
+  const place = (at: number) => (at === 0 ? "start" : at === marks.at(-1) ? "end" : "middle");
+  const axis = marks.map((mark) => html`<text class="mark" text-anchor="${place(mark)}" x="${LEFT + mark * scale}" y="14">${sinceStart(mark)}</text><line x1="${LEFT + mark * scale}" x2="${LEFT + mark * scale}" y1="20" y2="${top}"/>`);
+  const now = run.state === "open" && view.outcome === undefined ? html`<line class="now" x1="${LEFT + (to - from) * scale}" x2="${LEFT + (to - from) * scale}" y1="20" y2="${top}"/>` : "";
+  return html`<svg viewBox="0 0 ${LEFT + CHART + END} ${top + 1}" role="img" aria-label="${t("runs.hostsAndPhases")}">${{ raw: PATTERNS }}${raw(axis)}${raw(drawn)}${{ raw: now }}</svg>`;
 }
 
-const STYLE = `body{font:14px/1.5 system-ui,"Noto Sans CJK SC",sans-serif;color:#14202e;max-width:1000px;margin:24px auto;padding:0 16px}
+/** What fits beside a row; the whole of it is its title. */
+const cut = (text: string): string => {
+  const fits = [...text].filter((_, at, all) => wide(all.slice(0, at + 1).join("")) < END - 24).join("");
+  return fits === text ? text : `${fits}…`;
+};
+
+function block(bar: Bar, x: number, y: number, width: number, t: Text): string {
+  const phase = t(`parts.phase.${bar.phase}`);
+  const said = [`${SIGNS[bar.state]} ${phase}`, SIGNS[bar.state]].find((text) => wide(text) < width - 8) ?? "";
+  const size = html`x="${x}" y="${y}" width="${width}" height="${LANE - 3}" rx="2"`;
+  const loud = bar.state === "failed" ? html`<rect class="loud" ${{ raw: size }}/>` : "";
+  return html`<g class="${bar.state}"><title>${phase} ${t(`parts.bar.${bar.state}`)}</title><rect class="${bar.state}" ${{ raw: size }}/>${{ raw: loud }}<text x="${x + 5}" y="${y + 14}">${said}</text></g>`;
+}
+
+const PATTERNS = `<defs><pattern id="waits" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><line y2="6" stroke="#8794a2" stroke-width="1.5"/></pattern><pattern id="fails" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(-45)"><line y2="7" stroke="#fff" stroke-width="2" opacity=".35"/></pattern></defs>`;
+
+/** The states of the picture, as under the one on the page. */
+const legend = (t: Text): string =>
+  html`<p class="legend">${raw((["done", "running", "waiting", "failed", "stopped", "never"] as const).map((state) => html`<span>${SIGNS[state]} ${t(`parts.bar.${state}`)}</span>`))}</p>`;
+
+const STYLE = `body{font:14px/1.5 system-ui,"Noto Sans CJK SC",sans-serif;color:#14202e;max-width:1100px;margin:24px auto;padding:0 16px}
 h1{font-size:20px}h2{font-size:16px;margin:24px 0 8px}dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(200px,1fr));gap:8px}dt{font-size:12px;color:#52606f}dd{margin:0;overflow-wrap:anywhere}
 table{border-collapse:collapse;width:100%;font-size:13px}th,td{text-align:left;padding:3px 8px;border-bottom:1px solid #d3d9e1}.num{text-align:right;font-variant-numeric:tabular-nums}
 tr.failed td{color:#b3261e;font-weight:600}tr.never td{color:#52606f}.failure{border-left:4px solid #b3261e;padding-left:12px}pre{background:#eceff3;padding:8px 12px;font-size:12px;white-space:pre-wrap;overflow-wrap:anywhere}
-svg{width:100%;font-size:12px}svg line{stroke:#d3d9e1}svg .mark{fill:#52606f;text-anchor:middle}rect{stroke:#2e9e68;fill:#cfe8db}rect.failed{fill:#b3261e;stroke:#b3261e}rect.running{fill:#1b5fa8;stroke:#1b5fa8}rect.waiting,rect.stopped{fill:none;stroke:#8794a2;stroke-dasharray:3 2}
+svg{width:100%;font-size:12px}svg line{stroke:#d3d9e1}svg text{fill:#14202e}svg .mark{fill:#52606f}svg .host{font-weight:600}svg .lost{fill:#b3261e;font-weight:600}svg .now{stroke:#8a5a00;stroke-width:2}rect{stroke:#2e9e68;fill:#cfe8db}
+rect.failed{fill:#b3261e;stroke:#b3261e}rect.loud{fill:url(#fails);stroke:none}rect.running{fill:#1b5fa8;stroke:#1b5fa8}g.failed text,g.running text{fill:#fff;font-weight:600}rect.waiting{fill:url(#waits);stroke:#8794a2;stroke-dasharray:3 2}rect.stopped{fill:#eceff3;stroke:#8794a2}
+.legend{display:flex;flex-wrap:wrap;gap:4px 16px;font-size:12px;color:#52606f}
 @media print{body{margin:0}rect{print-color-adjust:exact;-webkit-print-color-adjust:exact}tr,section{break-inside:avoid}}`;
 
 /** What can be taken along. */

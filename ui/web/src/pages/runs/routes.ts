@@ -26,4 +26,4 @@ export const routes = [
   createRoute({ getParentRoute: () => inside, path: "/runs/$id", validateSearch: one, component: lazyRouteComponent(() => import("./run"), "RunPage") }),
 ] as const;
 
-export const nav: Nav[] = [{ to: "/runs", text: "runs.title", group: "overview", order: 2 }];
+export const nav: Nav[] = [{ to: "/runs", text: "runs.title", group: "overview", order: 3 }];

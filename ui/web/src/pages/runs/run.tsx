@@ -7,8 +7,8 @@ import { useQuery } from "@tanstack/react-query";
 import { locale, useText, type Text } from "../../i18n";
 import { Ago, Banner, Button, Bytes, ButtonLink, CopyAsCli, duration, Page, Problem, Section, Skeleton, Stale, Took, useNow } from "../../kit";
 import { useSaid, type Say } from "../../said";
-import type { Row } from "../../parts/gantt/bars";
-import { Gantt, SIGNS } from "../../parts/gantt/gantt";
+import { SIGNS, type Row } from "../../parts/gantt/bars";
+import { Gantt } from "../../parts/gantt/gantt";
 import { PlaceDrawer, Retry } from "./drawer";
 import { estimate } from "./estimate";
 import { useFollowed, type Followed } from "./follow";
@@ -97,6 +97,7 @@ function Whole({ run, plan, followed, stale }: { run: Run; plan: Plan; followed:
         )}
         <p className="legend" aria-hidden="true">
           {(["done", "running", "waiting", "failed", "stopped", "never"] as const).map((state) => <span key={state}>{SIGNS[state]} {t(`parts.bar.${state}`)}</span>)}
+          {!over && <span><i className="legend-now" /> {t("runs.now")}</span>}
         </p>
       </Section>
       <Section title={t("runs.log")}>
@@ -145,7 +146,7 @@ function Top({ run, followed, share, end, now, stale }: TopProps) {
       <dl>
         <div><dt>{t("runs.state")}</dt><dd><RunState run={shown} /> {stale !== undefined && <Stale at={stale} />}</dd></div>
         <div><dt>{t("runs.share")}</dt><dd className="num">{percent}</dd></div>
-        <div><dt>{t("runs.took")}</dt><dd><Took from={run.startedAt} to={view.endedAt} /></dd></div>
+        <div><dt>{t(over ? "runs.took" : "runs.elapsed")}</dt><dd><Took from={run.startedAt} to={view.endedAt} /></dd></div>
         {over ? <div><dt>{t("runs.started")}</dt><dd><Ago at={run.startedAt} /></dd></div>
           : <div><dt>{t("runs.left")}</dt><dd className="num">{left < 1000 ? "–" : t("runs.about", { time: duration(rough(left), locale()) })}</dd></div>}
         {flow && <div><dt>{t("runs.sending")}</dt><dd><Bytes count={flow.done} /> <span className="muted">/</span> <Bytes count={flow.total} /></dd></div>}
@@ -198,5 +199,5 @@ function doing(row: Row, { view }: Followed, plan: Plan, t: Text, say: Say): str
   if (row.done === row.steps) return t("runs.ready");
   if (view.outcome !== undefined) return t(row.bars.some(({ state }) => state === "stopped") ? "parts.bar.stopped" : "parts.bar.never");
   const waits = waitsFor(own, view);
-  return waits[0] ? t("runs.waitsForStep", { step: waits[0], more: waits.length - 1 }) : t("parts.bar.waiting");
+  return waits[0] ? t("parts.waitsForStep", { step: waits[0], more: waits.length - 1 }) : t("parts.bar.waiting");
 }

@@ -19,13 +19,16 @@ export function label(action: Action, t: Text, say: Say): string {
     names: action.names?.join(", "),
     count: kind === "sysctls" ? Object.keys(action.values ?? {}).length : (action.images?.length ?? 0),
     title: action.title && say(action.title),
-    phase: action.phase,
+    phase: action.phase && phaseName(action.phase),
     node: action.node,
     founder: action.founder,
     name: action.name && say(action.name),
     units: action.units?.join(", "),
   });
 }
+
+/** As kubeadm itself calls it: `controlPlane` is `control-plane`. */
+const phaseName = (phase: string): string => phase.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 function condition(of: Condition | undefined, t: Text): string {
   if (of === undefined || of === "apiReady") return t("runs.until.apiReady");

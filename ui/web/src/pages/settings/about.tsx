@@ -18,7 +18,7 @@ export function About() {
     <Page title={t("settings.about")}>
       <Facts of={[
         [t("settings.version"), <span key="version" className="mono">{version.data.version}</span>],
-        [t("settings.ledger"), <Copyable key="ledger" value={version.data.ledger} what={t("settings.ledger")} />],
+        [t("settings.ledger"), <Copyable key="ledger" value={version.data.ledger} keep={8} what={t("settings.ledger")} />],
         [t("settings.address"), <span key="address" className="mono">{window.location.host}</span>],
         [t("settings.licence"), "Apache-2.0"],
       ]} />

@@ -8,6 +8,9 @@ import type { Phase, Step } from "../plan/model";
  */
 export type BarState = "done" | "running" | "failed" | "waiting" | "stopped" | "never" | "planned";
 
+/** Colour never says alone how a bar stands. */
+export const SIGNS: Record<BarState, string> = { done: "✓", running: "▸", failed: "✕", waiting: "○", stopped: "◼", never: "–", planned: "" };
+
 export type Bar = {
   host: string;
   phase: Phase;
@@ -57,3 +60,6 @@ export function sinceStart(length: number): string {
   const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
   return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
 }
+
+/** About how many pixels a text takes in bars: a Chinese sign is as wide as it is high. */
+export const wide = (text: string): number => [...text].reduce((sum, sign) => sum + (/[\u2e80-\uffff]/.test(sign) ? 12.5 : 7.2), 0);

@@ -1,16 +1,14 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef, useState, type KeyboardEvent } from "react";
 import { useText, locale, type Text } from "../../i18n";
-import { Bytes, duration } from "../../kit";
-import { sinceStart, ticks, type Bar, type BarState, type Row } from "./bars";
+import { Bytes, duration, useWidth } from "../../kit";
+import { SIGNS, sinceStart, ticks, wide, type Bar, type Row } from "./bars";
 import "./gantt.css";
 
 const LANE = 22;
 const PAD = 5;
 /** Of a bar, in pixels: less is not seen. */
 const LEAST = 4;
-
-export const SIGNS: Record<BarState, string> = { done: "✓", running: "▸", failed: "✕", waiting: "○", stopped: "◼", never: "–", planned: "" };
 
 /** Bytes that a host was sent, and how many a second. */
 type Moved = { done: number; perSecond: number };
@@ -33,7 +31,7 @@ type Props = {
 export function Gantt({ rows, from, to, now, moved, doing, ends, open }: Props) {
   const t = useText();
   const box = useRef<HTMLDivElement>(null);
-  const width = useWidth(box);
+  const width = useWidth(box, 960);
   const printing = usePrinting();
   const [focus, setFocus] = useState({ row: 0, bar: 0 });
   const chart = Math.max(160, width - SIDES(width));
@@ -105,20 +103,23 @@ const NARROW = 720;
 const SIDES = (width: number) => (width > NARROW ? 120 + 250 : 96) + 24;
 const heightOf = (row: Row | undefined) => (row?.lanes ?? 1) * LANE + 2 * PAD;
 
+/** Why a bar has not begun; nothing of one that has. */
+const reason = ({ waitsFor: [step, ...more] }: Bar, t: Text): string => (step ? t("parts.waitsForStep", { step, more: more.length }) : "");
+
 const name = (bar: Bar, t: Text) => (bar.state === "planned" ? plannedName : begunName)(bar, t);
 
 const plannedName = ({ host, phase, from, to, steps, critical }: Bar, t: Text) =>
   t("parts.barPlanned", { host, phase: t(`parts.phase.${phase}`), took: duration(to - from, locale()), steps: steps.length, critical: critical ? "yes" : "no" });
 
 const begunName = (bar: Bar, t: Text) =>
-  t("parts.bar", {
+  [t("parts.bar", {
     host: bar.host,
     phase: t(`parts.phase.${bar.phase}`),
     state: t(`parts.bar.${bar.state}`),
     done: bar.done,
     steps: bar.steps.length,
     took: duration(bar.to - bar.from, locale()),
-  });
+  }), reason(bar, t)].filter(Boolean).join(" · ");
 
 type BlockProps = { bar: Bar; x: (at: number) => number; name: string; id: string; open: () => void; focused: boolean; focus: () => void };
 
@@ -133,8 +134,8 @@ function Block({ bar, x, name, id, open, focused, focus }: BlockProps) {
   };
   if (bar.state === "never") return null;
   const phase = t(`parts.phase.${bar.phase}`);
-  const room = width - 8;
-  const text = room > (phase.length + 2) * (/[^ -~]/.test(phase) ? 13 : 7.2) ? `${SIGNS[bar.state]} ${phase}`.trim() : room > 9 ? SIGNS[bar.state] : "";
+  const said = [`${SIGNS[bar.state]} ${phase} · ${reason(bar, t)}`, `${SIGNS[bar.state]} ${phase}`.trim(), SIGNS[bar.state]].slice(bar.waitsFor.length > 0 ? 0 : 1);
+  const text = said.find((each) => wide(each) < width - 8) ?? "";
   return (
     <g role="button" aria-label={name} tabIndex={focused ? 0 : -1} data-bar={id} className={`bar bar-${bar.state}${bar.critical ? " bar-critical" : ""}`} onClick={open} onKeyDown={press} onFocus={focus}>
       <title>{name}</title>
@@ -152,18 +153,6 @@ const Patterns = () => (
     <pattern id="gantt-fails" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(-45)"><line className="fails-line" x1="0" y1="0" x2="0" y2="7" /></pattern>
   </defs>
 );
-
-function useWidth(box: React.RefObject<HTMLElement | null>): number {
-  const [width, setWidth] = useState(960);
-  useEffect(() => {
-    const element = box.current;
-    if (!element) return;
-    const observer = new ResizeObserver(([entry]) => entry && setWidth(entry.contentRect.width));
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, [box]);
-  return width;
-}
 
 /** On paper every row is there, not only those in sight. */
 function usePrinting(): boolean {
