@@ -48,13 +48,17 @@ impl Whose {
     }
 
     fn refused(&self) -> Problem {
-        let (what, hint) = match self {
-            Whose::User(_) | Whose::Session(_) | Whose::Token(_) => {
-                ("streams", "close those that are not looked at; one event stream serves many topics")
-            }
-            Whose::Terminals(_) => ("terminals", "close one that is not used: others need theirs"),
+        let most = self.most();
+        let (detail, hint) = match self {
+            Whose::User(_) | Whose::Session(_) | Whose::Token(_) => (
+                format!("{most} streams are open already: as many as one may have."),
+                "close those that are not looked at; one event stream serves many topics",
+            ),
+            Whose::Terminals(_) => (
+                format!("{most} terminals are open already: as many as one user may have."),
+                "close one that is not used: others need theirs",
+            ),
         };
-        let detail = format!("{} {what} are open already: as many as one may have.", self.most());
         Problem::new(Kind::TooManyStreams, detail).hint(hint).wait(Duration::from_secs(10))
     }
 }

@@ -258,10 +258,11 @@ impl Clusters {
     }
 
     /// What somebody needs who helps with a site: from the store and from every host that answers within the limit.
-    pub async fn support(&self, site: &Site, limit: Duration, at: u64) -> Archive {
+    pub async fn support(&self, site: &Site, limit: Duration, at: u64, by: &Actor) -> Archive {
         let Instance { store, state, holder } = &self.instance;
         let given = Given::new(store, site.name.as_str());
         let wanted = Wanted {
+            by: format!("{by}, through {holder}"),
             site: Ok(site),
             reader: &Reader::of(store, holder.clone()),
             state,
@@ -271,7 +272,9 @@ impl Clusters {
             trust_new: false,
             tell: &|said| tracing::debug!(said, "collects for support"),
         };
-        supporting::collect(&wanted, at).await
+        let mut archive = supporting::collect(&wanted, at).await;
+        supporting::of_instance(store, &mut archive);
+        archive
     }
 
     fn touch(&self, site: &str, host: &str) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use appliance_control::here::now_ms;
 use appliance_control::site_file;
 use appliance_control::supporting::{self, Index, Wanted};
+use appliance_store::Holder;
 use clap::{Args, Subcommand};
 
 use super::asking::told;
@@ -105,6 +106,7 @@ async fn here(args: &Collect) -> Result<(PathBuf, Index), CliError> {
         secrets.known().into_iter().chain(pulled).collect()
     };
     let wanted = Wanted {
+        by: Holder::this_process("support collect", at).to_string(),
         site: site.as_ref().map_err(ToString::to_string),
         reader: &wiring::reader(&args.site.server.state, "support collect"),
         state: &state,

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use appliance_control::supporting;
+use appliance_control::supporting::{self, Index};
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, HeaderName};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -21,6 +21,10 @@ use crate::problem::Problem;
 /// Seconds that each host is given unless something else is said, and the most that may be.
 const USUAL: u32 = 120;
 const MOST: u32 = 600;
+
+/// A list: what is not in the archive, of more than so many the first.
+const MISSING: HeaderName = HeaderName::from_static("armilla-missing");
+const MOST_MISSING: usize = 50;
 
 pub(super) fn routes(routes: Routes) -> Routes {
     routes.add_stream(Needs::Operator, routes!(collect_support))
@@ -40,7 +44,8 @@ struct NewSupport {
 /// Secrets are taken out, and `index.json` in the archive says what could not be had and why.
 #[utoipa::path(post, path = "/api/v1/sites/{name}/support", tag = "support", params(("name" = String, Path)),
     request_body = NewSupport,
-    responses((status = 200, description = "An archive, tar.gz", body = Vec<u8>, content_type = "application/gzip"),
+    responses((status = 200, description = "An archive, tar.gz", body = Vec<u8>, content_type = "application/gzip",
+            headers(("Armilla-Missing" = String, description = "What could not be had, such as `hosts/h2`"))),
         (status = 204, description = "A dry run")))]
 async fn collect_support(
     State(app): State<App>,
@@ -57,10 +62,19 @@ async fn collect_support(
     }
     let at = app.now_ms();
     let limit = Duration::from_secs(seconds.into());
-    let archive = app.clusters()?.support(&to.site, limit, at).await;
+    let archive = app.clusters()?.support(&to.site, limit, at, &wish.mutation.actor).await;
+    let missing = missing(&archive.index);
     let folder = supporting::folder(Some(to.site.name.as_str()), at);
     let packed = tokio::task::spawn_blocking(move || archive.bytes(&folder)).await;
     let packed = packed.map_err(|error| Problem::internal(&error))?;
     let bytes = packed.map_err(|error| Problem::internal(&error))?;
-    Ok(([(CONTENT_TYPE, "application/gzip")], bytes).into_response())
+    Ok(([(CONTENT_TYPE, "application/gzip"), (MISSING, &missing)], bytes).into_response())
+}
+
+/// What could not be had, for those who do not unpack the archive: paths as in its index.
+fn missing(index: &Index) -> String {
+    let all = index.missing.iter().map(|missing| missing.what.as_str());
+    // Names of hosts and files are ASCII; what a header cannot carry stands in the index.
+    let fit = all.filter(|what| what.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b','));
+    fit.take(MOST_MISSING).collect::<Vec<_>>().join(", ")
 }

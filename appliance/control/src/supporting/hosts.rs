@@ -47,11 +47,14 @@ const QUESTIONS: &[Question] = &[
     ("containerd.log", &["journalctl", "-u", "containerd.service", "-n", "2000", "--no-pager"]),
     ("node.log", &["journalctl", "-u", "armilla-node.service", "-n", "1000", "--no-pager"]),
     ("kernel.log", &["journalctl", "-k", "-n", "500", "--no-pager"]),
-    ("kubeadm.log", &["sh", "-c", "tail -n 2000 /var/lib/armilla/runs/*/output"]),
+    (
+        "steps.log",
+        &["find", "/var/lib/armilla/runs", "-name", "output", "-exec", "tail", "-v", "-n", "2000", "{}", "+"],
+    ),
     ("containers.txt", &["/usr/local/bin/crictl", "ps", "-a"]),
     ("pods.txt", &["/usr/local/bin/crictl", "pods"]),
     ("images.txt", &["/usr/local/bin/crictl", "images"]),
-    ("containers.log", &["sh", "-c", "tail -n 300 /var/log/pods/kube-system_*/*/*.log"]),
+    ("containers.log", SYSTEM_PODS),
     ("containerd.toml", &["cat", "/etc/containerd/config.toml"]),
     ("kubelet.yaml", &["cat", "/var/lib/kubelet/config.yaml"]),
     ("kubernetes-files.txt", &["ls", "-lR", "/etc/kubernetes"]),
@@ -59,13 +62,37 @@ const QUESTIONS: &[Question] = &[
     ("fence.json", &["cat", "/var/lib/armilla/fence.json"]),
 ];
 
+/// The ends of the logs of what Armilla installs, by namespace. What else runs there is the operator's own.
+const SYSTEM_PODS: &[&str] = &[
+    "find",
+    "/var/log/pods/",
+    "-name",
+    "*.log",
+    "-regex",
+    r"/var/log/pods/\(kube-system\|kube-flannel\|local-path-storage\)_.*",
+    "-exec",
+    "tail",
+    "-v",
+    "-n",
+    "300",
+    "{}",
+    "+",
+];
+
 /// What only a host with the cluster's own kubeconfig can say.
 const OF_THE_CLUSTER: &[Question] = &[
     ("cluster-nodes.txt", &["get", "nodes", "-o", "wide"]),
     ("cluster-node-details.txt", &["describe", "nodes"]),
     ("cluster-pods.txt", &["get", "pods", "-A", "-o", "wide"]),
+    (
+        "cluster-workloads.txt",
+        &["get", "deployments,daemonsets,statefulsets,services,pv,pvc", "-A", "-o", "wide"],
+    ),
     ("cluster-events.txt", &["get", "events", "-A", "--sort-by=.lastTimestamp"]),
+    ("cluster-ready.txt", &["get", "--raw", "/readyz?verbose"]),
 ];
+
+const CERTIFICATES: Question = ("certificates.txt", &["/usr/local/bin/kubeadm", "certs", "check-expiration"]);
 
 const KUBECTL: [&str; 4] =
     ["/usr/local/bin/kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "--request-timeout=10s"];
@@ -121,6 +148,8 @@ async fn ask_all(
         for (file, words) in OF_THE_CLUSTER {
             question(&hand, file, [&KUBECTL, *words].concat(), given).await;
         }
+        let (file, argv) = CERTIFICATES;
+        question(&hand, file, argv.to_vec(), given).await;
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! What this machine knows: the site, its plan, runs with events and output, the last check.
 
+use appliance_store::ledger::{AuditEntry, BundleRow, Key};
+use appliance_store::{Store, StoreError};
 use installer_model::chain;
 use installer_model::event::{Event, Record};
 use installer_model::plan::StepId;
@@ -10,6 +12,8 @@ use super::archive::{Archive, FILE_LIMIT};
 
 /// Runs whose events and output are taken: the newest.
 const RUNS: usize = 5;
+/// Entries of the audit that are taken: the newest.
+const AUDIT: usize = 500;
 
 /// Everything that the state folder says about the site, whoever has it open.
 pub(super) fn collect(reader: &Reader, site: &str, archive: &mut Archive) {
@@ -43,6 +47,27 @@ pub(super) fn collect(reader: &Reader, site: &str, archive: &mut Archive) {
             }
         }
     }
+}
+
+/// What else an instance knows: its bundles, and who did what before.
+pub(crate) fn of_instance(store: &Store, archive: &mut Archive) {
+    match store.rows::<BundleRow>(None, usize::MAX) {
+        Ok(rows) => {
+            archive.put_json("state/bundles.json", &rows.into_iter().map(|(_, row)| row).collect::<Vec<_>>())
+        }
+        Err(error) => archive.missing("state/bundles.json", &chain(&error)),
+    }
+    match last_of_audit(store) {
+        Ok(lines) => archive.put("state/audit.jsonl", lines.join("\n").as_bytes()),
+        Err(error) => archive.missing("state/audit.jsonl", &chain(&error)),
+    }
+}
+
+fn last_of_audit(store: &Store) -> Result<Vec<String>, StoreError> {
+    let last = store.last_row::<AuditEntry>()?.map_or(0, |(_, entry)| entry.said.number);
+    let from = last.saturating_sub(AUDIT as u64 - 1).max(1);
+    let entries = store.rows::<AuditEntry>(Some(&Key::Number(from)), AUDIT)?;
+    Ok(entries.iter().filter_map(|(_, entry)| serde_json::to_string(&entry.said).ok()).collect())
 }
 
 fn put(archive: &mut Archive, path: &str, found: Result<impl serde::Serialize, ReadError>) {

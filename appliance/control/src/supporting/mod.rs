@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use appliance_store::{Holder, PinnedKey};
+use appliance_store::PinnedKey;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use installer_model::redact::Redactor;
@@ -23,12 +23,15 @@ use installer_run::reader::Reader;
 use installer_ssh::Target;
 
 pub use self::archive::{Archive, Entry, Index, Missing};
+pub(crate) use self::local::of_instance;
 use crate::hands::hand_binaries;
 use crate::logins::{HostKeys, Logins};
 use crate::secrets::SecretSource;
 
 /// What is collected from, and how long that may take.
 pub struct Wanted<'a> {
+    /// Who collects.
+    pub by: String,
     /// Or what is wrong with its file.
     pub site: Result<&'a Site, String>,
     pub reader: &'a Reader,
@@ -52,16 +55,15 @@ pub fn folder(site: Option<&str>, at: u64) -> String {
 
 /// Collects everything that can be had.
 pub async fn collect(wanted: &Wanted<'_>, at: u64) -> Archive {
-    let by = Holder::this_process("support collect", at);
     let index = Index {
         armilla: env!("CARGO_PKG_VERSION").to_owned(),
-        by: by.to_string(),
+        by: wanted.by.clone(),
         at,
         site: wanted.site.as_ref().ok().map(|site| site.name.to_string()),
         ..Index::default()
     };
     let mut archive = Archive::new(Redactor::default(), index);
-    archive.put_json("version.json", &versions());
+    archive.put_json("version.json", &versions(wanted.state));
     (wanted.tell)(&format!("Reading {} ...", wanted.state.display()));
     match &wanted.site {
         Ok(site) => {
@@ -80,13 +82,20 @@ pub async fn collect(wanted: &Wanted<'_>, at: u64) -> Archive {
     archive
 }
 
-fn versions() -> serde_json::Value {
+/// Of this program, and of the machine that it runs on.
+fn versions(state: &Path) -> serde_json::Value {
     let kernel = rustix::system::uname();
+    let system = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let system =
+        system.lines().find_map(|line| line.strip_prefix("PRETTY_NAME=")).map(|name| name.trim_matches('"'));
+    let room = rustix::fs::statvfs(state).ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
     serde_json::json!({
         "armilla": env!("CARGO_PKG_VERSION"),
         "protocol": installer_wire::PROTOCOL,
         "machine": std::env::consts::ARCH,
         "kernel": kernel.release().to_string_lossy(),
+        "system": system,
+        "stateFolder": {"path": state, "bytesLeft": room},
     })
 }
 

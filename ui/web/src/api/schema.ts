@@ -11430,6 +11430,8 @@ export interface operations {
             /** @description An archive, tar.gz */
             200: {
                 headers: {
+                    /** @description What could not be had, such as `hosts/h2` */
+                    "Armilla-Missing"?: string;
                     [name: string]: unknown;
                 };
                 content: {

@@ -96,19 +96,23 @@ function Checks({ checks }: { checks: Of<"HealthCheck">[] }) {
 function Capacity({ nodes, pods }: { nodes: Node[]; pods: number | undefined }) {
   const t = useText();
   const sum = (of: (node: Node) => number) => nodes.reduce((all, node) => all + of(node), 0);
-  const known = nodes.every(({ used }) => used);
-  const used = (of: (node: Node) => number) => (known ? sum(of) : undefined);
+  // Of a node that is down or has just come back there are no metrics: the others are measured all the same.
+  const measured = nodes.filter(({ used }) => used);
+  const used = (of: (node: Node) => number) => (measured.length > 0 ? measured.reduce((all, node) => all + of(node), 0) : undefined);
+  const total = (of: (node: Node) => number) => (measured.length > 0 ? measured.reduce((all, node) => all + of(node), 0) : sum(of));
   const unknown = t("clusters.noMetrics");
+  const without = measured.length > 0 ? nodes.filter(({ used }) => !used).map(({ name }) => name) : [];
   const others = different(nodes.flatMap(({ allocatable }) => Object.keys(allocatable.others)));
   return (
     <Section title={t("clusters.capacity")}>
       <dl className="meters">
-        <div><dt>{t("clusters.cpu")}</dt><dd><Meter label={t("clusters.cpu")} used={used((node) => node.used?.cpuMillis ?? 0)} total={sum((node) => node.allocatable.cpuMillis)} say={cpus} unknown={unknown} /></dd></div>
-        <div><dt>{t("clusters.memory")}</dt><dd><Meter label={t("clusters.memory")} used={used((node) => node.used?.memory ?? 0)} total={sum((node) => node.allocatable.memory)} say={size} unknown={unknown} /></dd></div>
+        <div><dt>{t("clusters.cpu")}</dt><dd><Meter label={t("clusters.cpu")} used={used((node) => node.used?.cpuMillis ?? 0)} total={total((node) => node.allocatable.cpuMillis)} say={cpus} unknown={unknown} /></dd></div>
+        <div><dt>{t("clusters.memory")}</dt><dd><Meter label={t("clusters.memory")} used={used((node) => node.used?.memory ?? 0)} total={total((node) => node.allocatable.memory)} say={size} unknown={unknown} /></dd></div>
         <div><dt>{t("clusters.pods")}</dt><dd><Meter label={t("clusters.pods")} used={pods} total={sum((node) => node.allocatable.pods)} say={count} /></dd></div>
         <div><dt>{t("clusters.disk")}</dt><dd><Meter label={t("clusters.disk")} used={undefined} total={sum((node) => node.allocatable.storage)} say={size} /></dd></div>
         {others.map((name) => <div key={name}><dt className="mono">{name}</dt><dd className="num">{count(sum((node) => node.allocatable.others[name] ?? 0))}</dd></div>)}
       </dl>
+      {without.length > 0 && <p className="muted">{t("clusters.noMetricsOf", { nodes: without.join(", ") })}</p>}
     </Section>
   );
 }
