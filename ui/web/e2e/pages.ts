@@ -1,5 +1,6 @@
 /** Every page that there is, for what is looked at on all of them: axe, widths, screenshots. A new page adds a line. */
 import type { Page } from "playwright-core";
+import { BEGUN, titleOf } from "./begun";
 import { SHUT, SITE } from "./recorded";
 import type { Say } from "./words";
 
@@ -49,6 +50,8 @@ export type Sight = {
 const BUNDLE = "/bundles/sha256:272ccc2a46e532a8788da7ebf29d76e8b0f668eecd0d0b8c4db63d2325979745";
 const at = (part = "") => `/clusters/${SITE}${part}`;
 const press = (id: string) => (page: Page, say: Say) => page.getByRole("button", { name: say(id) }).first().click();
+/** Opens what a check found; it is called as its title. */
+const finding = (check: string) => (page: Page) => page.getByRole("button", { name: titleOf(check) }).click();
 
 export const SIGHTS: Sight[] = [
   { name: "dashboard", path: "/", until: "main a[href*='/runs/']" },
@@ -100,7 +103,18 @@ export const SIGHTS: Sight[] = [
   { name: "bundle", path: BUNDLE, until: ".size-map" },
   { name: "bundle-delete", path: BUNDLE, answers: { "/sites": NONE }, act: press("bundles.delete"), until: "dialog[open], [role=dialog]" },
   { name: "install", path: "/install" },
-  ...(["bundle", "hosts", "roles", "options"] as const).map((step) => ({ name: `install-${step}`, path: `/install/${SHUT}?step=${step}` })),
+  ...(["bundle", "hosts", "roles", "options"] as const).map((step) => ({ name: `install-${step}`, path: `/install/${BEGUN}?step=${step}`, until: ".wizard-foot" })),
+  { name: "install-hosts-key", path: `/install/${BEGUN}?step=hosts`, act: (page, say) => page.getByLabel(say("parts.way.key")).click(), until: ".file-field" },
+  { name: "install-hosts-own", path: `/install/${SHUT}?step=hosts`, until: ".wizard-foot" },
+  { name: "install-yaml", path: `/install/${BEGUN}?step=options`, act: press("install.showYaml"), until: "textarea[rows='22']" },
+  { name: "install-preflight", path: `/install/${BEGUN}?step=preflight`, until: ".matrix" },
+  { name: "install-preflight-passed", path: `/install/${BEGUN}?step=preflight`, act: (page) => page.locator(".matrix-area button").first().click(), until: ".matrix" },
+  ...(["noexec", "leftovers", "ports"] as const).map((check) => ({ name: `install-finding-${check}`, path: `/install/${BEGUN}?step=preflight`, act: finding(check), until: ".finding" })),
+  { name: "install-waive", path: `/install/${BEGUN}?step=preflight`, act: async (page) => { await finding("noexec")(page); await page.locator(".finding button").first().click(); }, until: "dialog[open], [role=dialog]" },
+  { name: "install-mend", path: `/install/${BEGUN}?step=preflight`, act: (page) => page.locator(".wizard .row .pf-m-primary").first().click(), until: ".keys-list" },
+  { name: "install-review", path: `/install/${BEGUN}?step=review`, until: ".gantt" },
+  { name: "install-review-table", path: `/install/${BEGUN}?step=review`, act: press("install.asTable"), until: ".grid-body [role=row]" },
+  { name: "install-review-bar", path: `/install/${BEGUN}?step=review`, act: (page) => page.locator("[data-bar]").first().click(), until: ".drawer .report" },
   { name: "users-add", path: "/users", act: press("settings.addUser"), until: "dialog[open], [role=dialog]" },
   { name: "tokens-make", path: "/tokens", act: press("settings.makeToken"), until: "dialog[open], [role=dialog]" },
   { name: "audit-entry", path: "/audit", act: (page) => page.locator(".grid-body [role=row] button").first().click(), until: "[role=complementary] .facts, aside .facts" },

@@ -9,6 +9,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { Begun } from "./begun";
 import { Front, say } from "./front";
 
 type Event = { type: string; step?: string; attempt?: number };
@@ -28,6 +29,7 @@ export class Recorded extends Front {
   private readonly answersOf: Map<string, unknown>;
   private readonly born = Date.now();
   private readonly live: Record_[];
+  private readonly begun: Begun;
 
   /** Event streams that are open. */
   streams = 0;
@@ -38,6 +40,7 @@ export class Recorded extends Front {
     const later = this.born - at - 5 * 60 * SECOND;
     this.answersOf = new Map(Object.entries(answers).map(([asked, body]) => [asked, moved(body, later)]));
     this.live = this.underWay();
+    this.begun = new Begun((asked) => this.answersOf.get(asked) as Record<string, unknown> | undefined, this.born);
   }
 
   /** The beginning of r-1 as it would have gone on: its third host, which dropped out, does what the second did. */
@@ -73,7 +76,8 @@ export class Recorded extends Front {
 
   private any(path: string, url: URL, incoming: IncomingMessage, answer: ServerResponse): boolean {
     const asked = `${incoming.method} ${path}`;
-    const body = this.answersOf.get(path.endsWith("/events") && path.startsWith("/runs/") ? `${asked}?limit=1000` : asked) as Body | undefined;
+    const recorded = () => this.answersOf.get(path.endsWith("/events") && path.startsWith("/runs/") ? `${asked}?limit=1000` : asked);
+    const body = (this.begun.answer(incoming.method ?? "GET", path) ?? recorded()) as Body | undefined;
     if (body === undefined) return false;
     say(answer, body.items && !path.startsWith("/runs/") ? { ...body, ...listed(body.items, url.searchParams) } : body);
     return true;

@@ -79,7 +79,7 @@ async function everything(person: Person, language: Language, file: (name: strin
     await person.open(path);
     await shoot(person, file(fileName(path)));
   }
-  for (const sight of SIGHTS.filter(({ name }) => !only || name === only)) {
+  for (const sight of SIGHTS.filter(({ name }) => !only || name.startsWith(only))) {
     await person.look(sight, words(language));
     await shoot(person, file(sight.name));
   }

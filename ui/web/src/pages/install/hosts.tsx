@@ -22,6 +22,9 @@ export function HostsStep({ site: name, draft, view: read, flaws, change, go, fo
   const [login, setLogin] = useState<Login>(() => loginOf(read));
   const own = useMemo(() => ownSecrets(read), [read]);
   const [typed, setTyped] = useState<Record<string, string>>({});
+  // Hosts that are named already are shown; others are named when somebody asks for it.
+  const there = draft.paste.trim() === "" && read.hosts.length > 0;
+  const [naming, setNaming] = useState(false);
   const [seen, setSeen] = useState<Of<"Scan">>();
   const form = useRef<HTMLDivElement>(null);
   const known = useRead(["credentials", name], () => api.GET("/api/v1/sites/{name}/credentials", { params: { path: { name } } }));
@@ -77,8 +80,9 @@ export function HostsStep({ site: name, draft, view: read, flaws, change, go, fo
   return (
     <div ref={form} className="wizard-form">
       {draft.imported && <Imported {...draft.imported} />}
-      <PasteHosts value={draft.paste} onChange={(paste) => change({ paste })} autoFocus={read.hosts.length === 0} error={draft.paste ? undefined : flaws.at("/hosts")} />
-      {!draft.paste.trim() && read.hosts.length > 0 && <HostTable hosts={read.hosts} flaws={flaws} />}
+      {there && <HostTable hosts={read.hosts} flaws={flaws} />}
+      {there && !naming ? <div className="row"><Button onClick={() => setNaming(true)}>{t("install.changeAddresses")}</Button></div>
+        : <PasteHosts value={draft.paste} onChange={(paste) => change({ paste })} autoFocus={naming || read.hosts.length === 0} error={draft.paste || there ? undefined : flaws.at("/hosts")} />}
       {shares && <Credentials login={login} onChange={setLogin} given={given} />}
       {own.length > 0 && <OwnLogins own={own} typed={typed} onChange={setTyped} given={(secret) => items.some((item) => item.given && isOf(secret, item))} />}
       <Problem error={connect.error} title={t("install.notConnected")} />
@@ -87,7 +91,7 @@ export function HostsStep({ site: name, draft, view: read, flaws, change, go, fo
           <HostKeys keys={seen.unknownKeys} onTrusted={() => connect.mutate()} busy={connect.isPending} />
           {!asks && seen.secrets.length > 0 && <Banner tone="warning" title={t("install.secretsMissing")}><ul>{seen.secrets.map((secret) => <li key={secret}>{secret}</li>)}</ul></Banner>}
           <Obstacles obstacles={seen.problems.filter((problem) => !isAsked(problem))} onRetry={() => connect.mutate()} busy={connect.isPending}
-            toAddresses={<Button onClick={() => focus("textarea")}>{t("install.changeAddresses")}</Button>}
+            toAddresses={<Button onClick={() => (there ? setNaming(true) : focus("textarea"))}>{t("install.changeAddresses")}</Button>}
             toLogin={<Button kind="primary" onClick={() => focus("input[type=password], fieldset textarea")}>{t("install.changeLogin")}</Button>} />
         </>
       )}
@@ -116,7 +120,7 @@ function Imported({ format, report }: Pick<Of<"ImportDraft">, "format" | "report
             <tbody>
               {report.map(({ file, document, path, line, reason, why }) => (
                 <tr key={`${file} ${document} ${path} ${line}`}>
-                  <td className="mono">{path}</td><td className="num">{line}</td><td>{t(`install.why.${why}`)}: {say(reason)}</td>
+                  <td className="mono">{path}</td><td className="num">{line}</td><td>{t("install.whyNot", { why: t(`install.why.${why}`), reason: say(reason) })}</td>
                 </tr>
               ))}
             </tbody>
