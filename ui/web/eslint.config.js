@@ -10,7 +10,7 @@ const ownAreaOnly = {
 };
 
 export default tseslint.config(
-  { ignores: ["dist", "src/api/schema.ts", "public"] },
+  { ignores: ["dist", "src/api/schema.ts", "src/boot/boot.js"] },
   ...tseslint.configs.strict,
   { files: ["src/**"], ignores: ["src/kit/**"], rules: { "no-restricted-imports": ["error", { patterns: [kitOnly] }] } },
   { files: ["src/pages/**"], rules: { "no-restricted-imports": ["error", { patterns: [kitOnly, ownAreaOnly] }] } },

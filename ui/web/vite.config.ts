@@ -4,6 +4,7 @@ import { compileMessageOrThrow } from "@lingui/message-utils/compileMessage";
 import react from "@vitejs/plugin-react";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
+import { boot } from "./src/boot/plugin.ts";
 
 /** `xx.json?texts`: a catalogue with its ICU messages taken apart, so that no parser travels to the browser. */
 function texts(): Plugin {
@@ -33,25 +34,6 @@ function withoutFonts(): Plugin {
   };
 }
 
-/** Names the files of the languages on the script that knows which one is wanted. */
-function languages(): Plugin {
-  return {
-    name: "languages",
-    apply: "build",
-    transformIndexHtml: {
-      order: "post",
-      handler(html, { bundle = {} }) {
-        const names = ["en", "zh"].map((language) => {
-          const chunk = Object.values(bundle).find((file) => file.type === "chunk" && file.facadeModuleId?.endsWith(`/i18n/${language}.ts`));
-          if (!chunk) throw new Error(`the build has no file of the language ${language}`);
-          return `data-${language}="/${chunk.fileName}"`;
-        });
-        return html.replace('<script src="/boot.js">', `<script src="/boot.js" ${names.join(" ")}>`);
-      },
-    },
-  };
-}
-
 /** Styles of the application stand behind the shell that is painted first: what stands before a style sheet of the body does not wait for it. */
 function shellFirst(): Plugin {
   return {
@@ -72,9 +54,9 @@ function keepFolder(): Plugin {
   return { name: "keep-folder", apply: "build", closeBundle: () => writeFile("dist/.gitignore", "*\n!.gitignore\n") };
 }
 
-// Every asset is a file of its own origin: the server's policy forbids inline scripts, styles and data: fonts.
+// Every asset is a file of its own origin: the server's policy forbids data: and whatever stands in the page without its digest.
 export default defineConfig({
-  plugins: [react(), texts(), withoutFonts(), languages(), shellFirst(), keepFolder()],
+  plugins: [react(), texts(), withoutFonts(), boot(), shellFirst(), keepFolder()],
   build: {
     target: "es2022",
     assetsInlineLimit: 0,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  /assets/main-1a2b.js   its content decides its name: kept for ever
-//!  /mark.svg              asked for again with its digest
+//!  /favicon.ico           any other file: asked for again with its digest
 //!  /runs/r-7              the page: a path of the application, which reads it in the browser
 //!  /api/v1/nonsense       a problem document, as everywhere under /api
 //! ```
@@ -90,6 +90,9 @@ fn page(headers: &HeaderMap) -> Response {
 
 fn content(asset: Asset, headers: &HeaderMap) -> Response {
     let about = [(CONTENT_TYPE, asset.media_type()), (VARY, "accept-encoding")];
+    if says(headers, &ACCEPT_ENCODING, "br") {
+        return (about, [(CONTENT_ENCODING, "br")], asset.brotli).into_response();
+    }
     if says(headers, &ACCEPT_ENCODING, "gzip") {
         return (about, [(CONTENT_ENCODING, "gzip")], asset.gzip).into_response();
     }
@@ -129,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_known_is_not_sent_again() {
-        let asset = Asset { path: "assets/a-1.js", gzip: b"", digest: "00ff" };
+        let asset = Asset { path: "assets/a-1.js", gzip: b"gzip", brotli: b"brotli", digest: "00ff" };
         let known = HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static("\"00ff\""))]);
         let response = file(asset, &known);
         assert_eq!(response.status(), StatusCode::NOT_MODIFIED);
@@ -140,5 +143,16 @@ mod tests {
         let response = file(asset, &browser);
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()[CACHE_CONTROL], "no-cache");
+    }
+
+    #[test]
+    fn a_browser_gets_the_smaller_of_what_it_reads() {
+        let asset = Asset { path: "assets/a-1.js", gzip: b"gzip", brotli: b"brotli", digest: "00ff" };
+        for (reads, given) in [("gzip, deflate, br", "br"), ("br;q=0.5", "br"), ("gzip, deflate", "gzip")] {
+            let asks = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(reads))]);
+            let response = file(asset, &asks);
+            assert_eq!(response.headers()[CONTENT_ENCODING], given, "{reads}");
+            assert_eq!(response.headers()[VARY], "accept-encoding");
+        }
     }
 }

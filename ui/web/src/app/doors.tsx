@@ -9,6 +9,7 @@ import { useText } from "../i18n";
 import { Button, ButtonAnchor, Copyable, Field, Form, Problem } from "../kit";
 import { root } from "./frame";
 import { Languages, Themes } from "./choices";
+import mark from "./mark.svg";
 
 /** Where somebody wanted to go: a path of ours, never another origin. */
 const validateSearch = (search: Record<string, unknown>): { next?: string } => {
@@ -16,13 +17,16 @@ const validateSearch = (search: Record<string, unknown>): { next?: string } => {
   return typeof next === "string" && /^\/(?![/\\])/.test(next) ? { next } : {};
 };
 
+/** Whoever was sent here was asked a moment ago; whoever comes by themselves asks. Milliseconds. */
+const asked = { ...entrance, staleTime: 1000 };
+
 const login = createRoute({
   getParentRoute: () => root,
   path: "/login",
   validateSearch,
   component: LogIn,
   loader: async () => {
-    const way = await queries.fetchQuery({ ...entrance, staleTime: 0 });
+    const way = await queries.fetchQuery(asked);
     if (way.setup) throw redirect({ to: "/welcome" });
     return way;
   },
@@ -34,7 +38,7 @@ const welcome = createRoute({
   validateSearch,
   component: Welcome,
   loader: async () => {
-    const way = await queries.fetchQuery({ ...entrance, staleTime: 0 });
+    const way = await queries.fetchQuery(asked);
     if (!way.setup) throw redirect({ to: "/login" });
     return way;
   },
@@ -47,7 +51,7 @@ function Door({ title, lead, children }: { title: string; lead: string; children
   return (
     <div className="door">
       <header className="row">
-        <img src="/mark.svg" alt="" width="32" height="32" />
+        <img src={mark} alt="" width="32" height="32" />
         <strong className="door-name">{t("app.name")}</strong>
         <span className="spring" />
         <Languages />

@@ -10,6 +10,7 @@ import { Button, Dialog, Dock, Field, Form, Popup, Problem, State, useNow } from
 import { navigation } from "./areas";
 import { Languages, Themes } from "./choices";
 import { Sign } from "./icons";
+import mark from "./mark.svg";
 import { Palette } from "./palette";
 
 /** What stands around every page: where one is, where one can go, who one is. */
@@ -52,7 +53,7 @@ function Head({ name, role }: { name: string; role: string }) {
   const leaving = useMutation({ mutationFn: logOut, onSuccess: () => navigate({ to: "/login" }) });
   return (
     <header className="shell-head">
-      <Link to="/" className="brand" aria-label={t("app.name")}><img src="/mark.svg" alt="" width="24" height="24" /><span className="brand-name">{t("app.name")}</span></Link>
+      <Link to="/" className="brand" aria-label={t("app.name")}><img src={mark} alt="" width="24" height="24" /><span className="brand-name">{t("app.name")}</span></Link>
       <Instance />
       <Sites />
       <span className="spring" />
