@@ -5,9 +5,9 @@ import { api, type Of } from "../../api/client";
 import { useChange, useList } from "../../api/data";
 import { settle } from "../../api/problem";
 import { useText } from "../../i18n";
-import { Ago, Button, CopyAsCli, DestroyDialog, Field, FileField, Form, Page, Problem, Section } from "../../kit";
+import { Ago, Button, CopyAsCli, DestroyDialog, Field, FileField, Form, Page, Problem, Section, Select } from "../../kit";
 import { isName } from "../../parts/hosts/pasted";
-import { fresh, put } from "../../parts/site/text";
+import { asTemplate, fresh, isSite, put } from "../../parts/site/text";
 import { useBundles } from "./bundles";
 import { beginDraft } from "./draft";
 import { freeName, type Step } from "./steps";
@@ -20,6 +20,7 @@ export function Start() {
   const bundles = useBundles();
   const { rows: drafts } = useList("drafts", (query) => api.GET("/api/v1/drafts", { params: { query } }), { sort: "-changedAt" });
   const [typed, setTyped] = useState<string>();
+  const [template, setTemplate] = useState("");
   const taken = [...(sites.rows ?? []).map((site) => site.name), ...(drafts ?? []).map(({ site }) => site)];
   const name = typed ?? freeName(taken);
   const wrong = taken.includes(name) ? t("install.nameTaken", { name }) : !isName(name) || name.includes(".") || name.length > 63 ? t("install.nameWrong") : undefined;
@@ -27,11 +28,12 @@ export function Start() {
   const ready = Boolean(sites.rows && drafts && bundles.rows);
   const navigate = useNavigate();
   const begin = useMutation({
-    mutationFn: async (draft: { text: string; imported?: Of<"ImportDraft"> }) => {
-      const step: Step = draft.imported ? "roles" : verified ? "hosts" : "bundle";
-      const imported = draft.imported && { imported: { format: draft.imported.format, report: draft.imported.report } };
-      await beginDraft(name, { text: draft.text, step, paste: "", ownRoles: Boolean(draft.imported), ...(verified && { bundle: verified.id }), ...imported });
-      await navigate({ to: "/install/$site", params: { site: name }, search: { step: draft.imported ? "hosts" : step } });
+    mutationFn: async ({ text, imported }: { text?: string; imported?: Of<"ImportDraft"> }) => {
+      const step: Step = verified || text ? "hosts" : "bundle";
+      const report = imported && { imported: { format: imported.format, report: imported.report } };
+      const own = { text: text ? put(text, ["metadata", "name"], name) : await firstText(name, template), ownRoles: Boolean(text) };
+      await beginDraft(name, { ...own, step, paste: "", ...(verified && { bundle: verified.id }), ...report });
+      await navigate({ to: "/install/$site", params: { site: name }, search: { step } });
     },
   });
   return (
@@ -41,15 +43,26 @@ export function Start() {
       <div className="ways">
         <Section title={t("install.new")}>
           <p className="muted">{t("install.newLead")}</p>
-          <Form onSubmit={() => ready && !wrong && begin.mutate({ text: fresh(name) })}>
+          <Form onSubmit={() => ready && !wrong && begin.mutate({})}>
             <Field label={t("install.name")} value={name} onChange={setTyped} error={wrong} hint={t("install.nameHint")} autoComplete="off" />
+            {sites.rows && sites.rows.length > 0 && (
+              <Select label={t("install.template")} value={template} onChange={setTemplate}
+                options={[{ value: "", label: t("install.noTemplate") }, ...sites.rows.map((site) => ({ value: site.name, label: t("install.templateOf", { site: site.name }) }))]} />
+            )}
             <Button kind="primary" type="submit" busy={begin.isPending} disabled={!ready || Boolean(wrong)}>{t("install.begin")}</Button>
           </Form>
         </Section>
-        <Import name={name} onDraft={(imported) => begin.mutate({ text: put(imported.siteYaml, ["metadata", "name"], name), imported })} />
+        <Import name={name} onSite={(text) => begin.mutate({ text })} onDraft={(imported) => begin.mutate({ text: imported.siteYaml, imported })} />
       </div>
     </Page>
   );
+}
+
+/** The options of another site, or none: everything has a default. */
+async function firstText(name: string, template: string): Promise<string> {
+  if (template === "") return fresh(name);
+  const { body } = await settle(api.GET("/api/v1/sites/{name}", { params: { path: { name: template } } }));
+  return asTemplate(body.text ?? "", name);
 }
 
 /** What was begun, by whomever, in whichever browser. */
@@ -80,8 +93,10 @@ function Drafts({ rows }: { rows: Of<"DraftLine">[] }) {
 /** The server reads 4 MiB of each; a movie is not sent. */
 const LONGEST = 4 << 20;
 
-/** Files of KubeKey, k0sctl and kubeadm. */
-function Import({ name, onDraft }: { name: string; onDraft: (draft: Of<"ImportDraft">) => void }) {
+type ImportProps = { name: string; /** It is a site's text as it is. */ onSite: (text: string) => void; onDraft: (draft: Of<"ImportDraft">) => void };
+
+/** Files of KubeKey, k0sctl and kubeadm, or a site's own. */
+function Import({ name, onSite, onDraft }: ImportProps) {
   const t = useText();
   const [files, setFiles] = useState<{ name: string; text: string }[]>([]);
   const [tooLong, setTooLong] = useState("");
@@ -89,6 +104,7 @@ function Import({ name, onDraft }: { name: string; onDraft: (draft: Of<"ImportDr
     mutationFn: async () => (await settle(api.POST("/api/v1/sites/import", { body: { files } }))).body,
     onSuccess: onDraft,
   });
+  const own = files.length === 1 ? files.find(({ text }) => isSite(text)) : undefined;
   const take = async (all: File[]) => {
     const long = all.find(({ size }) => size > LONGEST);
     setTooLong(long?.name ?? "");
@@ -97,13 +113,13 @@ function Import({ name, onDraft }: { name: string; onDraft: (draft: Of<"ImportDr
   return (
     <Section title={t("install.import")}>
       <p className="muted">{t("install.importLead")}</p>
-      <Form onSubmit={() => files.length > 0 && reading.mutate()}>
+      <Form onSubmit={() => (own ? onSite(own.text) : files.length > 0 && reading.mutate())}>
         <FileField label={t("install.files")} names={files.map((file) => file.name)} multiple onFiles={(all) => void take(all)}
           error={tooLong ? t("install.fileTooLong", { file: tooLong }) : undefined} />
         <Problem error={reading.error} title={t("install.notImported")} />
         <Button type="submit" busy={reading.isPending} disabled={files.length === 0}>{t("install.read")}</Button>
       </Form>
-      <CopyAsCli command={`armilla init ${(files.length > 0 ? files : [{ name: "config.yaml" }]).map((file) => `--from ${file.name}`).join(" ")} --name ${name} -f site.yaml`} />
+      <CopyAsCli command={own ? `armilla site add ${own.name}` : `armilla init ${(files.length > 0 ? files : [{ name: "config.yaml" }]).map((file) => `--from ${file.name}`).join(" ")} --name ${name} -f site.yaml`} />
     </Section>
   );
 }

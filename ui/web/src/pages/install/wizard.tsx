@@ -5,7 +5,7 @@ import { api, type Of } from "../../api/client";
 import { queries, useRead } from "../../api/data";
 import { Trouble } from "../../api/problem";
 import { useText } from "../../i18n";
-import { Banner, Button, ButtonLink, EmptyState, Field, Page, Problem, Section, Skeleton, State } from "../../kit";
+import { Banner, Button, ButtonLink, EmptyState, Field, Page, Problem, save, Section, Skeleton, State } from "../../kit";
 import { view, type SiteView } from "../../parts/site/text";
 import { useSaid } from "../../said";
 import { beginDraft, useDraft, type Keeping } from "./draft";
@@ -145,6 +145,7 @@ function Text({ draft, view: read, flaws, change }: TextProps) {
     <aside className="wizard-text" aria-label="site.yaml">
       <div className="row">
         <Button kind="plain" onClick={toggle}>{open ? t("install.hideYaml") : t("install.showYaml")}</Button>
+        <Button kind="plain" onClick={() => save(`${read.name || "site"}.yaml`, new Blob([draft.text], { type: "application/yaml" }))}>{t("install.saveYaml")}</Button>
       </div>
       {open && (
         <>

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { read } from "../hosts/paste";
 import { around, clashes, layout, span, type Part } from "./cidr";
 import { assign } from "./roles";
-import { fresh, put, view, withHosts, withRoles } from "./text";
+import { asTemplate, fresh, isSite, put, view, withHosts, withRoles } from "./text";
 
 const three = withHosts(fresh("lab"), read("10.0.0.11-13").hosts);
 
@@ -103,4 +103,30 @@ test("a small network is seen beside a large one", () => {
   const placed = layout([part("pods", "10.0.0.0/8"), part("h", "10.1.1.1")]);
   expect(placed.map(({ from, to }) => [from, to])).toEqual([[0, 1], [1 / 3, 2 / 3]]);
   expect(around([167772161, 167772170])?.text).toBe("10.0.0.0/28");
+});
+
+test("a template is a site's options without what is its own", () => {
+  const text = `# of the plant
+apiVersion: armilla/v1
+kind: Site
+metadata: {name: plant-7}
+ssh: {user: ops}
+hosts:
+  - {name: h1, address: 10.0.0.1, roles: [control-plane], ssh: {password: {env: H1}}}
+jump: [{address: 192.0.2.1}]
+network:
+  podCIDR: 10.60.0.0/16 # the plant has 10.244
+api: {endpoint: "k8s.plant:6443"}
+waivers: [{check: fsync, host: h1, reason: x}]
+`;
+  expect(asTemplate(text, "plant-8")).toBe(`# of the plant
+apiVersion: armilla/v1
+kind: Site
+metadata: {name: plant-8}
+ssh: {user: ops}
+hosts: []
+network:
+  podCIDR: 10.60.0.0/16 # the plant has 10.244
+`);
+  expect([isSite(text), isSite("apiVersion: kubekey.kubesphere.io/v1alpha2"), isSite("a: [")]).toEqual([true, false, false]);
 });

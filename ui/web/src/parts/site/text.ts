@@ -45,6 +45,16 @@ export function view(text: string): SiteView {
 /** A site without hosts. */
 export const fresh = (name: string): string => `apiVersion: armilla/v1\nkind: Site\nmetadata:\n  name: ${name}\nhosts: []\n`;
 
+/** What belongs to one site and no other: its hosts and how they are reached, where its API answers, what was gone on with there. */
+const OWN: Path[] = [["waivers"], ["jump"], ["bundle"], ["api", "endpoint"], ["api", "names"], ["api", "addresses"]];
+
+/** The options of another site for a new one without hosts: versions, networks, add-ons, registries, and every comment. */
+export const asTemplate = (text: string, name: string): string =>
+  OWN.reduce((now, path) => put(now, path, undefined), put(put(text, ["metadata", "name"], name), ["hosts"], []));
+
+/** Whether it is a site's text already, and not another installer's file. */
+export const isSite = (text: string): boolean => view(text).at("apiVersion").startsWith("armilla/");
+
 /** Changes the text by its parts; a text that cannot be read stays as it is. */
 function changed(text: string, act: (document: Document) => void): string {
   const document = parsed(text);
