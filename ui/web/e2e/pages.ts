@@ -64,7 +64,7 @@ export const SIGHTS: Sight[] = [
   { name: "run-unknown", path: "/runs/r-99", until: "main .pf-v6-c-alert, main .empty" },
   { name: "away", path: "/runs", answers: { "/runs": "away" }, until: "main .pf-v6-c-alert" },
   { name: "cut-off", path: "/clusters", answers: { "/watch": "away" }, until: ".shell-bar" },
-  { name: "page-failed", path: "/runs", answers: { "/runs": { items: [null], total: 1 } }, until: ".broken" },
+  { name: "page-failed", path: "/audit", answers: { "/audit": { items: [null], total: 1 } }, until: ".broken" },
   { name: "cluster-unreachable", path: at(), answers: { "/clusters/": 502 }, until: "main .pf-v6-c-alert" },
   { name: "keys", path: "/", act: (page) => page.keyboard.press("?"), until: ".keys" },
   { name: "account", path: "/", act: (page, say) => page.getByRole("button", { name: say("app.account", { name: "anna" }) }).click(), until: ".account" },

@@ -33,7 +33,8 @@ export function Broken({ error, reset }: ErrorComponentProps) {
         {title === "app.broken" && (
           <>
             <p>{t("app.brokenWhy")}</p>
-            <CopyAsCli command="journalctl -u armilla --since -10m" />
+            <CopyAsCli title={t("app.brokenLog")} command="journalctl -u armilla --since -10m" />
+            <div className="row"><ButtonLink to="/">{t("app.toDashboard")}</ButtonLink></div>
           </>
         )}
       </Page>

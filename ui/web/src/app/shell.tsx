@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useSuspenseQuery } from "@tanstack/react-query";
 import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { api } from "../api/client";
 import { queries, reading, useList, whenLoggedOut } from "../api/data";
 import { logIn, logOut, me } from "../api/session";
@@ -22,6 +22,12 @@ export function Shell() {
   const { pathname } = useLocation();
   // On a narrow screen the navigation is one line: where one is stays in sight.
   useEffect(() => document.querySelector(".shell-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [pathname]);
+  // What was pressed on the page before is gone with it: the next Tab begins in this one.
+  const before = useRef(pathname);
+  useEffect(() => {
+    if (before.current !== pathname && document.activeElement === document.body) document.getElementById("main")?.focus({ preventScroll: true });
+    before.current = pathname;
+  }, [pathname]);
   return (
     <div className="shell">
       <a className="skip" href="#main">{t("app.skip")}</a>
@@ -29,7 +35,7 @@ export function Shell() {
       <nav className="shell-nav" aria-label={t("app.pages")}>
         {navigation(user.role).map(({ group, entries }) => (
           <section key={group} aria-label={t(`app.group.${group}`)}>
-            <h2>{t(`app.group.${group}`)}</h2>
+            <p className="nav-group" aria-hidden="true">{t(`app.group.${group}`)}</p>
             {entries.map(({ to, text }) => (
               <Link key={to} to={to} activeOptions={{ exact: to === "/" }} activeProps={{ "aria-current": "page" }}><Sign of={to} />{t(text)}</Link>
             ))}
@@ -138,7 +144,11 @@ function useLine(): Line {
 function Lost({ retryAt }: { retryAt: number }) {
   const t = useText();
   const seconds = Math.max(0, Math.ceil((retryAt - useNow()) / 1000));
-  return <p className="shell-bar" role="status">{t("app.lost", { seconds })}</p>;
+  return (
+    <p className="shell-bar">
+      <span role="status">{t("app.lost")}</span> <span role="timer" aria-live="off">{t("app.lostNext", { seconds })}</span>
+    </p>
+  );
 }
 
 /** Nothing that is wished can be kept; it is better known before it is typed. */

@@ -40,13 +40,14 @@ export function Copyable({ value, keep, what }: Props) {
   );
 }
 
-/** The same by the command line, to be copied. Lines after the first are set in. */
-export function CopyAsCli({ command }: { command: string }) {
+/** The same by the command line, to be copied; or a line that is only there, under a title of its own. */
+export function CopyAsCli({ command, title }: { command: string; title?: string }) {
   const t = useText();
+  const called = title ?? t("kit.cli");
   return (
     <figure className="command">
-      <figcaption>{t("kit.cli")} <CopyButton value={command} what={t("kit.cli")} /></figcaption>
-      <pre tabIndex={0} aria-label={t("kit.cli")}><code>{command}</code></pre>
+      <figcaption>{called} <CopyButton value={command} what={called} /></figcaption>
+      <pre tabIndex={0} aria-label={called}><code>{command}</code></pre>
     </figure>
   );
 }

@@ -7,6 +7,8 @@ type Docked = { id: string; title: string; content: ReactNode };
 
 let docked: readonly Docked[] = [];
 let front: string | undefined;
+/** What was pressed to put each into the dock. */
+const openers = new Map<string, Element | null>();
 const listeners = new Set<() => void>();
 const change = (next: readonly Docked[], toFront: string | undefined) => {
   docked = next;
@@ -20,6 +22,7 @@ const subscribe = (listener: () => void) => {
 
 /** Puts something into the dock, or brings it to the front: it stays while one walks from page to page. */
 export function dock(what: Docked): void {
+  openers.set(what.id, document.activeElement);
   const others = docked.filter(({ id }) => id !== what.id);
   change(others.length === docked.length ? [...docked, what] : docked, what.id);
 }
@@ -27,6 +30,14 @@ export function dock(what: Docked): void {
 export function undock(id: string): void {
   const rest = docked.filter((each) => each.id !== id);
   change(rest, front === id ? rest.at(-1)?.id : front);
+}
+
+/** As `undock`; the focus goes back to where it was, or to the page. */
+function close(id: string): void {
+  const opener = openers.get(id);
+  undock(id);
+  const target = opener instanceof HTMLElement && opener.isConnected ? opener : document.getElementById("main");
+  target?.focus();
 }
 
 /** At the bottom of the window, under every page. What lies behind goes on unseen. */
@@ -47,7 +58,7 @@ export function Dock() {
           ))}
         </div>
         <Button kind="plain" onClick={() => fold(!folded)}>{t(folded ? "kit.unfold" : "kit.fold")}</Button>
-        {shown && <Button kind="plain" onClick={() => undock(shown)}>{t("kit.close")}</Button>}
+        {shown && <Button kind="plain" onClick={() => close(shown)}>{t("kit.close")}</Button>}
       </header>
       {all.map(({ id, content }) => (
         <div key={id} id={`dock-${id}`} role="tabpanel" aria-labelledby={`dock-tab-${id}`} hidden={folded || id !== shown} className="dock-body">{content}</div>

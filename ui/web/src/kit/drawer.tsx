@@ -18,7 +18,8 @@ export function Drawer({ title, onClose, children }: Props) {
     element?.addEventListener("keydown", key);
     return () => {
       element?.removeEventListener("keydown", key);
-      if (before instanceof HTMLElement && before.isConnected) before.focus();
+      // What opened it may be drawn by SVG.
+      if ((before instanceof HTMLElement || before instanceof SVGElement) && before.isConnected) before.focus();
     };
   }, []);
   return (

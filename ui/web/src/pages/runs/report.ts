@@ -32,11 +32,12 @@ function html(parts: TemplateStringsArray, ...values: (string | number | { raw: 
 const raw = (parts: string[]) => ({ raw: parts.join("\n") });
 
 export function page(whole: Whole, t: Text, say: Say, language: string): string {
-  const { run, plan, view, records } = whole;
-  const ended = view.endedAt ?? view.lastAt;
+  const { run, plan, view, records, rows } = whole;
+  const running = rows.flatMap(({ bars }) => bars.filter(({ state }) => state === "running"));
+  const ended = view.endedAt ?? Math.max(view.lastAt, ...running.map(({ to }) => to));
   const started = view.startedAt ?? run.startedAt;
   const facts: [string, string][] = [
-    [t("runs.state"), t(`runs.state.${view.outcome ?? "open"}`)],
+    [t("runs.state"), t(`runs.state.${view.outcome ?? (running.length > 0 ? "live" : "open")}`)],
     [t("runs.intent"), t(`runs.intent.${intentOf(plan)}`, { release: plan.release, hosts: typeof plan.intent === "string" ? "" : plan.intent.resetHosts.join(", ") })],
     [t("runs.started"), moment(started, locale())],
     [t("runs.took"), duration(ended - started, locale())],
@@ -54,7 +55,7 @@ export function page(whole: Whole, t: Text, say: Say, language: string): string 
 <html lang="${language}"><head><meta charset="utf-8"><title>${title}</title><style>${raw([STYLE])}</style></head><body>
 <h1>${title}</h1>
 <dl>${raw(facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`))}</dl>
-${raw(failures.map(({ id, failure }) => html`<section class="failure"><h2>${id}</h2><p>${t("runs.failedTo", { what: say(failure.what) })}</p><pre>${failure.evidence.join("\n")}</pre><p>${failure.hint ? t("runs.hint", { hint: say(failure.hint) }) : ""}</p></section>`))}
+${raw(failures.map(({ id, failure }) => html`<section class="failure"><h2>${id}</h2><p>${t("runs.failedTo", { what: say(failure.what) })}</p>${{ raw: failure.evidence.length > 0 ? html`<pre>${failure.evidence.join("\n")}</pre>` : "" }}<p>${failure.hint ? t("runs.hint", { hint: say(failure.hint) }) : ""}</p></section>`))}
 <h2>${t("runs.hostsAndPhases")}</h2>
 ${{ raw: picture(whole, started, ended, t) }}
 ${{ raw: legend(t) }}

@@ -92,7 +92,7 @@ function Whole({ run, plan, followed, stale }: { run: Run; plan: Plan; followed:
       <Section title={t("runs.hostsAndPhases")} actions={<Button onClick={() => setAsTable(!asTable)}>{t(asTable ? "runs.asPicture" : "runs.asTable")}</Button>}>
         <Phases rows={bars} chosen={search.phase} choose={(phase) => set({ phase: search.phase === phase ? undefined : phase })} />
         {asTable ? <BarTable rows={bars} open={(bar) => open(`${bar.host}/${bar.phase}`)} /> : (
-          <Gantt rows={bars} from={view.startedAt ?? run.startedAt} to={Math.max(ahead.end, now)} {...(!over && { now })}
+          <Gantt rows={bars} from={view.startedAt ?? run.startedAt} to={Math.max(ahead.end, now)} {...(over ? { ends: t("runs.outcome") } : { now })}
             moved={(host) => (over || !run.live ? undefined : rates.of(now, host))} doing={(row) => doing(row, followed, plan, t, say)} open={(bar) => open(`${bar.host}/${bar.phase}`)} />
         )}
         <p className="legend" aria-hidden="true">
