@@ -1,6 +1,6 @@
 //! What a host says: the state of its units, the ends of its logs, its containers, disks and memory.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use installer_model::chain;
 use installer_model::site::{Host, Site};
@@ -81,6 +81,7 @@ const SYSTEM_PODS: &[&str] = &[
 
 /// What only a host with the cluster's own kubeconfig can say.
 const OF_THE_CLUSTER: &[Question] = &[
+    ("cluster-ready.txt", &["get", "--raw", "/readyz?verbose"]),
     ("cluster-nodes.txt", &["get", "nodes", "-o", "wide"]),
     ("cluster-node-details.txt", &["describe", "nodes"]),
     ("cluster-pods.txt", &["get", "pods", "-A", "-o", "wide"]),
@@ -89,13 +90,14 @@ const OF_THE_CLUSTER: &[Question] = &[
         &["get", "deployments,daemonsets,statefulsets,services,pv,pvc", "-A", "-o", "wide"],
     ),
     ("cluster-events.txt", &["get", "events", "-A", "--sort-by=.lastTimestamp"]),
-    ("cluster-ready.txt", &["get", "--raw", "/readyz?verbose"]),
 ];
 
 const CERTIFICATES: Question = ("certificates.txt", &["/usr/local/bin/kubeadm", "certs", "check-expiration"]);
 
 const KUBECTL: [&str; 4] =
     ["/usr/local/bin/kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "--request-timeout=10s"];
+/// An API server that refuses does so sooner.
+const SILENCE: Duration = Duration::from_secs(5);
 /// For one question: a host whose disk is in trouble answers some and hangs at others.
 const QUESTION_PATIENCE: Duration = Duration::from_secs(20);
 
@@ -145,17 +147,31 @@ async fn ask_all(
         question(&hand, file, argv.to_vec(), given).await;
     }
     if host.roles.control_plane {
-        for (file, words) in OF_THE_CLUSTER {
-            question(&hand, file, [&KUBECTL, *words].concat(), given).await;
-        }
+        of_the_cluster(&hand, given).await;
         let (file, argv) = CERTIFICATES;
         question(&hand, file, argv.to_vec(), given).await;
     }
     Ok(())
 }
 
-/// The answer is kept also where the program ended badly: why it did is what support looks for.
-async fn question(hand: &Hand, file: &str, argv: Vec<&str>, given: &mut Given) {
+/// An API server that is gone lets each question wait for as long as it may: one that waited is enough.
+async fn of_the_cluster(hand: &Hand, given: &mut Given) {
+    let mut silent = None;
+    for (file, words) in OF_THE_CLUSTER {
+        if let Some(asked) = silent {
+            given
+                .missing
+                .push(((*file).to_owned(), format!("the cluster's API did not answer: see {asked}")));
+            continue;
+        }
+        let begun = Instant::now();
+        let answered = question(hand, file, [&KUBECTL, *words].concat(), given).await;
+        silent = (!answered && begun.elapsed() >= SILENCE).then_some(*file);
+    }
+}
+
+/// Whether the program ended well. The answer is kept also where the program ended badly: why it did is what support looks for.
+async fn question(hand: &Hand, file: &str, argv: Vec<&str>, given: &mut Given) -> bool {
     let mut command = Command::new(argv.iter().copied())
         .timeout_ms(u64::try_from(QUESTION_PATIENCE.as_millis()).unwrap_or(u64::MAX));
     command.max_output = FILE_LIMIT as u32;
@@ -169,7 +185,11 @@ async fn question(hand: &Hand, file: &str, argv: Vec<&str>, given: &mut Given) {
                 text.extend_from_slice(&output.stderr);
             }
             given.files.push((file.to_owned(), text));
+            output.ok()
         }
-        Err(error) => given.missing.push((file.to_owned(), chain(&error))),
+        Err(error) => {
+            given.missing.push((file.to_owned(), chain(&error)));
+            false
+        }
     }
 }

@@ -112,9 +112,10 @@ export const UNSAID: Unsaid[] = [
       "{0}, through {1}",
     ] },
   { file: "appliance/control/src/error.rs", why: "what follows says it", texts: ["failed to {0}"] },
-  { file: "appliance/control/src/supporting/hosts.rs", why: "what follows says it, and commands",
+  { file: "appliance/control/src/supporting/hosts.rs", why: "what follows says it, commands, and what stands in an archive",
     texts: [
       "failed to {0}",
+      "the cluster's API did not answer: see {0}",
     ] },
   { file: "appliance/control/src/supporting/mod.rs", why: "lines of the command line, and names in an archive" },
   { file: "appliance/control/src/options.rs", why: "a verb of the command line", texts: ["bundle import"] },
