@@ -235,6 +235,7 @@ impl Problem {
     /// Several places of the request are wrong. The list is not empty.
     pub fn flaws(errors: Vec<Flaw>) -> Problem {
         let detail = match errors.as_slice() {
+            [one] if one.pointer.is_empty() => one.detail.clone(),
             [one] => format!("{}: {}", one.pointer, one.detail),
             many => format!("{} things are wrong.", many.len()),
         };

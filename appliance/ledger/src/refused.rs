@@ -23,7 +23,7 @@ pub enum Refused {
     InUse { kind: &'static str, id: String, by: String },
     #[error("user {0} is disabled")]
     Disabled(String),
-    #[error("{0} is the last administrator that can log in")]
+    #[error("user {0} is the last administrator that can log in")]
     LastAdministrator(String),
     /// Too many wrong guesses: `until` in Unix milliseconds.
     #[error("there were too many wrong guesses; the next is heard in {} s", .wait_ms.div_ceil(1000))]

@@ -61,6 +61,13 @@ test("a refusal by itself, and a thing of several words", () => {
   expect(refuse("user its cluster is there already")).toBe("用户其集群已存在");
 });
 
+test("a place stands before what is said of it, whatever the order of the Chinese", () => {
+  const strict = sayer({ "line {0}: {1}": "第 {0} 行：{1}", "{0} is missing: write {1}": "缺少 {0}：请写 {1}", "{0} overlaps the network {1}": "{0} 与网段 {1} 重叠", "no field {0}; there are {1}": "没有字段 {0}；有 {1}" });
+  expect(strict("a.yaml: line 1: kind is missing: write x")).toBe("a.yaml：第 1 行：缺少 kind：请写 x");
+  expect(strict("Failed to line 1: 10.0.0.0/8 overlaps the network 10.0.0.0/9.")).toBe("第 1 行：10.0.0.0/8 与网段 10.0.0.0/9 重叠。");
+  expect(strict("?sort: no field a; there are b, c")).toBe("?sort：没有字段 a；有 b, c");
+});
+
 test("the head of a chain", () => {
   const loud = sayer({ "keep the plan: ": "无法保存计划：", "open bundle {0}: ": "无法打开离线包 {0}：", "it is gone": "它不见了" });
   expect(loud("Failed to keep the plan: it is gone.")).toBe("无法保存计划：它不见了。");

@@ -17,17 +17,23 @@ const LONGEST = 4000;
 const KEPT = 2000;
 
 const HOLE = /\{(\d+)\}/;
+/** A place in a request: `/name`, `?limit`. */
+const POINTER = /^[/?]\S*: /;
 const GAP = /(?<=[\p{Script=Han}，。；：（）]) (?=[\p{Script=Han}，。；：（）])/gu;
 
 /** Letters that a pattern which begins with a hole says itself, below which it is of single words and sizes: `{0} on {1}` would fit most of what hosts say. */
-const VAGUE = 7;
+const VAGUE = 6;
 
-/** A hole right behind another one is empty or begins with a sign: `{0}{1}` is a name and `; the last one was …`. */
+/**
+ * A hole right behind another one is empty or begins with a sign: `{0}{1}` is a name and `; the last one was …`. What a sentence begins
+ * with is a thing, and not the head of a chain: the Chinese may say it elsewhere.
+ */
 function pattern([english, chinese]: [string, string]): Pattern {
   const pieces = english.split(/\{\d+\}/);
   const held = pieces[0] === "" && pieces.join("").replace(/\W/g, "").length < VAGUE ? "([\\d.]+ [A-Za-z/]+|\\S+?)" : "(.+?)";
   const regex = pieces.map((piece, index) => {
-    const hole = index === 0 ? "" : index > 1 && pieces[index - 1] === "" ? "((?:[^\\w\\s]|\\s\\S).*?)?" : held;
+    const first = index === 1 && pieces[0] === "" && held === "(.+?)" ? (chinese.startsWith("{0}") ? "(.+?(?<!:))" : "((?:(?!: ).)+?)") : held;
+    const hole = index === 0 ? "" : index > 1 && pieces[index - 1] === "" ? "((?:[^\\w\\s]|\\s\\S).*?)?" : first;
     return hole + piece.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   });
   return { pieces, regex: new RegExp(`^${regex.join("")}$`, "s"), chinese };
@@ -55,12 +61,16 @@ export function sayer(catalog: Catalog): Say {
   function whole(text: string): string | undefined {
     const same = exact.get(text);
     if (same !== undefined || text.length > LONGEST) return same;
-    for (const { pieces, regex, chinese } of patterns) {
-      if (!pieces.every((piece) => text.includes(piece))) continue;
-      const match = regex.exec(text);
-      if (match) return filled(chinese, named(pieces, match));
+    return fitting(text, (one) => !text.endsWith(".") || one.pieces.at(-1)?.endsWith(".") === true) ?? failed(text) ?? sentence(text) ?? fitting(text, () => true);
+  }
+
+  function fitting(text: string, wanted: (one: Pattern) => boolean): string | undefined {
+    for (const one of patterns) {
+      if (!wanted(one) || !one.pieces.every((piece) => text.includes(piece))) continue;
+      const match = one.regex.exec(text);
+      if (match) return filled(one.chinese, named(one.pieces, match));
     }
-    return failed(text) ?? sentence(text);
+    return undefined;
   }
 
   /** Of two holes with a space between them the first takes as many words as name a thing: "there is no {host key} {[h1]:22}". */
@@ -78,7 +88,15 @@ export function sayer(catalog: Catalog): Say {
 
   /** Chinese signs have no spaces between them, whatever a hole came with. */
   function filled(chinese: string, held: string[]): string {
-    return chinese.replace(/\{(\d+)\}/g, (_, hole: string) => inside(held[Number(hole)] ?? "")).replace(GAP, "");
+    const said = (text: string) => thing(text) ?? told(text) ?? text;
+    return chinese.replace(/\{(\d+)\}/g, (_, hole: string) => said(held[Number(hole)] ?? "")).replace(GAP, "");
+  }
+
+  /** What it is and which: `host key [h1]:22`. */
+  function thing(text: string): string | undefined {
+    const [, what = "", which] = /^(.+) (\S+)$/.exec(text) ?? [];
+    const kind = exact.get(what);
+    return kind && `${kind} ${which}`;
   }
 
   /** A refusal that stands for itself begins with a capital and ends with a full stop. */
@@ -97,7 +115,14 @@ export function sayer(catalog: Catalog): Say {
 
   /** Several things at once: `a; b`, `a, b`, and what follows its reason: `a: b: c`. Known parts are said, the others stay. */
   function parts(text: string): string | undefined {
-    return list(text, "; ", "；") ?? chain(text) ?? list(text, ", ", "、");
+    return placed(text) ?? list(text, "; ", "；") ?? chain(text) ?? list(text, ", ", "、");
+  }
+
+  /** What is said of one place, a host or a field: `/name: it is missing`. */
+  function placed(text: string): string | undefined {
+    const [, place, rest = ""] = /^(\S+): (.+)$/s.exec(text) ?? [];
+    const chinese = told(rest);
+    return chinese && `${place}：${chinese}`;
   }
 
   function list(text: string, sign: string, chinese: string): string | undefined {
@@ -119,7 +144,7 @@ export function sayer(catalog: Catalog): Say {
   function told(text: string): string | undefined {
     if (isWord(text)) return undefined;
     if (known.has(text)) return known.get(text);
-    const chinese = whole(text) ?? parts(text);
+    const chinese = (POINTER.test(text) ? placed(text) : undefined) ?? whole(text) ?? parts(text);
     if (known.size >= KEPT) known.clear();
     known.set(text, chinese);
     return chinese;

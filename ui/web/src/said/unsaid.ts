@@ -64,7 +64,6 @@ export const UNSAID: Unsaid[] = [
   { file: "installer/model/src/site_file/init.rs", why: "lines of a draft of the command line" },
   { file: "installer/model/src/site_file/schema.rs", why: "the schema for editors" },
   { file: "installer/model/src/site_file/schema_words.rs", why: "the schema for editors" },
-  { file: "installer/model/src/site_file/validate/fit.rs", why: "a name", texts: ["the kubelet"] },
   { file: "appliance/api/src/access/identify.rs", why: "a name", texts: ["uid {0}"] },
   { file: "appliance/api/src/feed.rs", why: "the form of an event stream", texts: ["id: {0}"] },
   { file: "appliance/api/src/metrics.rs", why: "metrics" },
