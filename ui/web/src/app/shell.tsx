@@ -21,7 +21,7 @@ export function Shell() {
   useEffect(() => watch.start(), []);
   const { pathname } = useLocation();
   // On a narrow screen the navigation is one line: where one is stays in sight.
-  useEffect(() => document.querySelector(".shell-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [pathname]);
+  useEffect(() => void document.querySelector(".shell-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }), [pathname]);
   // What was pressed on the page before is gone with it: the next Tab begins in this one.
   const before = useRef(pathname);
   useEffect(() => {
