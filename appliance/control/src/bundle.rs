@@ -57,7 +57,7 @@ pub fn bundle(options: &Options, site: &Site, instance: &Instance) -> Result<Bun
             Kind::Usage,
             "choose a bundle: neither the command line nor the site file names one",
         )
-        .hint("add `-b FILE`, or `bundle.path` in the site file")
+        .hint("choose one for the site: `-b FILE` on the command line, or `bundle.path` in the site file")
     })?;
     let bundle = open_bundle(path, options, site, instance, last.as_ref().map(|last| last.signer.as_str()))?;
     match &options.bundle_id {

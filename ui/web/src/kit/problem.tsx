@@ -37,7 +37,10 @@ export function Problem({ error, title, retry, shown = [], children }: Props) {
   const problem = error instanceof Trouble ? error.problem : undefined;
   const kind = error instanceof Trouble ? error.kind : "";
   const away = kind === "unreachable";
-  const flaws = problem?.errors?.filter((flaw) => !shown.includes(flaw.pointer)) ?? [];
+  const all = problem?.errors ?? [];
+  // One thing alone is what the sentence above says.
+  const alone = all.length === 1 && problem?.detail.includes(all[0]?.detail.replace(/\.$/, "") ?? "") === true;
+  const flaws = alone ? [] : all.filter((flaw) => !shown.includes(flaw.pointer));
   const notBefore = error instanceof Trouble ? error.notBefore : undefined;
   const guessed = problem?.type.endsWith(":too-many-guesses");
   const detail = guessed ? t("kit.tooManyGuesses") : away ? t("kit.unreachable", { status: problem?.status ?? 0 }) : say(problem?.detail ?? error.message);
@@ -48,7 +51,7 @@ export function Problem({ error, title, retry, shown = [], children }: Props) {
       {notBefore !== undefined && <Until at={notBefore} />}
       {flaws.length > 0 && (
         <ul>
-          {flaws.map((flaw) => <li key={flaw.pointer + flaw.detail}><code>{flaw.pointer}</code>: {say(flaw.detail)}</li>)}
+          {flaws.map((flaw) => <li key={flaw.pointer + flaw.detail}>{flaw.pointer && <><code>{flaw.pointer}</code>: </>}{say(flaw.detail)}</li>)}
         </ul>
       )}
       {children}

@@ -16,7 +16,7 @@ export function Credentials({ site, may }: { site: string; may: boolean }) {
   const forget = useChange((id: string) => api.DELETE("/api/v1/sites/{name}/credentials/{id}", { params: { path: { name: site, id } } }));
   const columns: Column<Credential>[] = [
     { id: "what", title: t("hosts.what"), width: 220, grow: 3, cell: ({ what }) => <span title={say(what)}>{say(what)}</span> },
-    { id: "from", title: t("hosts.inText"), width: 160, grow: 2, cell: ({ from }) => <span className="mono" title={from}>{from}</span> },
+    { id: "from", title: t("hosts.inText"), width: 160, grow: 2, cell: ({ from }) => <span className="mono" title={say(from)}>{say(from)}</span> },
     { id: "kind", title: t("hosts.kind"), width: 110, cell: ({ kind }) => t(`hosts.kind.${kind}`) },
     { id: "given", title: t("hosts.state"), width: 120, cell: ({ given }) => <State tone={given ? "ok" : "warn"}>{t(given ? "hosts.given" : "hosts.missing")}</State> },
     ...(may ? [{

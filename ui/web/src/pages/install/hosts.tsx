@@ -18,6 +18,7 @@ import { Twin, type StepProps } from "./step";
 /** Which hosts, and how one gets in; ends when every one of them lets us in. */
 export function HostsStep({ site: name, draft, view: read, flaws, change, go, foot }: StepProps) {
   const t = useText();
+  const say = useSaid();
   const { hosts } = useReading(draft.paste);
   const [login, setLogin] = useState<Login>(() => loginOf(read));
   const own = useMemo(() => ownSecrets(read), [read]);
@@ -89,7 +90,7 @@ export function HostsStep({ site: name, draft, view: read, flaws, change, go, fo
       {seen && (
         <>
           <HostKeys keys={seen.unknownKeys} onTrusted={() => connect.mutate()} busy={connect.isPending} />
-          {!asks && seen.secrets.length > 0 && <Banner tone="warning" title={t("install.secretsMissing")}><ul>{seen.secrets.map((secret) => <li key={secret}>{secret}</li>)}</ul></Banner>}
+          {!asks && seen.secrets.length > 0 && <Banner tone="warning" title={t("install.secretsMissing")}><ul>{seen.secrets.map((secret) => <li key={secret}>{say(secret)}</li>)}</ul></Banner>}
           <Obstacles obstacles={seen.problems.filter((problem) => !isAsked(problem))} onRetry={() => connect.mutate()} busy={connect.isPending}
             toAddresses={<Button onClick={() => (there ? setNaming(true) : focus("textarea"))}>{t("install.changeAddresses")}</Button>}
             toLogin={<Button kind="primary" onClick={() => focus("input[type=password], fieldset textarea")}>{t("install.changeLogin")}</Button>} />
