@@ -61,7 +61,7 @@ test.runIf(folder)("screenshots", { timeout: 1_200_000 }, async () => {
       await person.page.waitForTimeout(1500);
       const path = `../../docs/screenshots/${name}-${language}.png`;
       await person.page.screenshot({ path });
-      expect(statSync(path).size, `${path}: README's pictures are small`).toBeLessThan(120 * 1024);
+      expect(statSync(path).size, `${path}: README's pictures are small`).toBeLessThan(130 * 1024);
       await person.close();
     }
   } finally {

@@ -144,11 +144,8 @@ function useLine(): Line {
 function Lost({ retryAt }: { retryAt: number }) {
   const t = useText();
   const seconds = Math.max(0, Math.ceil((retryAt - useNow()) / 1000));
-  return (
-    <p className="shell-bar">
-      <span role="status">{t("app.lost")}</span> <span role="timer" aria-live="off">{t("app.lostNext", { seconds })}</span>
-    </p>
-  );
+  // The seconds are not counted aloud.
+  return <p className="shell-bar" role="status">{t("app.lost")} <span aria-hidden="true">{t("app.lostNext", { seconds })}</span></p>;
 }
 
 /** Nothing that is wished can be kept; it is better known before it is typed. */

@@ -33,7 +33,7 @@ export function BundlePage() {
         [t("bundles.architectures"), architectures.join(", ")],
         [t("bundles.size"), <Bytes key="size" count={size} />],
         [t("bundles.file"), uploaded ? t("bundles.uploaded") : <span key="file" className="mono">{bundle.data.path}</span>, "wide"],
-        [t("bundles.added"), <span key="added"><Ago at={addedAt} /> · {by}</span>],
+        [t("bundles.added"), <span key="added"><Ago at={addedAt} /> · {by}</span>, "wide"],
       ]} />
       <UsedBy id={id} />
       {contents.data ? <Contents release={contents.data as unknown as Release} /> : contents.error ? <Problem error={contents.error} title={t("bundles.notRead")} retry={() => void contents.refetch()} /> : <Skeleton rows={8} />}

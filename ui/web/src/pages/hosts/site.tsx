@@ -63,9 +63,9 @@ function columns(t: Text, facts: Record<string, Surveyed>, open: (host: string) 
   return [
     { id: "name", title: t("hosts.name"), width: 80, grow: 2, sort: "name", cell: ({ name }) => <button type="button" className="link" onClick={() => open(name)}>{name}</button> },
     { id: "address", title: t("hosts.address"), width: 118, grow: 2, sort: "address", cell: ({ user, address, port }) => <span className="mono" title={`${user}@${address}:${port}`}>{address}{port === 22 ? "" : `:${port}`}</span> },
-    { id: "roles", title: t("hosts.roles"), width: 160, cell: (host) => roles(t, host) },
-    { id: "state", title: t("hosts.state"), width: 116, cell: ({ surveyed, ours }) => (ours ? <State tone="ok">{t("hosts.member")}</State> : surveyed ? <State tone="wait">{t("hosts.bare")}</State> : <State tone="wait">{t("hosts.unseen")}</State>) },
-    { id: "os", title: t("hosts.os"), width: 150, grow: 2, cell: (host) => { const name = known(host)?.os?.prettyName; return name ? <span title={name}>{name}</span> : unknown; } },
+    { id: "roles", title: t("hosts.roles"), width: 178, cell: (host) => roles(t, host) },
+    { id: "state", title: t("hosts.state"), width: 122, cell: ({ surveyed, ours }) => (ours ? <State tone="ok">{t("hosts.member")}</State> : surveyed ? <State tone="wait">{t("hosts.bare")}</State> : <State tone="wait">{t("hosts.unseen")}</State>) },
+    { id: "os", title: t("hosts.os"), width: 138, grow: 2, cell: (host) => { const name = known(host)?.os?.prettyName; return name ? <span title={name}>{name}</span> : unknown; } },
     { id: "arch", title: t("hosts.arch"), width: 78, cell: (host) => known(host)?.machine ?? unknown },
     { id: "cpu", title: t("hosts.cpu"), width: 68, number: true, cell: (host) => known(host)?.cpu.count ?? unknown },
     { id: "memory", title: t("hosts.memory"), width: 84, number: true, cell: (host) => { const memory = known(host)?.memory; return memory ? size(memory.total, locale()) : unknown; } },
