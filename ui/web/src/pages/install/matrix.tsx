@@ -28,7 +28,9 @@ export function Matrix({ groups, hosts, onOpen }: Props) {
   const t = useText();
   const [open, setOpen] = useState<ReadonlySet<Group["title"]>>(new Set());
   const touched = (host: string) => groups.some(({ found }) => found.some(({ cells }) => cells.has(host)));
-  const columns = ["", ...hosts.filter(touched), ...hosts.filter((host) => !touched(host))];
+  // The site as a whole has a column where something is said of it.
+  const whole = touched("") || groups.some(({ title, passed }) => open.has(title) && passed.some(({ wholeSite }) => wholeSite));
+  const columns = [...(whole ? [""] : []), ...hosts.filter(touched), ...hosts.filter((host) => !touched(host))];
   const shown = columns.slice(0, WIDE + 1);
   const toggle = (title: Group["title"]) => setOpen((now) => new Set(now.has(title) ? [...now].filter((each) => each !== title) : [...now, title]));
   return (

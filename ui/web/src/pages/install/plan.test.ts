@@ -14,8 +14,9 @@ test("a blob counts once for each host", () => {
 
 test("the usual length is the middle of healthy runs", () => {
   const run = (took: number, state = "healthy") => ({ startedAt: 1000, endedAt: 1000 + took, state });
-  expect(usual([run(50), run(900), run(60), run(1, "failed")])).toBe(60);
-  expect(usual([{ startedAt: 1, endedAt: null, state: "open" }])).toBeUndefined();
+  expect(usual([run(50), run(900), run(60), run(1, "failed")], 100)).toBe(60);
+  expect(usual([run(50), run(9), run(8)], 100), "runs that found all of it done are not looked at").toBe(50);
+  expect(usual([{ startedAt: 1, endedAt: null, state: "open" }], 0)).toBeUndefined();
 });
 
 const finding = (id: string, host: string | null, severity: Finding["severity"], waived?: object): Finding => ({
@@ -42,9 +43,9 @@ test("what passed is counted and grouped with what was found", () => {
 });
 
 test("a plan's words are in the reader's language, its ids and contents are not", () => {
-  const chinese: Record<string, string> = { "load br_netfilter": "加载 br_netfilter", "  wave 2": "  第 2 批", "  because x": "  因为 x" };
+  const chinese: Record<string, string> = { "load br_netfilter": "加载 br_netfilter", "  wave 2": "  第 2 批", "  because \u0001": "  因为 \u0001", "2 steps": "2 步" };
   const say = (text: string) => chinese[text] ?? text;
-  const text = "  because x\n\nprepare\n  h1\n  ! h1/prepare/modules          load br_netfilter  wave 2  after h1/a/b\n    h1/prepare/sysctls          load br_netfilter\n~ h1/prepare/modules  load br_netfilter\n      load br_netfilter";
+  const text = "  because 2 steps\n\nprepare\n  h1\n  ! h1/prepare/modules          load br_netfilter  wave 2  after h1/a/b\n    h1/prepare/sysctls          load br_netfilter\n~ h1/prepare/modules  load br_netfilter\n      load br_netfilter";
   expect(planSaid(text, say, (id) => `<${id}>`)).toBe(
-    "  因为 x\n\n<parts.phase.prepare>\n  h1\n  ! h1/prepare/modules          加载 br_netfilter  第 2 批  after h1/a/b\n    h1/prepare/sysctls          加载 br_netfilter\n~ h1/prepare/modules  加载 br_netfilter\n      load br_netfilter");
+    "  因为 2 步\n\n<parts.phase.prepare>\n  h1\n  ! h1/prepare/modules          加载 br_netfilter  第 2 批  after h1/a/b\n    h1/prepare/sysctls          加载 br_netfilter\n~ h1/prepare/modules  加载 br_netfilter\n      load br_netfilter");
 });

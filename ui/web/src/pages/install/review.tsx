@@ -75,13 +75,13 @@ function Made({ plan, hosts, release, site }: { plan: Of<"MadePlan">; hosts: num
   const sends = useMemo(() => bytesByHost((whole.data ?? {}) as Plan), [whole.data]);
   const bytes = whole.data && [...sends.values()].reduce((a, b) => a + b, 0);
   // What earlier installs here took; before the first one, what its steps take elsewhere.
-  const earlier = usual(runs.rows ?? []);
   const [way, pace] = useMemo(() => {
     const steps = (whole.data as unknown as WholePlan | undefined)?.steps ?? [];
     const plain = ahead(steps);
+    const earlier = usual(runs.rows ?? [], plain.end);
     const pace = earlier !== undefined && plain.end > 0 ? earlier / plain.end : 1;
     return [pace === 1 ? plain : ahead(steps, pace), pace];
-  }, [whole.data, earlier]);
+  }, [whole.data, runs.rows]);
   const took = whole.data && way.end;
   return (
     <>
