@@ -1,5 +1,7 @@
-import { Modal, ModalBody, ModalFooter, ModalHeader } from "@patternfly/react-core/dist/esm/components/Modal";
-import { useId, useState, type ReactNode } from "react";
+// Its styles stand with the others, so that ours come after them.
+import "@patternfly/react-styles/css/components/Backdrop/backdrop.css";
+import "@patternfly/react-styles/css/components/ModalBox/modal-box.css";
+import { useEffect, useId, useState, type ReactNode } from "react";
 import { useText } from "../i18n";
 import { Button } from "./button";
 import { Field, Form } from "./form";
@@ -14,11 +16,27 @@ type Props = {
   children: ReactNode;
 };
 
+/** The parts below, once they have come: on the heels of the first page, so that they are there before anything is opened. */
+let parts: typeof import("./modal") | undefined;
+
+function useParts(open: boolean) {
+  const [there, setThere] = useState(parts);
+  useEffect(() => {
+    if (there) return;
+    // On a line that is down now they are asked for again when a dialog is to open.
+    void import("./modal").then((come) => setThere((parts = come)), () => undefined);
+  }, [there, open]);
+  return there;
+}
+
 /** Asks for one decision. It takes the focus and gives it back; Escape and the cross leave everything as it was. */
-export function Dialog({ title, open, onClose, actions, top = false, children }: Props) {
+export function Dialog({ title, open, onClose, actions, children }: Props) {
   const id = useId();
+  const below = useParts(open);
+  if (!below || !open) return null;
+  const { Modal, ModalBody, ModalFooter, ModalHeader } = below;
   return (
-    <Modal variant="medium" {...(top && { position: "top" })} isOpen={open} onClose={onClose} aria-labelledby={`${id}-title`} aria-describedby={`${id}-body`}>
+    <Modal variant="medium" isOpen onClose={onClose} aria-labelledby={`${id}-title`} aria-describedby={`${id}-body`}>
       <ModalHeader title={title} labelId={`${id}-title`} />
       <ModalBody id={`${id}-body`}>{children}</ModalBody>
       {actions && <ModalFooter>{actions}</ModalFooter>}
