@@ -16,13 +16,13 @@ pub(super) const CHECKS: &[Check] = &[
         ("Nothing is decided about a host that was not looked at.", "未经勘察的主机不做任何决定。"),
         Site(surveyed)),
     check("kubernetes-version", ("Kubernetes version", "Kubernetes 版本"),
-        ("The site asks for a version that this bundle does not carry.", "站点要求的版本不在此安装包中。"),
+        ("The site asks for a version that this bundle does not carry.", "站点要求的版本不在此离线包中。"),
         Site(kubernetes_version)),
-    check("addons-in-bundle", ("Add-ons in the bundle", "安装包中的附加组件"),
-        ("An add-on can only be installed from the bundle.", "附加组件只能从安装包安装。"),
+    check("addons-in-bundle", ("Add-ons in the bundle", "离线包中的插件"),
+        ("An add-on can only be installed from the bundle.", "插件只能从离线包安装。"),
         Site(addons)),
     check("workers", ("Somewhere for pods", "可运行 Pod 的主机"),
-        ("No host takes ordinary pods: add-ons and workloads stay pending.", "没有主机承载普通 Pod：附加组件与工作负载将一直等待。"),
+        ("No host takes ordinary pods: add-ons and workloads stay pending.", "没有主机承载普通 Pod：插件与工作负载将一直等待。"),
         Site(workers)),
     check("clock-skew", ("Clocks agree", "时钟一致"),
         ("Certificates, leases and etcd need clocks that agree; a certificate from the future is refused.", "证书、租约和 etcd 要求时钟一致；来自未来的证书会被拒绝。"),
@@ -49,7 +49,7 @@ pub(super) fn kubernetes_version(view: &SiteView<'_>) -> Vec<Objection> {
     when(wanted.as_str() != carried, || {
         Objection::refuse(carried, wanted.as_str()).fix(
             format!("set kubernetes.version to {carried} in the site file, or use a bundle with {wanted}"),
-            format!("将站点文件中的 kubernetes.version 改为 {carried}，或使用包含 {wanted} 的安装包"),
+            format!("将站点文件中的 kubernetes.version 改为 {carried}，或使用包含 {wanted} 的离线包"),
         )
     })
 }
@@ -65,7 +65,7 @@ pub(super) fn addons(view: &SiteView<'_>) -> Vec<Objection> {
         .map(|(_, component, key)| {
             Objection::refuse(format!("no component {component} in the bundle"), component).fix(
                 format!("set addons.{key} to false in the site file, or use a bundle that carries it"),
-                format!("将站点文件中的 addons.{key} 设为 false，或使用包含它的安装包"),
+                format!("将站点文件中的 addons.{key} 设为 false，或使用包含它的离线包"),
             )
         })
         .collect()

@@ -16,7 +16,7 @@ pub(super) const CHECKS: &[Check] = &[
         ("Such agents stop programs that they do not know, slow down disks, and some rewrite packet rules.", "此类软件会阻止未知程序、拖慢磁盘，有的还会改写包过滤规则。"),
         Host(endpoint_security)),
     check("exec-control", ("Execution control", "执行控制"),
-        ("Only programs on a list may run; those of the bundle and of images are not on it.", "仅允许名单内的程序运行，而安装包与镜像中的程序不在其中。"),
+        ("Only programs on a list may run; those of the bundle and of images are not on it.", "仅允许名单内的程序运行，而离线包与镜像中的程序不在其中。"),
         Host(exec_control)),
     check("kysec", ("KySec", "KySec"),
         ("Kylin's own security module lets only marked programs run while execution control is on.", "麒麟的安全模块在执行控制开启时只允许已标记的程序运行。"),
@@ -25,7 +25,7 @@ pub(super) const CHECKS: &[Check] = &[
         ("Modules without a signature do not load, such as drivers of accelerators.", "未签名的模块无法加载，例如加速卡驱动。"),
         Host(lockdown)),
     check("fips", ("FIPS mode", "FIPS 模式"),
-        ("The kernel and the distribution's libraries allow only some ciphers; programs of the bundle bring their own.", "内核与系统库只允许部分算法；安装包中的程序使用自带的实现。"),
+        ("The kernel and the distribution's libraries allow only some ciphers; programs of the bundle bring their own.", "内核与系统库只允许部分算法；离线包中的程序使用自带的实现。"),
         Host(fips)),
 ];
 

@@ -13,7 +13,7 @@ use super::{Check, HostView, Objection, bytes, when};
 #[rustfmt::skip]
 pub(super) const CHECKS: &[Check] = &[
     check("disk-space", ("Disk space", "磁盘空间"),
-        ("Computed from the bundle: what is staged, kept compressed and unpacked on each filesystem.", "按安装包计算：每个文件系统上的暂存、压缩保存与解包所需空间。"),
+        ("Computed from the bundle: what is staged, kept compressed and unpacked on each filesystem.", "按离线包计算：每个文件系统上的暂存、压缩保存与解包所需空间。"),
         Host(room)),
     check("disk-headroom", ("Disk headroom", "磁盘余量"),
         ("Above 85 % the kubelet deletes unused images, above 90 % it evicts pods.", "使用率超过 85% 时 kubelet 会清理镜像，超过 90% 会驱逐 Pod。"),

@@ -12,7 +12,7 @@ use super::{Check, HostView, Objection, is_container, when};
 #[rustfmt::skip]
 pub(super) const CHECKS: &[Check] = &[
     check("architecture", ("Processor architecture", "处理器架构"),
-        ("The bundle must carry files and images for the processor of the host.", "安装包必须包含该主机处理器架构的文件和镜像。"),
+        ("The bundle must carry files and images for the processor of the host.", "离线包必须包含该主机处理器架构的文件和镜像。"),
         Host(architecture)),
     check("root", ("Root", "root 权限"),
         ("Installing needs root, by login or by sudo.", "安装需要 root 权限（直接登录或通过 sudo）。"),
@@ -55,7 +55,7 @@ pub(super) fn architecture(view: &HostView<'_>) -> Vec<Objection> {
     let covered = view.arch().is_some_and(|arch| view.release.architectures.contains(&arch));
     when(!covered, || {
         Objection::refuse(machine, carried.join(" or "))
-            .fix("use a bundle that was built for this architecture too", "使用同时包含此架构的安装包")
+            .fix("use a bundle that was built for this architecture too", "使用同时包含此架构的离线包")
     })
 }
 

@@ -18,7 +18,7 @@ const GUARDS: &[(&str, Words)] = &[
         "architecture",
         Words {
             en: "the bundle carries nothing that this host could run",
-            zh: "安装包中没有此主机可运行的内容",
+            zh: "离线包中没有此主机可运行的内容",
         },
     ),
     (
