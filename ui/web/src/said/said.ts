@@ -13,6 +13,8 @@ type Pattern = { pieces: string[]; regex: RegExp; chinese: string };
 
 /** Longer text is the output of something. */
 const LONGEST = 4000;
+/** Errors that follow from each other; more colons are those of a file or a log. */
+const DEEPEST = 16;
 /** Sentences that are remembered: as many as pages show at once, several times over. */
 const KEPT = 2000;
 
@@ -132,6 +134,7 @@ export function sayer(catalog: Catalog): Say {
   }
 
   function chain(text: string): string | undefined {
+    if (text.split(": ").length > DEEPEST) return undefined;
     for (let at = text.lastIndexOf(": "); at > 0; at = text.lastIndexOf(": ", at - 1)) {
       const [head, tail] = [text.slice(0, at), text.slice(at + 2)];
       const [first, then] = [isWord(head) ? undefined : whole(head), told(tail)];
