@@ -51,7 +51,7 @@ export function Problem({ error, title, retry, shown = [], children }: Props) {
       {notBefore !== undefined && <Until at={notBefore} />}
       {flaws.length > 0 && (
         <ul>
-          {flaws.map((flaw) => <li key={flaw.pointer + flaw.detail}>{flaw.pointer && <><code>{flaw.pointer}</code>: </>}{say(flaw.detail)}</li>)}
+          {flaws.map((flaw) => <li key={flaw.pointer + flaw.detail}>{flaw.pointer && <><code>{flaw.pointer}</code>{t("kit.colon")}</>}{say(flaw.detail)}</li>)}
         </ul>
       )}
       {children}

@@ -43,6 +43,14 @@ test("a word alone is said, a name within a sentence stays", () => {
   expect(of("unit a.service, /etc/b, unit c.service")).toBe("单元 a.service、/etc/b、单元 c.service");
 });
 
+test("states in a list, and what stands behind a colon at the end, are no names", () => {
+  const of = sayer({ "disabled": "禁用", "stopped": "已停止", "site {0}: {1}": "站点 {0}：{1}", "install": "安装", "  because {0}": "  说明：{0}", "{0} steps on {1} hosts": "{1} 台主机共 {0} 步" });
+  expect(of("disabled, stopped")).toBe("禁用、已停止");
+  expect(of("disabled, sshd")).toBe("disabled, sshd");
+  expect(of("site install: install")).toBe("站点 install：安装");
+  expect(of("  because 7 steps on 3 hosts")).toBe("  说明：3 台主机共 7 步");
+});
+
 test("a pattern with next to no words of its own is of words and sizes", () => {
   const of = sayer({ "{0} on {1}": "{1} 上的 {0}" });
   expect(of("1.5 GiB on /var")).toBe("/var 上的 1.5 GiB");

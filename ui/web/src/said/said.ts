@@ -36,7 +36,7 @@ function pattern([english, chinese]: [string, string]): Pattern {
   const regex = pieces.map((piece, index) => {
     const first = index === 1 && pieces[0] === "" && held === "(.+?)" ? (chinese.startsWith("{0}") ? "(.+?(?<!:))" : "((?:(?!: ).)+?)") : held;
     const hole = index === 0 ? "" : index > 1 && pieces[index - 1] === "" ? "((?:[^\\w\\s]|\\s\\S).*?)?" : first;
-    return hole + piece.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+    return (index === 0 && piece === "" ? "(?=\\S)" : "") + hole + piece.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   });
   return { pieces, regex: new RegExp(`^${regex.join("")}$`, "s"), chinese };
 }
@@ -70,7 +70,7 @@ export function sayer(catalog: Catalog): Say {
     for (const one of patterns) {
       if (!wanted(one) || !one.pieces.every((piece) => text.includes(piece))) continue;
       const match = one.regex.exec(text);
-      if (match) return filled(one.chinese, named(one.pieces, match));
+      if (match) return filled(one.chinese, ended(one.pieces, named(one.pieces, match)));
     }
     return undefined;
   }
@@ -86,6 +86,12 @@ export function sayer(catalog: Catalog): Say {
       }
     });
     return held;
+  }
+
+  /** After a colon at the end stands what a thing is, not whose: "release 1.37: install". */
+  function ended(pieces: string[], held: string[]): string[] {
+    const [before, after] = pieces.slice(-2);
+    return before?.endsWith(": ") && after === "" ? held.with(-1, exact.get(held.at(-1) ?? "") ?? held.at(-1) ?? "") : held;
   }
 
   /** Chinese signs have no spaces between them, whatever a hole came with. */
@@ -129,7 +135,8 @@ export function sayer(catalog: Catalog): Say {
 
   function list(text: string, sign: string, chinese: string): string | undefined {
     const items = text.split(sign);
-    const each = items.length > 1 ? items.map(told) : [];
+    if (items.length === 1) return undefined;
+    const each = items.every((item) => exact.has(item)) ? items.map((item) => exact.get(item)) : items.map(told);
     return each.some((one) => one !== undefined) ? items.map((item, at) => each[at] ?? item).join(chinese) : undefined;
   }
 

@@ -37,7 +37,7 @@ export function Mend({ site, path, findings, only, onClose, onMended }: Props) {
       <p>{t("install.mendWhy")}</p>
       {data > 0 && <Check label={t("install.moveData")} hint={t("install.moveDataWhy")} checked={moveData} onChange={setMoveData} />}
       <Problem error={look.error ?? mend.error} title={t("install.notMended")} />
-      {failed.length > 0 && <Banner tone="danger" title={t("install.mendFailed", { count: failed.length })}><ul>{failed.map((fix, at) => <li key={at}>{fix.host}: {say(fix.failed ?? "")}</li>)}</ul></Banner>}
+      {failed.length > 0 && <Banner tone="danger" title={t("install.mendFailed", { count: failed.length })}><ul>{failed.map((fix, at) => <li key={at}>{fix.host}{t("kit.colon")}{say(fix.failed ?? "")}</li>)}</ul></Banner>}
       {look.isPending ? <Skeleton rows={3} /> : would.length === 0 ? <p>{t("install.nothingToMend")}</p> : <Changes fixes={would} />}
       <CopyAsCli command={`armilla check -s site.yaml -b ${path} --fix${moveData ? " --move-data" : ""}`} />
     </Dialog>
@@ -56,7 +56,7 @@ function Changes({ fixes }: { fixes: Fix[] }) {
             <tr key={`${host} ${check} ${at}`}>
               <td>{host}</td>
               <td>
-                {changes.map(({ what, before, after }) => <div key={what}><code>{say(what)}</code>: {say(before)} → {say(after)}</div>)}
+                {changes.map(({ what, before, after }) => <div key={what}><code>{say(what)}</code>{t("kit.colon")}{say(before)} → {say(after)}</div>)}
                 {failed ? <State tone="bad">{say(failed)}</State> : changes.length === 0 && <span className="muted">{t("install.soAlready")}</span>}
               </td>
             </tr>

@@ -14,7 +14,7 @@ export function HostTable({ hosts, flaws, more = [] }: Props) {
   const say = useSaid();
   const wrong = (index: number): ReactNode => {
     const found = flaws.error?.problem.errors?.find(({ pointer }) => pointer === `/hosts/${index}` || pointer.startsWith(`/hosts/${index}/`));
-    return found && <span className="field-error" title={say(found.detail)}>{found.pointer.split("/").at(-1)}: {say(found.detail)}</span>;
+    return found && <span className="field-error" title={say(found.detail)}>{found.pointer.split("/").at(-1)}{t("kit.colon")}{say(found.detail)}</span>;
   };
   const columns: Column<Row>[] = [
     { id: "name", title: t("install.host"), width: 140, grow: 2, cell: ({ name }) => <strong>{name}</strong> },

@@ -54,7 +54,7 @@ function Kind({ kind, of, children }: { kind: string; of: Obstacle[]; children: 
     <Banner tone={kind === "keyChanged" ? "danger" : "warning"} title={t(`parts.obstacle.${kind}`, { count: of.length })}>
       <p>{t(`parts.mend.${kind}`)}</p>
       <ul>
-        {of.slice(0, SHOWN).map((obstacle) => <li key={obstacle.pointer + obstacle.detail}><strong>{hostOf(obstacle)}</strong>: {say(obstacle.detail)}</li>)}
+        {of.slice(0, SHOWN).map((obstacle) => <li key={obstacle.pointer + obstacle.detail}><strong>{hostOf(obstacle)}</strong>{t("kit.colon")}{say(obstacle.detail)}</li>)}
         {of.length > SHOWN && <li>{t("parts.more", { count: of.length - SHOWN })}</li>}
       </ul>
       {children}
