@@ -215,6 +215,10 @@ pub(crate) struct BundleKeyBody {
 }
 
 impl Problem {
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// `detail` is a sentence for people.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Problem {
         let detail = detail.into();

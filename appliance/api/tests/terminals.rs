@@ -3,12 +3,15 @@
 
 mod common;
 
+use std::time::Duration;
+
 use appliance_api::DoorLimits;
 use appliance_store::ledger::{Actor, AuditEntry, Command, Expected, SiteCommand};
 use common::{Direct, Server, ask};
 use installer_model::site::Site;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
+use tokio::time::timeout;
 
 /// A site whose only host is a port of this machine that nobody listens on.
 fn site() -> Command {
@@ -27,8 +30,12 @@ fn found(direct: &Direct, site: Command) {
     direct.app.store().put_site(&name, &Site::parse(&text).unwrap()).unwrap();
 }
 
+async fn said(server: &Server, path: &str, more: &str) -> String {
+    String::from_utf8(handshake(server, path, more).await).unwrap()
+}
+
 /// What a WebSocket's handshake is answered with, through the unix socket.
-async fn handshake(server: &Server, path: &str, more: &str) -> String {
+async fn handshake(server: &Server, path: &str, more: &str) -> Vec<u8> {
     let mut stream = UnixStream::connect(server.socket()).await.unwrap();
     let request = format!(
         "GET {path} HTTP/1.1\r\nHost: box:9443\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -37,12 +44,24 @@ async fn handshake(server: &Server, path: &str, more: &str) -> String {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     while !String::from_utf8_lossy(&answer).contains("}\n") {
-        if stream.read_buf(&mut answer).await.unwrap() == 0 || answer.ends_with(b"}") {
+        let read = timeout(PATIENCE, stream.read_buf(&mut answer)).await.unwrap().unwrap();
+        if read == 0 || close_frame(&answer).is_some() || answer.ends_with(b"}") {
             break;
         }
     }
-    String::from_utf8(answer).unwrap()
+    answer
 }
+
+/// The reason in the close frame of a server that switched protocols, once it is there whole: 0x88, the payload's length, a code
+/// of two bytes, the reason.
+fn close_frame(answer: &[u8]) -> Option<String> {
+    let head = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let [0x88, length, payload @ ..] = &answer[head + 4..] else { return None };
+    let payload = payload.get(..usize::from(*length))?;
+    Some(String::from_utf8(payload[2..].to_vec()).unwrap())
+}
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const SHELL: &str = "/api/v1/sites/plant/hosts/h1/shell";
 
@@ -51,7 +70,7 @@ async fn a_page_of_another_origin_opens_no_terminal() {
     let server = Server::start(DoorLimits::default()).await;
     server.app.store().submit(&Actor::Instance, &site()).unwrap();
     for more in ["Origin: https://evil.example\r\n", "Origin: null\r\n", "Sec-Fetch-Site: cross-site\r\n"] {
-        let answer = handshake(&server, SHELL, more).await;
+        let answer = said(&server, SHELL, more).await;
         assert!(answer.starts_with("HTTP/1.1 403") && answer.contains("cross-origin"), "{answer}");
     }
     let entries = server.app.store().rows::<AuditEntry>(None, 100).unwrap();
@@ -62,7 +81,7 @@ async fn a_page_of_another_origin_opens_no_terminal() {
 async fn a_terminal_that_cannot_be_opened_is_a_problem_and_is_noted() {
     let server = Server::start(DoorLimits::default()).await;
     server.app.store().submit(&Actor::Instance, &site()).unwrap();
-    let answer = handshake(&server, SHELL, "Origin: https://box:9443\r\n").await;
+    let answer = said(&server, SHELL, "Origin: https://box:9443\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 502") && answer.contains("/hosts/h1"), "{answer}");
     let entries = server.app.store().rows::<AuditEntry>(None, 100).unwrap();
     let said: Vec<_> = entries.iter().map(|(_, entry)| &entry.said).collect();
@@ -74,14 +93,26 @@ async fn a_terminal_that_cannot_be_opened_is_a_problem_and_is_noted() {
 }
 
 #[tokio::test]
+async fn a_page_learns_from_the_end_of_a_terminal_why_there_is_none() {
+    let server = Server::start(DoorLimits::default()).await;
+    server.app.store().submit(&Actor::Instance, &site()).unwrap();
+    let answer = handshake(&server, &format!("{SHELL}?refusalOnClose=true"), "").await;
+    assert!(answer.starts_with(b"HTTP/1.1 101"));
+    let reason = close_frame(&answer).unwrap();
+    assert!(reason.starts_with("Failed to find the private key"), "{reason}");
+    let entries = server.app.store().rows::<AuditEntry>(None, 100).unwrap();
+    assert!(entries.iter().any(|(_, entry)| entry.said.action == "terminal.close"));
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_not_found_and_what_is_no_websocket_is_told_so() {
     let server = Server::start(DoorLimits::default()).await;
     server.app.store().submit(&Actor::Instance, &site()).unwrap();
     for path in ["/api/v1/sites/other/hosts/h1/shell", "/api/v1/sites/plant/hosts/h9/shell"] {
-        let answer = handshake(&server, path, "").await;
+        let answer = said(&server, path, "").await;
         assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
     }
-    let wrong = handshake(&server, &format!("{SHELL}?term=x;reboot"), "").await;
+    let wrong = said(&server, &format!("{SHELL}?term=x;reboot"), "").await;
     assert!(wrong.starts_with("HTTP/1.1 422"), "{wrong}");
     let direct = Direct::new();
     let said = direct.hear(ask("GET", SHELL)).await;

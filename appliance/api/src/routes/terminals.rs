@@ -6,6 +6,9 @@
 //!                                                 server ──text────▶ {"exit":{"code":0,"message":null}}, then it closes
 //! ```
 //!
+//! A page cannot read what its handshake is answered with, only how a terminal was closed: with `refusalOnClose` a terminal that may
+//! not be, or could not be opened, is opened and closed at once, with the reason. Programs are answered by a problem.
+//!
 //! A browser sends a WebSocket's handshake to any server with the cookies of that server, so `Origin` is checked here as
 //! on requests that change something (RFC 6455, section 10.2). Who opens a terminal is noted before it is opened. What is typed and
 //! shown is not: it may hold any secret.
@@ -72,6 +75,9 @@ struct WindowParams {
     /// In pods: what `sh` runs; without it, the container's shell.
     #[param(max_length = 4000)]
     command: Option<String>,
+    /// For pages, which cannot read a problem here: what keeps the terminal from being opened is told as the reason of its end.
+    #[serde(default, rename = "refusalOnClose")]
+    refusal_on_close: bool,
 }
 
 impl WindowParams {
@@ -116,11 +122,14 @@ async fn exec(
     detail.extend(params.container.clone().map(|container| ("container".to_owned(), container)));
     detail.extend(params.command.clone().map(|command| ("command".to_owned(), command)));
     let place = format!("{}/pods/{namespace}/{pod}", to.site.name);
-    let visit = Visit::begin(&app, known, &peer, place, detail).await?;
     let command = vec!["sh".to_owned(), "-c".to_owned(), command];
     let exec = Exec { namespace, pod, container: params.container, command, terminal: true };
-    let opened = app.clusters()?.exec(&to.site, &exec, size).await;
-    visit.attend(upgrade, opened.map_err(Problem::from)).await
+    let clusters = app.clusters()?;
+    let opening = async || clusters.exec(&to.site, &exec, size).await.map_err(Problem::from);
+    match Visit::opened(&app, known, &peer, place, detail, opening).await {
+        Ok((visit, terminal)) => Ok(visit.attend(upgrade, terminal)),
+        Err(problem) => refused(upgrade, problem, params.refusal_on_close),
+    }
 }
 
 /// Opens a terminal of root on a host (WebSocket)
@@ -145,9 +154,12 @@ async fn shell(
     let to = To::site(&app, site).await?;
     appliance_control::site_file::host(&to.site, &host).map_err(Problem::from)?;
     let place = format!("{}/hosts/{host}", to.site.name);
-    let visit = Visit::begin(&app, known, &peer, place, BTreeMap::new()).await?;
-    let opened = app.clusters()?.shell(&to.site, &host, size, &term).await;
-    visit.attend(upgrade, opened.map_err(Problem::from)).await
+    let clusters = app.clusters()?;
+    let opening = async || clusters.shell(&to.site, &host, size, &term).await.map_err(Problem::from);
+    match Visit::opened(&app, known, &peer, place, BTreeMap::new(), opening).await {
+        Ok((visit, terminal)) => Ok(visit.attend(upgrade, terminal)),
+        Err(problem) => refused(upgrade, problem, params.refusal_on_close),
+    }
 }
 
 /// The request is a WebSocket's handshake, by a page of this origin or by no browser.
@@ -160,6 +172,25 @@ async fn upgrade(request: Request) -> Result<WebSocketUpgrade, Problem> {
         Problem::new(Kind::UpgradeNeeded, "Terminals are spoken to over a WebSocket (RFC 6455).")
             .hint("`armilla host shell` and the web page do")
     })
+}
+
+/// Nobody gets a terminal: as an answer to the handshake, or to a page as the end of one.
+fn refused(upgrade: WebSocketUpgrade, problem: Problem, on_close: bool) -> Result<Response, Problem> {
+    if !on_close {
+        return Err(problem);
+    }
+    let reason = fit(problem.detail()).to_owned();
+    Ok(upgrade.on_upgrade(async move |mut socket| close(&mut socket, close_code::POLICY, &reason).await))
+}
+
+async fn close(socket: &mut WebSocket, code: u16, reason: &str) {
+    let goodbye = Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from(reason) }));
+    let _ = timeout(STALLED, socket.send(goodbye)).await;
+}
+
+/// A close frame has room for 123 bytes of reason (RFC 6455, section 5.5).
+fn fit(reason: &str) -> &str {
+    &reason[..reason.floor_char_boundary(123)]
 }
 
 /// Somebody takes what opens a cluster: noted before it is given.
@@ -213,26 +244,32 @@ impl Visit {
         })
     }
 
-    async fn attend(
-        mut self,
-        upgrade: WebSocketUpgrade,
-        opened: Result<Terminal, Problem>,
-    ) -> Result<Response, Problem> {
-        let terminal = match opened {
-            Ok(terminal) => terminal,
+    /// Begins a visit and opens its terminal.
+    async fn opened(
+        app: &App,
+        known: Known,
+        peer: &Peer,
+        place: String,
+        detail: BTreeMap<String, String>,
+        opening: impl AsyncFnOnce() -> Result<Terminal, Problem>,
+    ) -> Result<(Visit, Terminal), Problem> {
+        let visit = Visit::begin(app, known, peer, place, detail).await?;
+        match opening().await {
+            Ok(terminal) => Ok((visit, terminal)),
             Err(problem) => {
-                self.end("it could not be opened").await;
-                return Err(problem);
+                visit.end("it could not be opened").await;
+                Err(problem)
             }
-        };
-        Ok(upgrade.max_message_size(LONGEST).max_frame_size(LONGEST).on_upgrade(async move |mut socket| {
+        }
+    }
+
+    fn attend(mut self, upgrade: WebSocketUpgrade, terminal: Terminal) -> Response {
+        upgrade.max_message_size(LONGEST).max_frame_size(LONGEST).on_upgrade(async move |mut socket| {
             let why = self.sit(&mut socket, terminal).await;
             let (code, text) = why.goodbye();
-            let reason = Utf8Bytes::from(text.as_str());
-            let goodbye = Message::Close(Some(CloseFrame { code, reason }));
-            let _ = timeout(STALLED, socket.send(goodbye)).await;
+            close(&mut socket, code, &text).await;
             self.end(&text).await;
-        }))
+        })
     }
 
     /// Moves bytes until one side is done.
@@ -381,6 +418,7 @@ mod tests {
             term: Some(term.to_owned()),
             container: None,
             command: None,
+            refusal_on_close: false,
         };
         assert!(term("xterm-256color").term().is_ok());
         for wrong in ["", "-x", "a b", "x;reboot", "../x", &"x".repeat(65)] {

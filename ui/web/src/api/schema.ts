@@ -5193,6 +5193,8 @@ export interface operations {
                 container?: string;
                 /** @description In pods: what `sh` runs; without it, the container's shell. */
                 command?: string;
+                /** @description For pages, which cannot read a problem here: what keeps the terminal from being opened is told as the reason of its end. */
+                refusalOnClose?: boolean;
             };
             header?: never;
             path: {
@@ -10671,6 +10673,8 @@ export interface operations {
                 container?: string;
                 /** @description In pods: what `sh` runs; without it, the container's shell. */
                 command?: string;
+                /** @description For pages, which cannot read a problem here: what keeps the terminal from being opened is told as the reason of its end. */
+                refusalOnClose?: boolean;
             };
             header?: never;
             path: {

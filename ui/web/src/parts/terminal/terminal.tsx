@@ -33,7 +33,7 @@ export function Terminal({ path, query, label }: Props) {
       shell?.leave();
       setState("opening");
       const size = { columns: terminal.cols, rows: terminal.rows };
-      shell = new Shell(address(path, size, JSON.parse(more) as Record<string, string>), {
+      shell = new Shell(address(path, size, { ...(JSON.parse(more) as Record<string, string>), refusalOnClose: "true" }), {
         opened: () => setState("open"),
         shown: (bytes) => terminal.write(bytes),
         ended: (end) => {
