@@ -1,7 +1,7 @@
 //! What a control could not do, as a problem document.
 
 use appliance_control::asks::UnknownBundleKey;
-use appliance_control::error::About;
+use appliance_control::error::{About, SITE_FILE};
 use appliance_control::{ControlError, Kind as Trouble};
 
 use crate::problem::{BundleKeyBody, Flaw, Kind, Problem};
@@ -48,6 +48,8 @@ pub(crate) fn flaw(problem: &appliance_control::Problem) -> Flaw {
     let pointer = match &problem.about {
         About::All => String::new(),
         About::Host(name) => format!("/hosts/{}", escaped(name)),
+        // No place within it: the text as a whole.
+        About::Path(path) if path == SITE_FILE => String::new(),
         About::Path(path) => pointer(path),
     };
     Flaw { pointer, detail: problem.text.clone() }
@@ -83,6 +85,7 @@ mod tests {
         assert_eq!(pointer("hosts[1].address"), "/hosts/1/address");
         assert_eq!(pointer("metadata.name"), "/metadata/name");
         assert_eq!(pointer(""), "");
+        assert_eq!(flaw(&appliance_control::Problem::at(SITE_FILE, "is empty")).pointer, "");
         assert_eq!(pointer("hosts[a/b].labels"), "/hosts/a~1b/labels");
     }
 

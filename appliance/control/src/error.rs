@@ -62,6 +62,9 @@ impl Kind {
     }
 }
 
+/// How a place is called that is the site file as a whole.
+pub const SITE_FILE: &str = "site file";
+
 /// What a problem is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum About {
@@ -236,7 +239,7 @@ impl ControlError {
 impl From<SiteErrors> for ControlError {
     fn from(errors: SiteErrors) -> ControlError {
         let problem = |error: installer_model::site_file::SiteError| {
-            let path = if error.place.path.is_empty() { "site file" } else { &error.place.path };
+            let path = if error.place.path.is_empty() { SITE_FILE } else { &error.place.path };
             match error.place.position {
                 Some(at) => Problem::at(path, format!("line {}: {}", at.line, error.message)),
                 None => Problem::at(path, error.message),

@@ -182,12 +182,9 @@ fn hosts_outside_of_networks(network: &Network, file: &SiteFile, check: &mut Che
             continue;
         };
         let Ok(ip) = written.value.text.parse::<IpAddr>() else { continue };
-        for (cidr, what) in [(&network.pod_cidr, "pod"), (&network.service_cidr, "Service")] {
+        for (cidr, what) in [(&network.pod_cidr, "pod network"), (&network.service_cidr, "Service network")] {
             if cidr.contains(ip) {
-                check.note(
-                    &written.place,
-                    format!("{ip} lies in the {what} network {cidr}: choose another network"),
-                );
+                check.note(&written.place, format!("{ip} lies in the {what} {cidr}: choose another network"));
             }
         }
     }
