@@ -21,7 +21,7 @@ const README: [string, Language, Theme][] = [
   ["hosts-shut", "en", "light"],
 ];
 
-test.runIf(folder)("screenshots", { timeout: 1_200_000 }, async () => {
+test.runIf(folder)("screenshots", { timeout: 2_400_000 }, async () => {
   mkdirSync(`${folder}`, { recursive: true });
   const browser = await launch();
   const state = mkdtempSync(join(tmpdir(), "armilla-e2e-"));
