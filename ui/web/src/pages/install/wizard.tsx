@@ -152,7 +152,7 @@ function Text({ draft, view: read, flaws, change }: TextProps) {
           <Field label="site.yaml" lines={22} value={draft.text} error={wrong} onChange={(text) => change({ text, paste: "", ownRoles: true })} />
           {!wrong && flaws.error && (
             <ul className="wrong" aria-label={t("install.flaws")}>
-              {flaws.error.problem.errors?.map(({ pointer, detail }) => <li key={pointer + detail}><code>{pointer}</code>{t("kit.colon")}{say(detail)}</li>)}
+              {flaws.error.problem.errors?.map(({ pointer, detail }) => <li key={pointer + detail}>{pointer && <><code>{pointer}</code>{t("kit.colon")}</>}{say(detail)}</li>)}
             </ul>
           )}
         </>
