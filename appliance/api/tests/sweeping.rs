@@ -14,25 +14,30 @@ use appliance_store::{Holder, Store};
 use common::Server;
 use tempfile::TempDir;
 
-/// A state folder in which everything happened at the beginning of 1970.
-fn long_ago() -> TempDir {
+/// A state folder in which everything happened a week ago: of what happened years ago a server first asks whether its clock is right.
+fn a_week_ago() -> TempDir {
+    const DAY: u64 = 24 * 60 * 60 * 1000;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let now = u64::try_from(now.as_millis()).unwrap();
+    let then = now - 7 * DAY;
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path(), &Holder::this_process("test", 0)).unwrap();
-    let done = |command: Command| store.submit_at(1, &Actor::Instance, &command).unwrap();
+    let done = |command: Command| store.submit_at(then, &Actor::Instance, &command).unwrap();
     let password = PasswordHash("$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaA".to_owned());
     done(Command::Users(UserCommand::Add { name: "anna".to_owned(), role: Role::Admin, password }));
     let session = |digit: &str, expires_at, idle_ms| Session {
         digest: digit.repeat(64),
         user: "anna".to_owned(),
-        created_at: 0,
-        seen_at: 0,
+        created_at: then,
+        seen_at: then,
         expires_at,
         idle_ms,
         address: "192.0.2.7".to_owned(),
         agent: "test".to_owned(),
         revision: 0,
     };
-    for session in [session("a", 10, u64::MAX), session("b", u64::MAX, 10), session("c", u64::MAX, u64::MAX)]
+    for session in
+        [session("a", then + 10, u64::MAX), session("b", u64::MAX, 10), session("c", u64::MAX, u64::MAX)]
     {
         done(Command::Sessions(SessionCommand::LogIn { session, password: None }));
     }
@@ -40,9 +45,7 @@ fn long_ago() -> TempDir {
     done(Command::Sessions(SessionCommand::Failed { user: "anna".to_owned(), address }));
     let (settings, expected) = (Settings::default(), appliance_store::ledger::Expected::Any);
     let put = Command::Settings(SettingsCommand::Put { settings, expected });
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let tomorrow = u64::try_from(now.as_millis()).unwrap() + 24 * 60 * 60 * 1000;
-    for (key, expires_at) in [("old", 10), ("new", tomorrow)] {
+    for (key, expires_at) in [("old", then + 10), ("new", now + DAY)] {
         let (key, request, command) = (key.to_owned(), String::new(), Box::new(put.clone()));
         done(Command::Once(Once { key, request, expires_at, command }));
     }
@@ -57,7 +60,7 @@ fn sweeps(server: &Server) -> Vec<AuditEntry> {
 
 #[tokio::test]
 async fn a_server_that_starts_removes_what_has_expired_and_says_so_once() {
-    let server = Server::start_in(long_ago(), DoorLimits::default()).await;
+    let server = Server::start_in(a_week_ago(), DoorLimits::default()).await;
     let store = server.app.store().clone();
     let left = || {
         let answers = store.rows::<Remembered>(None, usize::MAX).unwrap().len();
