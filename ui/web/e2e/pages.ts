@@ -29,9 +29,17 @@ export async function answer(page: Page, answers: Answers): Promise<void> {
   }
 }
 
+/** As the server puts them: `appliance/api/src/access/mod.rs` and `installer/cluster/src/error.rs`. */
 const PROBLEMS: Record<number, object> = {
-  403: { type: "urn:armilla:problem:forbidden", title: "Forbidden", status: 403, detail: "this takes the role admin, and ben has the role viewer", hint: "ask an administrator" },
-  502: { type: "urn:armilla:problem:upstream", title: "Bad gateway", status: 502, detail: "no control plane of plant-7 answered: h1: connection refused" },
+  403: {
+    type: "urn:armilla:problem:forbidden", title: "The role does not allow this", status: 403,
+    detail: "This needs the role admin, and the caller is viewer.", hint: "an administrator may change the role",
+  },
+  502: {
+    type: "urn:armilla:problem:upstream", title: "Another machine did not do its part", status: 502,
+    detail: "Failed to reach the cluster's API to ask the API server for its health: Connection refused (os error 111).",
+    hint: "on a control plane: systemctl status kubelet armilla-node; crictl ps -a shows why the API server is not there",
+  },
 };
 const NONE = { items: [], total: 0 };
 
